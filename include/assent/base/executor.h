@@ -1,0 +1,61 @@
+/*
+ * The executor's half of the protocol between core and those who act: runner and caller share it.
+ *
+ *           START                     begin()
+ *   core ───────────▶ executor ────────────────▶ runner or caller
+ *        ◀───────────          ◀────────────────
+ *           RESULT                executor_finish()
+ *        ───────────▶ forgets the attempt
+ *            ACK
+ *
+ * It keeps every attempt from its START to its ACK. A START for an attempt that it knows starts
+ * nothing: a finished one's RESULT is sent again. A START whose hook or digest is not its own is
+ * REFUSED, which alone means "never started". When the stream to core ends, the old one has been
+ * read to its end by then; on the next one it says HELLO with its incarnation, its digests and all
+ * attempts, and sends every RESULT that has no ACK.
+ *
+ * Owns: the stream to core, the attempts, the encoded results. Runs in: runner and caller, in the
+ * thread of the loop. May call: stream, protocol, log, getrandom.
+ */
+#ifndef ASSENT_BASE_EXECUTOR_H
+#define ASSENT_BASE_EXECUTOR_H
+
+#include <stddef.h>
+#include <systemd/sd-event.h>
+
+#include "assent/base/protocol.h"
+
+struct executor;
+
+struct executor_setup {
+    sd_event *loop;
+    /* Begins the attempt and returns at once; executor_finish is called for it exactly once, from
+     * inside begin or later. `start` is valid during the call only. */
+    void (*begin)(void *userdata, const struct protocol_start *start);
+    /* Called whenever the last attempt without ACK has gone. May be NULL. */
+    void (*on_empty)(void *userdata);
+    void *userdata;
+};
+
+/* Draws the incarnation. 0 or negative errno. */
+int executor_new(const struct executor_setup *setup, struct executor **ret_executor);
+
+/* The hooks that can be run from now on; copied. Tells core if there is a stream. 0 or -ENOMEM. */
+int executor_set_digests(struct executor *executor, const struct protocol_digests *digests);
+
+/* A new stream to core, taken over. If the old one has not been read to its end yet, this one
+ * waits until it has. 0 or negative errno. */
+int executor_take_stream(struct executor *executor, int fd);
+
+/* The attempt ended so. The result is copied, sent, and kept until core's ACK. 0, -ENOENT for an
+ * attempt that is not running here, or -ENOMEM (the attempt then stays as if running; core learns
+ * of it when this process ends). */
+int executor_finish(struct executor *executor, const struct protocol_result *result);
+
+/* Attempts that are held: running, or finished without ACK. */
+size_t executor_held(const struct executor *executor);
+
+/* Closes the stream and forgets everything. Takes NULL. */
+void executor_free(struct executor *executor);
+
+#endif

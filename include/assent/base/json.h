@@ -1,0 +1,43 @@
+/*
+ * JSON as it may come from outside, and as it is written.
+ *
+ * Owns: nothing. Runs in: every role, any thread. May call: jansson.
+ */
+#ifndef ASSENT_BASE_JSON_H
+#define ASSENT_BASE_JSON_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "assent/base/problem.h"
+
+/* Nested arrays and objects that are accepted; jansson's own limit of 2048 overflows small
+ * stacks. */
+#define JSON_DEPTH_LIMIT 32
+
+/* Parses one JSON text (RFC 8259): any value at the top, duplicate keys refused, nesting of at most
+ * JSON_DEPTH_LIMIT, valid UTF-8, no NUL in keys or strings, nothing behind the value. Returns 0 and
+ * a new reference in `ret_json` (json_decref), -EBADMSG with a problem, or -ENOMEM. */
+int json_parse(const void *bytes, size_t length, json_t **ret_json, struct problem *ret_problem);
+
+/* Compact JSON text; reals are written with the fewest digits (15 to 17) that keep every one of
+ * them as it is. Freed by the caller with free(); NULL without memory. */
+char *json_text(const json_t *json);
+/* The same with the keys of all objects sorted: equal values have equal texts. */
+char *json_canonical_text(const json_t *json);
+
+/* The scalar as plain text: a string's bytes, a number's shortest text, true, false, null. For an
+ * array or object its json_text. Freed by the caller with free(); NULL without memory. */
+char *json_plain_text(const json_t *json);
+
+/* The first of the NULL-terminated list of keys that `object` has, or NULL. Borrowed. */
+json_t *json_first_of(const json_t *object, const char *const *keys);
+
+/* The value at a JSON Pointer (RFC 6901, `/payload/approval/id`; "" is the whole). Borrowed; NULL
+ * if there is none. */
+json_t *json_at_pointer(const json_t *root, const char *pointer);
+/* 0 if `pointer` is well-formed, else -EINVAL. */
+int json_pointer_check(const char *pointer);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * The roles: one process each.
+ *
+ * Owns: nothing. Runs in: every role. May call: nothing.
+ */
+#ifndef ASSENT_BASE_ROLE_H
+#define ASSENT_BASE_ROLE_H
+
+enum role {
+    ROLE_GATE_PUBLIC,
+    ROLE_GATE_CONTROL,
+    ROLE_CORE,
+    ROLE_RUNNER,
+    ROLE_CALLER,
+    ROLE_COUNT,
+};
+
+/* What `ps` shows of the process, and by which a starting process knows its role:
+ * `assentd: gate public`. */
+const char *role_title(enum role role);
+
+/* The name in logs and errors: `gate public`. */
+const char *role_name(enum role role);
+
+/* The role whose title is `title`, or ROLE_COUNT. */
+enum role role_from_title(const char *title);
+
+#endif

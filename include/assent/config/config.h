@@ -1,0 +1,163 @@
+/*
+ * The configuration: INI files in, one immutable and validated struct out.
+ *
+ * One table (src/config/keys.c) names every key with its section, type, default, what was expected,
+ * and which roles may know it. The supervisor loads the files and the secrets and packs for each
+ * role only what that role may know; the role unpacks the same struct with the rest left empty.
+ *
+ * Owns: a struct config owns everything in it; secrets are wiped when it is freed.
+ * Runs in: supervisor (load, pack), every role (unpack), assentctl (load).
+ * May call: ini, quantity, argv, template, signature, digest, pack; files only in config_load.
+ */
+#ifndef ASSENT_CONFIG_CONFIG_H
+#define ASSENT_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "assent/base/buffer.h"
+#include "assent/base/log.h"
+#include "assent/base/protocol.h"
+#include "assent/base/role.h"
+#include "assent/domain/event.h"
+#include "assent/domain/signature.h"
+#include "assent/domain/template.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/assentd/assentd.conf"
+
+struct config_texts {
+    char **items;
+    size_t count;
+};
+
+/* [service NAME] */
+struct config_service {
+    char *name;
+    char *path; /* of the webhook, begins with '/' */
+    enum signature_scheme scheme;
+    struct signature_secret *secrets; /* core only */
+    size_t secret_count;
+    bool allow_unsigned;
+    struct event_pointers pointers; /* owned texts behind const pointers */
+};
+
+/* [action NAME], and [action *] for every other one */
+struct config_action {
+    char *name;
+    int64_t expires_in_ms; /* 0: as in [requests] */
+    struct config_texts on_granted; /* names of hooks */
+    struct config_texts on_denied;
+    struct config_texts on_expired;
+};
+
+enum hook_kind { HOOK_EXEC, HOOK_SHELL, HOOK_HTTP };
+
+enum on_interrupt { ON_INTERRUPT_HOLD, ON_INTERRUPT_RETRY };
+
+struct config_templates {
+    struct template **items;
+    size_t count;
+};
+
+struct config_status_range {
+    unsigned first;
+    unsigned last;
+};
+
+/* [hook NAME] */
+struct config_hook {
+    char *name;
+    enum hook_kind kind;
+    enum on_interrupt on_interrupt; /* as said, or the default of its kind */
+    unsigned restarts;              /* automatic ones after an interruption, if ON_INTERRUPT_RETRY */
+    unsigned char digest[PROTOCOL_DIGEST_SIZE]; /* of its section without secrets */
+    int64_t timeout_ms;
+    uint64_t output_limit;
+
+    /* runner only */
+    int64_t kill_after_ms;
+    struct config_templates words; /* HOOK_EXEC */
+    char *shell;                   /* HOOK_SHELL */
+    char *workdir;                 /* NULL: the runner's own */
+    mode_t umask;
+    struct config_texts env; /* NAME=VALUE */
+
+    /* caller only */
+    char *method;
+    struct template *url;
+    struct config_templates headers; /* `Name: value` */
+    struct template *body;           /* JSON with placeholders; NULL if none or verbatim */
+    char *body_verbatim;             /* a body that is no JSON; NULL if none */
+    struct signature_secret bearer;  /* length 0: none */
+    struct config_status_range *expect;
+    size_t expect_count;
+    struct signature_secret tls_ca; /* PEM; length 0: the system's */
+    unsigned redirects;
+};
+
+struct config {
+    /* [server] */
+    struct config_texts listen; /* host:port, [v6]:port or unix:PATH */
+    uint64_t max_body;
+    enum log_level log_level;
+    /* [control] */
+    char *control_socket;
+    mode_t control_socket_mode;
+    char *control_socket_group; /* NULL: left as it is */
+    /* [store] */
+    char *store_path;
+    int64_t retention_ms;
+    /* [requests] */
+    int64_t expires_in_ms;
+    int64_t expiry_grace_ms;
+    int64_t keep_early_ms;
+
+    struct config_service *services;
+    size_t service_count;
+    struct config_action *actions;
+    size_t action_count;
+    struct config_hook *hooks;
+    size_t hook_count;
+};
+
+/* Every error of a load, in the order of files and lines, each already in the form
+ * `FILE:LINE: [section] key: what is wrong, and what was expected`. */
+struct config_errors {
+    char **lines;
+    size_t count;
+};
+
+/* Reads `path` and, beside it, conf.d/X.conf in the order of names, and the secrets and other files
+ * that it names. Returns 0 (config_free), -EINVAL with every error, or -ENOMEM. `ret_errors` is
+ * filled on -EINVAL (config_errors_free). */
+int config_load(const char *path, struct config **ret_config, struct config_errors *ret_errors);
+void config_errors_free(struct config_errors *errors);
+
+/* The effective configuration as INI, defaults included; secrets are shown as their file's name
+ * with the count of bytes in a comment, never as they are. 0 or negative errno. */
+int config_dump(const struct config *config, FILE *out);
+
+/* What `role` may know of it, as bytes that config_unpack reads. They hold secrets: buffer_wipe.
+ * 0 or -ENOMEM. */
+int config_pack(const struct config *config, enum role role, struct buffer *out);
+/* 0 (config_free), -EBADMSG or -ENOMEM. */
+int config_unpack(const void *bytes, size_t length, struct config **ret_config);
+
+/* NULL if there is none. config_action falls back to [action *]. */
+const struct config_service *config_service(const struct config *config, const char *name);
+const struct config_service *config_service_at(const struct config *config, const char *path);
+const struct config_action *config_action(const struct config *config, const char *name);
+const struct config_hook *config_hook(const struct config *config, const char *name);
+
+/* The names and digests of the hooks that the role can run (runner: exec and shell; caller: http);
+ * protocol_digests_free. 0 or -ENOMEM. */
+int config_digests(const struct config *config, enum role role,
+                   struct protocol_digests *ret_digests);
+
+/* Wipes secrets. Takes NULL. */
+void config_free(struct config *config);
+
+#endif

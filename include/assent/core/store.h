@@ -1,0 +1,269 @@
+/*
+ * What assentd remembers: requests, deliveries, decisions, jobs, attempts, output, the order of all
+ * events, and the ids that were ever decided.
+ *
+ * This header is the whole interface: what is behind it may be replaced. Everything is read and
+ * written inside a transaction, which core opens when the first frame of a batch needs it and
+ * commits once for all of them.
+ *
+ * A failure of store_commit, or of any write, is final: what is on disk is unknown, so the caller
+ * answers nothing, starts nothing, and leaves the process; the next one reads again. Functions
+ * return 0, -ENOENT where they look for one thing and there is none, -EEXIST where they add one and
+ * it is there already, or -EIO (the store failed; logged by the store) or -ENOMEM.
+ *
+ * Rows are returned as structs that own their texts: NAME_free, which take NULL.
+ *
+ * Owns: the database file, its log, the one connection. Runs in: core, in its only thread.
+ * May call: SQLite, log.
+ */
+#ifndef ASSENT_CORE_STORE_H
+#define ASSENT_CORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "assent/base/problem.h"
+#include "assent/base/protocol.h"
+#include "assent/domain/decision.h"
+#include "assent/domain/job.h"
+
+struct store;
+
+/* Opens or makes the database at `path`, refuses one that is not ours or of another version, sets
+ * and reads back what durability rests on, and checkpoints the log. 0, -EIO or -EINVAL with a
+ * problem, -ENOMEM. */
+int store_open(const char *path, struct store **ret_store, struct problem *ret_problem);
+/* Rolls back an open transaction. Takes NULL. */
+void store_free(struct store *store);
+
+int store_begin(struct store *store);
+int store_commit(struct store *store);
+bool store_in_transaction(const struct store *store);
+
+/* True if new work may be taken: the file system has more than the reserve free. Asks the file
+ * system at most every 100 ms. */
+bool store_has_room(struct store *store);
+
+/* Random, drawn when the store was made; 16 hexadecimal digits. Keys of jobs begin with it. */
+const char *store_identity(const struct store *store);
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+enum urgency { URGENCY_LOW, URGENCY_MEDIUM, URGENCY_HIGH };
+
+/* All times are ms since 1970, 0 where there is none. All texts may be NULL but service, id,
+ * action. */
+struct store_request {
+    int64_t number; /* 1 and up, in the order of creation */
+    char *service;
+    char *id;
+    char *client_id;
+    char *owner; /* who registered it: `uid:1000` */
+    char *action;
+    char *reason;
+    enum urgency urgency;
+    unsigned char body_digest[PROTOCOL_DIGEST_SIZE]; /* of what was registered, to tell repeats */
+    enum request_state state;
+    int64_t created_at;
+    int64_t expires_at;
+    int64_t deadline; /* when our own clock ends it */
+    int64_t final_at; /* when its final state was reached */
+    char *decided_by;
+    int64_t decided_at; /* as the service says, else when it came */
+    char *denial_reason; /* also why it was canceled */
+};
+
+/* Adds a request, with its context (a JSON text), and gives its number. -EEXIST: (service, id) or
+ * (owner, client_id) is there already. */
+int store_request_add(struct store *store, const struct store_request *request,
+                      const char *context, int64_t *ret_number);
+int store_request_find(struct store *store, const char *service, const char *id,
+                       struct store_request *ret_request);
+int store_request_find_by_client_id(struct store *store, const char *owner, const char *client_id,
+                                    struct store_request *ret_request);
+int store_request_get(struct store *store, int64_t number, struct store_request *ret_request);
+/* How many services know this id, and the number of the first such request. */
+int store_request_count_id(struct store *store, const char *id, int *ret_count,
+                           int64_t *ret_number);
+/* The context as it was stored; freed with free(). */
+int store_request_context(struct store *store, int64_t number, char **ret_context);
+/* Writes state, final_at, decided_by, decided_at and denial_reason; a final state also makes the
+ * tombstone. */
+int store_request_decide(struct store *store, const struct store_request *request);
+
+struct store_request_filter {
+    enum request_state state; /* REQUEST_STATE_COUNT: any */
+    const char *action;       /* NULL: any */
+    int64_t before;           /* only numbers below; 0: from the newest */
+};
+/* Calls `each` for at most `limit` requests, newest first, without context. A negative return of
+ * `each` ends it and is returned. The request is only lent. */
+int store_request_list(struct store *store, const struct store_request_filter *filter, int limit,
+                       int (*each)(void *userdata, const struct store_request *request),
+                       void *userdata);
+
+/* The pending requests whose deadline is at or before `now`, at most `limit`, oldest first. */
+int store_request_due(struct store *store, int64_t now, int64_t *ret_numbers, int limit,
+                      int *ret_count);
+/* The next deadline of a pending request; -ENOENT if there is none. */
+int store_request_next_deadline(struct store *store, int64_t *ret_deadline);
+
+void store_request_free(struct store_request *request); /* its texts, not the struct */
+
+/* True state of an id that was decided and whose request is gone by retention; -ENOENT if it never
+ * was. */
+int store_tombstone_find(struct store *store, const char *service, const char *id,
+                         enum request_state *ret_state);
+
+/* --- deliveries and early events -------------------------------------------------------------- */
+
+struct store_delivery {
+    const char *service;
+    const char *delivery_id;
+    const char *request_id; /* "" for an ignored event */
+    int decision;           /* enum decision; -1 for an ignored event */
+    enum outcome outcome;
+    int64_t received_at;
+};
+
+/* Remembers a delivery. -EEXIST if the same service, delivery id, request and decision is known. */
+int store_delivery_add(struct store *store, const struct store_delivery *delivery);
+/* Writes the outcome of a delivery that store_delivery_add has just added. */
+int store_delivery_set_outcome(struct store *store, const struct store_delivery *delivery);
+
+/* A decision that came before its request. Views; NULL texts allowed for the last two. */
+struct store_early {
+    const char *service;
+    const char *request_id;
+    enum decision decision;
+    int64_t received_at;
+    int64_t decided_at;
+    const char *decided_by;
+    const char *reason;
+};
+
+/* Keeps it. -ENOSPC if the service has `limit` of them already. */
+int store_early_add(struct store *store, const struct store_early *early, int limit);
+/* Calls `each` for the early events of one request in the order they came, then drops them. */
+int store_early_take(struct store *store, const char *service, const char *request_id,
+                     int (*each)(void *userdata, const struct store_early *early), void *userdata);
+/* Drops those received before `before`, at most `limit` of them. */
+int store_early_expire(struct store *store, int64_t before, int limit, int *ret_dropped);
+
+/* --- jobs and attempts ------------------------------------------------------------------------ */
+
+struct store_job {
+    int64_t number;
+    int64_t request;
+    char *hook;
+    char *key;               /* random; the same for every attempt */
+    enum decision cause;     /* which list of the action it came from */
+    enum job_state state;
+    uint32_t attempt;        /* the newest attempt's n; 0 before the first */
+    uint32_t restarts;       /* automatic ones so far */
+    int64_t not_before;
+    int64_t created_at;
+    int64_t started_at; /* of the newest attempt */
+    int64_t ended_at;
+    char *error; /* of the newest attempt, for people */
+};
+
+int store_job_add(struct store *store, const struct store_job *job, int64_t *ret_number);
+int store_job_get(struct store *store, int64_t number, struct store_job *ret_job);
+int store_job_find(struct store *store, const char *key, struct store_job *ret_job);
+/* Writes state, attempt, restarts, not_before, started_at, ended_at and error. */
+int store_job_update(struct store *store, const struct store_job *job);
+
+struct store_job_filter {
+    enum job_state state; /* JOB_STATE_COUNT: any */
+    const char *hook;     /* NULL: any */
+    int64_t request;      /* 0: any */
+    int64_t before;       /* only numbers below; 0: from the newest */
+};
+int store_job_list(struct store *store, const struct store_job_filter *filter, int limit,
+                   int (*each)(void *userdata, const struct store_job *job), void *userdata);
+/* At most `limit` jobs of one hook that are queued with not_before <= now, oldest first. The array
+ * has room for `limit`; each is freed by store_job_free. */
+int store_job_startable(struct store *store, const char *hook, int64_t now,
+                        struct store_job *ret_jobs, int limit, int *ret_count);
+/* The earliest not_before after `now` of a queued job; -ENOENT if there is none. */
+int store_job_next_start(struct store *store, int64_t now, int64_t *ret_time);
+/* Calls `each` for every hook that has queued jobs. */
+int store_job_queued_hooks(struct store *store, int (*each)(void *userdata, const char *hook),
+                           void *userdata);
+void store_job_free(struct store_job *job); /* its texts, not the struct */
+
+/* Which executor an attempt was given to: stored, never renumber. */
+enum store_executor { STORE_EXECUTOR_RUNNER, STORE_EXECUTOR_CALLER, STORE_EXECUTOR_COUNT };
+
+struct store_attempt {
+    int64_t job;
+    int64_t item; /* PROTOCOL_NO_ITEM */
+    uint32_t n;
+    enum store_executor executor;
+    unsigned char incarnation[PROTOCOL_INCARNATION_SIZE];
+    int64_t started_at;
+    int64_t ended_at;            /* 0 while it runs */
+    enum protocol_ending ending; /* valid if ended_at is not 0 */
+    int32_t exit_code;
+    int32_t signal;
+    int32_t http_status;
+    char *error;
+};
+
+/* Adds an attempt as started. -EEXIST if (job, item, n) is there. */
+int store_attempt_start(struct store *store, const struct store_attempt *attempt);
+/* It was never started: forgets it. */
+int store_attempt_forget(struct store *store, int64_t job, int64_t item, uint32_t n);
+int store_attempt_get(struct store *store, int64_t job, int64_t item, uint32_t n,
+                      struct store_attempt *ret_attempt);
+/* Writes the end of an attempt and its output (NULL: none, as when it was lost). */
+int store_attempt_end(struct store *store, const struct store_attempt *attempt,
+                      const struct protocol_output *standard_output,
+                      const struct protocol_output *standard_error);
+/* Calls `each` for every attempt that this executor has not ended yet, oldest first. `each` may
+ * call the store. */
+int store_attempt_running(struct store *store, enum store_executor executor,
+                          int (*each)(void *userdata, const struct store_attempt *attempt),
+                          void *userdata);
+/* Calls `each` for all attempts of a job in order. */
+int store_attempt_list(struct store *store, int64_t job,
+                       int (*each)(void *userdata, const struct store_attempt *attempt),
+                       void *userdata);
+void store_attempt_free(struct store_attempt *attempt); /* its texts, not the struct */
+
+/* The kept output of one attempt, lent for the call. -ENOENT if it has none (yet). */
+int store_output_get(struct store *store, int64_t job, int64_t item, uint32_t n,
+                     int (*each)(void *userdata, const struct protocol_output *standard_output,
+                                 const struct protocol_output *standard_error),
+                     void *userdata);
+
+/* --- the order of all events ------------------------------------------------------------------ */
+
+struct store_event {
+    int64_t sequence;
+    int64_t at;
+    const char *kind;    /* `request.approved`, `job.started`, ... */
+    int64_t request;     /* 0: about none */
+    int64_t job;         /* 0: about none */
+    const char *details; /* a JSON object, or NULL */
+};
+
+int store_event_add(struct store *store, const struct store_event *event);
+/* Calls `each` for at most `limit` events of one request, oldest first. Lent. */
+int store_event_list(struct store *store, int64_t request, int limit,
+                     int (*each)(void *userdata, const struct store_event *event), void *userdata);
+
+/* --- retention -------------------------------------------------------------------------------- */
+
+/* Removes at most `limit` requests whose final state was reached before `before` and none of whose
+ * jobs is queued, running or interrupted, with all that belongs to them, and at most `limit`
+ * deliveries and events that belong to none; tombstones stay. */
+int store_expire(struct store *store, int64_t before, int limit, int *ret_removed);
+
+/* Counts for status: requests by state, jobs by state. */
+int store_count(struct store *store, int64_t ret_requests[REQUEST_STATE_COUNT],
+                int64_t ret_jobs[JOB_STATE_COUNT]);
+
+#endif
