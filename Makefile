@@ -134,6 +134,8 @@ $(OUT)/.flags $(OUT)/.objects: FORCE
 # What test programs need to know; run-tests.sh adds each binary's counts to ASSENT_RESULTS where that is set.
 export ASSENT_BUILD = $(abspath $(OUT))
 export ASSENT_SOURCE = $(CURDIR)
+export ASSENT_RESULTS
+RESULTS = $(or $(ASSENT_RESULTS),$(abspath $(OUT))/tests/results)
 RUN_TESTS = tests/run-tests.sh -o $(OUT)/tests/log $(TEST_FLAGS)
 SUBMAKE = +$(MAKE) --no-print-directory
 # Compiling on all processors, unless the user said how many.
@@ -144,10 +146,9 @@ check: ## install what is missing, then run every check and test
 	tests/system/deps.sh build demo check
 	$(SUBMAKE) $(PARALLEL) tests man
 	$(SUBMAKE) check-structure check-format check-docs check-model
-	@mkdir -p $(OUT)/tests && rm -f $(OUT)/tests/results
-	+@ASSENT_RESULTS=$(OUT)/tests/results $(MAKE) --no-print-directory unit
-	+@ASSENT_RESULTS=$(OUT)/tests/results $(MAKE) --no-print-directory integration
-	@tests/run-tests.sh -t $(OUT)/tests/results
+	@rm -f $(RESULTS)
+	$(SUBMAKE) unit integration ASSENT_RESULTS=$(RESULTS)
+	@tests/run-tests.sh -t $(RESULTS)
 
 demo: ## install what is missing, then play the scenarios with real processes and real HTTP
 	tests/system/deps.sh build demo

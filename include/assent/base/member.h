@@ -29,9 +29,9 @@ struct member_handlers {
     int (*on_config)(void *userdata, const void *bytes, size_t length);
     int (*on_listen)(void *userdata, int fd);
     int (*on_stream)(void *userdata, int fd, enum role other);
-    int (*on_start)(void *userdata);   /* everything is there: begin; READY is sent after it */
-    void (*on_quiesce)(void *userdata); /* start nothing new */
-    void (*on_stop)(void *userdata);    /* finish, then call sd_event_exit(loop, 0) */
+    int (*on_start)(void *userdata);     /* everything is there: begin; READY is sent after it */
+    void (*on_quiesce)(void *userdata);  /* start nothing new */
+    void (*on_stop)(void *userdata);     /* finish, then call sd_event_exit(loop, 0) */
     void (*on_orphaned)(void *userdata); /* the supervisor is gone: end everything at once, then
                                             sd_event_exit(loop, 0); NULL: exits at once */
 };

@@ -39,15 +39,16 @@ enum protocol_frame {
     FRAME_ACK,
 };
 
-#define PROTOCOL_NO_ITEM (-1)
-#define PROTOCOL_DIGEST_SIZE 32    /* SHA-256 of a hook's section, secrets left out */
+#define PROTOCOL_NO_ITEM          (-1)
+#define PROTOCOL_DIGEST_SIZE      32 /* SHA-256 of a hook's section, secrets left out */
 #define PROTOCOL_INCARNATION_SIZE 16
-#define PROTOCOL_KEY_LIMIT 80      /* characters of a job's key */
-#define PROTOCOL_HEADER_COUNT 128  /* of one request */
-#define PROTOCOL_WEBHOOK_LIMIT (512u << 10) /* payload of a frame from the public gate, beside the
+#define PROTOCOL_KEY_LIMIT        80  /* characters of a job's key */
+#define PROTOCOL_HEADER_COUNT     128 /* of one request */
+#define PROTOCOL_WEBHOOK_LIMIT \
+    (512u << 10)                          /* payload of a frame from the public gate, beside the
                                                configured body */
-#define PROTOCOL_RECORD_LIMIT (40u << 20)   /* payload of a START: 16 MiB of context, escaped */
-#define PROTOCOL_RESULT_LIMIT (8u << 20)    /* payload of HELLO and RESULT */
+#define PROTOCOL_RECORD_LIMIT (40u << 20) /* payload of a START: 16 MiB of context, escaped */
+#define PROTOCOL_RESULT_LIMIT (8u << 20)  /* payload of HELLO and RESULT */
 
 /* --- gate and core ---------------------------------------------------------------------------- */
 
@@ -168,10 +169,10 @@ struct protocol_result {
     enum protocol_ending ending;
     int64_t started_at; /* ms since 1970; 0 if nothing was started */
     int64_t ended_at;
-    int32_t exit_code;   /* of a program, -1 if it has none */
-    int32_t signal;      /* that ended a program, 0 if none */
-    int32_t http_status; /* of a call, 0 if there was no answer */
-    const char *error;   /* a sentence for a person, NULL if succeeded */
+    int32_t exit_code;                      /* of a program, -1 if it has none */
+    int32_t signal;                         /* that ended a program, 0 if none */
+    int32_t http_status;                    /* of a call, 0 if there was no answer */
+    const char *error;                      /* a sentence for a person, NULL if succeeded */
     struct protocol_output standard_output; /* or the body of the answer to a call */
     struct protocol_output standard_error;
 };

@@ -45,7 +45,8 @@ struct stream_setup {
 };
 
 /* Takes `fd` over (also on failure), makes it non-blocking and watches it. 0 or negative errno. */
-int stream_open(sd_event *loop, int fd, const struct stream_setup *setup, struct stream **ret_stream);
+int stream_open(sd_event *loop, int fd, const struct stream_setup *setup,
+                struct stream **ret_stream);
 
 /* Queues one frame; written as soon as the loop comes to it. 0, -ENOMEM, or -EPIPE after the end.
  * The payload is copied. */

@@ -47,7 +47,7 @@ struct config_service {
 /* [action NAME], and [action *] for every other one */
 struct config_action {
     char *name;
-    int64_t expires_in_ms; /* 0: as in [requests] */
+    int64_t expires_in_ms;          /* 0: as in [requests] */
     struct config_texts on_granted; /* names of hooks */
     struct config_texts on_denied;
     struct config_texts on_expired;
@@ -72,7 +72,7 @@ struct config_hook {
     char *name;
     enum hook_kind kind;
     enum on_interrupt on_interrupt; /* as said, or the default of its kind */
-    unsigned restarts;              /* automatic ones after an interruption, if ON_INTERRUPT_RETRY */
+    unsigned restarts; /* automatic ones after an interruption, if ON_INTERRUPT_RETRY */
     unsigned char digest[PROTOCOL_DIGEST_SIZE]; /* of its section without secrets */
     int64_t timeout_ms;
     uint64_t output_limit;

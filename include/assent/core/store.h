@@ -70,14 +70,14 @@ struct store_request {
     int64_t deadline; /* when our own clock ends it */
     int64_t final_at; /* when its final state was reached */
     char *decided_by;
-    int64_t decided_at; /* as the service says, else when it came */
+    int64_t decided_at;  /* as the service says, else when it came */
     char *denial_reason; /* also why it was canceled */
 };
 
 /* Adds a request, with its context (a JSON text), and gives its number. -EEXIST: (service, id) or
  * (owner, client_id) is there already. */
-int store_request_add(struct store *store, const struct store_request *request,
-                      const char *context, int64_t *ret_number);
+int store_request_add(struct store *store, const struct store_request *request, const char *context,
+                      int64_t *ret_number);
 int store_request_find(struct store *store, const char *service, const char *id,
                        struct store_request *ret_request);
 int store_request_find_by_client_id(struct store *store, const char *owner, const char *client_id,
@@ -157,11 +157,11 @@ struct store_job {
     int64_t number;
     int64_t request;
     char *hook;
-    char *key;               /* random; the same for every attempt */
-    enum decision cause;     /* which list of the action it came from */
+    char *key;           /* random; the same for every attempt */
+    enum decision cause; /* which list of the action it came from */
     enum job_state state;
-    uint32_t attempt;        /* the newest attempt's n; 0 before the first */
-    uint32_t restarts;       /* automatic ones so far */
+    uint32_t attempt;  /* the newest attempt's n; 0 before the first */
+    uint32_t restarts; /* automatic ones so far */
     int64_t not_before;
     int64_t created_at;
     int64_t started_at; /* of the newest attempt */

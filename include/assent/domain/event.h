@@ -20,7 +20,7 @@
 #include "assent/domain/request_id.h"
 
 /* Longer texts (who decided, why) are refused, so that one line of a log stays one. */
-#define EVENT_TEXT_LIMIT 4096
+#define EVENT_TEXT_LIMIT        4096
 #define EVENT_DELIVERY_ID_LIMIT 256
 
 /* Where a service says its fields are; NULL for the usual places. */
@@ -34,15 +34,15 @@ struct event_pointers {
 };
 
 struct event {
-    bool ignored;              /* signed, but no approval event: nothing below request_id is set */
-    const char *name;          /* what the sender calls it, for the log; NULL if it says nothing */
+    bool ignored;     /* signed, but no approval event: nothing below request_id is set */
+    const char *name; /* what the sender calls it, for the log; NULL if it says nothing */
     char delivery_id[EVENT_DELIVERY_ID_LIMIT + 1]; /* or the hexadecimal SHA-256 of the body */
     char request_id[REQUEST_ID_LIMIT + 1];
-    enum decision decision;    /* DECISION_GRANTED, _DENIED or _EXPIRED */
-    const char *decided_by;    /* NULL if not said */
-    int64_t decided_at;        /* ms since 1970; 0 if not said or not readable */
-    const char *reason;        /* of a denial; NULL if not said */
-    json_t *json;              /* what the texts point into */
+    enum decision decision; /* DECISION_GRANTED, _DENIED or _EXPIRED */
+    const char *decided_by; /* NULL if not said */
+    int64_t decided_at;     /* ms since 1970; 0 if not said or not readable */
+    const char *reason;     /* of a denial; NULL if not said */
+    json_t *json;           /* what the texts point into */
 };
 
 /* Reads a body. Returns 0 (event_free), -EBADMSG with a problem that may be shown to the sender, or

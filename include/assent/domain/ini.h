@@ -54,8 +54,8 @@ typedef void (*ini_report)(void *userdata, const char *file, unsigned line, cons
 
 /* Appends the sections in `text` to `ini`. Returns 0, -EINVAL if any error was reported (what could
  * be read is in `ini` all the same), or -ENOMEM. */
-int ini_parse(struct ini *ini, const char *file, const char *text, size_t length,
-              ini_report report, void *userdata);
+int ini_parse(struct ini *ini, const char *file, const char *text, size_t length, ini_report report,
+              void *userdata);
 
 /* Frees what it holds. Takes NULL. */
 void ini_free(struct ini *ini);

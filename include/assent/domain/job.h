@@ -26,8 +26,8 @@ enum job_state {
 };
 
 enum job_event {
-    JOB_EVENT_STARTED,     /* an attempt is on disk as started */
-    JOB_EVENT_REFUSED,     /* the executor never started it */
+    JOB_EVENT_STARTED, /* an attempt is on disk as started */
+    JOB_EVENT_REFUSED, /* the executor never started it */
     JOB_EVENT_SUCCEEDED,
     JOB_EVENT_FAILED,
     JOB_EVENT_INTERRUPTED, /* cut off, and a person shall decide */

@@ -1,0 +1,34 @@
+#include "assent/base/role.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define TITLE_PREFIX "assentd: "
+
+static const char *const titles[ROLE_COUNT] = {
+    [ROLE_GATE_PUBLIC] = TITLE_PREFIX "gate public",
+    [ROLE_GATE_CONTROL] = TITLE_PREFIX "gate control",
+    [ROLE_CORE] = TITLE_PREFIX "core",
+    [ROLE_RUNNER] = TITLE_PREFIX "runner",
+    [ROLE_CALLER] = TITLE_PREFIX "caller",
+};
+
+const char *role_title(enum role role)
+{
+    return titles[role];
+}
+
+const char *role_name(enum role role)
+{
+    return titles[role] + strlen(TITLE_PREFIX);
+}
+
+enum role role_from_title(const char *title)
+{
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (strcmp(titles[role], title) == 0) {
+            return (enum role)role;
+        }
+    }
+    return ROLE_COUNT;
+}
