@@ -1,0 +1,556 @@
+#include "assent/supervisor/supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "assent/base/channel.h"
+#include "assent/base/clock.h"
+#include "assent/base/log.h"
+#include "assent/base/reap.h"
+#include "assent/supervisor/role_process.h"
+#include "assent/supervisor/sockets.h"
+#include "assent/supervisor/state_lock.h"
+
+#define PAUSE_FIRST_MS   50
+#define PAUSE_LONGEST_MS 10000
+/* A role that lived this many times its last pause starts again after the first pause. */
+#define PAUSE_FORGIVEN_AFTER 10
+/* The whole stop takes 5 s at the most; what is left then is killed. */
+#define STOP_LIMIT_US     4700000u
+#define TIMER_ACCURACY_US 10000u
+
+struct supervisor;
+
+struct child {
+    struct supervisor *supervisor;
+    enum role role;
+    pid_t pid; /* 0 while there is none */
+    int channel;
+    sd_event_source *channel_source;
+    sd_event_source *pause_source;
+    int64_t started_at;
+    int64_t pause_ms;
+    bool ready;
+};
+
+struct supervisor {
+    sd_event *loop;
+    const char *path;
+    struct config *config;
+    struct child children[ROLE_COUNT];
+    struct sockets public_sockets;
+    struct sockets control_sockets;
+    int lock_fd;
+    int program_fd;
+    bool announced; /* the service manager knows that we are ready */
+    bool stopping;
+    int exit_status;
+};
+
+static bool alive(const struct supervisor *supervisor, enum role role)
+{
+    return supervisor->children[role].pid > 0;
+}
+
+static void tell(struct child *child, enum channel_message message, uint32_t argument, int fd)
+{
+    int r = child->pid > 0 ? channel_send(child->channel, message, argument, fd) : 0;
+
+    if (r < 0 && r != -EPIPE && r != -ECONNRESET) {
+        log_event(LOG_LEVEL_ERROR, "a role does not listen and is ended", "name",
+                  role_name(child->role), "error", strerror(-r), NULL);
+        (void)kill(child->pid, SIGKILL);
+    }
+}
+
+/* Gives a role its part of the configuration. */
+static int send_config(struct child *child)
+{
+    struct buffer bytes = {0};
+    int r = config_pack(child->supervisor->config, child->role, &bytes);
+    int fd = r < 0 ? r : channel_memory_file("assentd-config", bytes.data, bytes.length);
+
+    buffer_wipe(&bytes);
+    if (fd < 0) {
+        return fd;
+    }
+    tell(child, CHANNEL_CONFIG, 0, fd);
+    (void)close(fd);
+    return 0;
+}
+
+static void send_sockets(struct child *child, const struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++) {
+        tell(child, CHANNEL_LISTEN, 0, sockets->fds[i]);
+    }
+}
+
+/* Makes a stream between core and another role, if both are there. */
+static int connect_to_core(struct supervisor *supervisor, enum role other)
+{
+    int stream[2];
+
+    if (!alive(supervisor, ROLE_CORE) || !alive(supervisor, other)) {
+        return 0;
+    }
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream) < 0) {
+        return -errno;
+    }
+    tell(&supervisor->children[ROLE_CORE], CHANNEL_STREAM, other, stream[0]);
+    tell(&supervisor->children[other], CHANNEL_STREAM, ROLE_CORE, stream[1]);
+    (void)close(stream[0]);
+    (void)close(stream[1]);
+    return 0;
+}
+
+static int connect_child(struct child *child)
+{
+    int r = 0;
+
+    if (child->role != ROLE_CORE) {
+        return connect_to_core(child->supervisor, child->role);
+    }
+    for (int other = 0; other < ROLE_COUNT && r == 0; other++) {
+        if (other != ROLE_CORE) {
+            r = connect_to_core(child->supervisor, (enum role)other);
+        }
+    }
+    return r;
+}
+
+static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+
+/* Nothing of an old runner may live beside a new one: what its hooks left is our child now. */
+static void end_orphans(const struct supervisor *supervisor)
+{
+    pid_t keep[ROLE_COUNT];
+    size_t count = 0;
+
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (supervisor->children[role].pid > 0) {
+            keep[count++] = supervisor->children[role].pid;
+        }
+    }
+    reap_orphans(keep, count);
+}
+
+static int start_child(struct child *child)
+{
+    struct supervisor *supervisor = child->supervisor;
+    int r;
+
+    if (child->role == ROLE_RUNNER) {
+        end_orphans(supervisor);
+    }
+    r = role_process_start(child->role, supervisor->program_fd, supervisor->lock_fd, &child->pid,
+                           &child->channel);
+    if (r < 0) {
+        return r;
+    }
+    child->started_at = clock_monotonic_ms();
+    child->ready = false;
+    r = sd_event_add_io(supervisor->loop, &child->channel_source, child->channel, EPOLLIN,
+                        on_channel, child);
+    if (r >= 0) {
+        r = send_config(child);
+    }
+    if (child->role == ROLE_GATE_PUBLIC) {
+        send_sockets(child, &supervisor->public_sockets);
+    } else if (child->role == ROLE_GATE_CONTROL) {
+        send_sockets(child, &supervisor->control_sockets);
+    }
+    if (r >= 0) {
+        r = connect_child(child);
+    }
+    tell(child, CHANNEL_START, 0, -1);
+    return r < 0 ? r : 0;
+}
+
+static void announce_if_ready(struct supervisor *supervisor)
+{
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (!supervisor->children[role].ready) {
+            return;
+        }
+    }
+    if (!supervisor->announced && !supervisor->stopping) {
+        supervisor->announced = true;
+        log_event(LOG_LEVEL_INFO, "ready", "version", ASSENT_VERSION, NULL);
+        (void)sd_notify(0, "READY=1\nSTATUS=Listening");
+    }
+}
+
+static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct child *child = userdata;
+    struct channel_packet packet;
+    int r = channel_receive(fd, &packet);
+
+    (void)revents;
+    if (r == -EAGAIN) {
+        return 0;
+    }
+    if (r <= 0) {
+        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        return 0;
+    }
+    if (packet.fd >= 0) {
+        (void)close(packet.fd);
+    }
+    if (packet.message == CHANNEL_READY) {
+        child->ready = true;
+        announce_if_ready(child->supervisor);
+    } else if (packet.message == CHANNEL_RELOADED && packet.argument != 0) {
+        log_event(LOG_LEVEL_ERROR, "a role keeps its old configuration", "name",
+                  role_name(child->role), "error", strerror((int)packet.argument), NULL);
+    }
+    return 0;
+}
+
+static int on_pause_over(sd_event_source *source, uint64_t time, void *userdata);
+
+static void start_later(struct child *child)
+{
+    bool forgiven =
+        clock_monotonic_ms() - child->started_at > PAUSE_FORGIVEN_AFTER * child->pause_ms;
+
+    if (child->pause_ms == 0 || forgiven) {
+        child->pause_ms = PAUSE_FIRST_MS;
+    } else {
+        child->pause_ms =
+            child->pause_ms * 2 < PAUSE_LONGEST_MS ? child->pause_ms * 2 : PAUSE_LONGEST_MS;
+    }
+    child->pause_source = sd_event_source_unref(child->pause_source);
+    (void)sd_event_add_time_relative(child->supervisor->loop, &child->pause_source, CLOCK_MONOTONIC,
+                                     (uint64_t)child->pause_ms * 1000, TIMER_ACCURACY_US,
+                                     on_pause_over, child);
+}
+
+static int on_pause_over(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct child *child = userdata;
+
+    (void)source;
+    (void)time;
+    if (child->supervisor->stopping) {
+        return 0;
+    }
+    if (start_child(child) < 0 && child->pid <= 0) {
+        start_later(child);
+    }
+    return 0;
+}
+
+/* The last step of a stop: everyone who talks to core has gone, so core may go. */
+static void stop_core_if_alone(struct supervisor *supervisor)
+{
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (role != ROLE_CORE && alive(supervisor, (enum role)role)) {
+            return;
+        }
+    }
+    if (alive(supervisor, ROLE_CORE)) {
+        tell(&supervisor->children[ROLE_CORE], CHANNEL_STOP, 0, -1);
+    } else {
+        (void)sd_event_exit(supervisor->loop, supervisor->exit_status);
+    }
+}
+
+static int on_stop_limit(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct supervisor *supervisor = userdata;
+
+    (void)source;
+    (void)time;
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (alive(supervisor, (enum role)role)) {
+            log_event(LOG_LEVEL_WARNING, "a role did not stop in time and is killed", "name",
+                      role_name((enum role)role), NULL);
+            (void)kill(supervisor->children[role].pid, SIGKILL);
+        }
+    }
+    return 0;
+}
+
+static void stop(struct supervisor *supervisor, int exit_status)
+{
+    static const enum role first[] = {ROLE_GATE_PUBLIC, ROLE_GATE_CONTROL, ROLE_RUNNER,
+                                      ROLE_CALLER};
+
+    if (supervisor->stopping) {
+        return;
+    }
+    supervisor->stopping = true;
+    supervisor->exit_status = exit_status;
+    (void)sd_notify(0, "STOPPING=1\nSTATUS=Stopping");
+    (void)sd_event_add_time_relative(supervisor->loop, NULL, CLOCK_MONOTONIC, STOP_LIMIT_US,
+                                     TIMER_ACCURACY_US, on_stop_limit, supervisor);
+    tell(&supervisor->children[ROLE_CORE], CHANNEL_QUIESCE, 0, -1);
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) {
+        tell(&supervisor->children[first[i]], CHANNEL_STOP, 0, -1);
+    }
+    stop_core_if_alone(supervisor);
+}
+
+static void say_how_it_ended(const struct child *child, int status)
+{
+    char how[64];
+
+    if (WIFSIGNALED(status)) {
+        (void)snprintf(how, sizeof how, "signal %d (%s)", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+    } else {
+        (void)snprintf(how, sizeof how, "exit status %d", WEXITSTATUS(status));
+    }
+    log_event(LOG_LEVEL_WARNING, "a role ended and is started again", "name",
+              role_name(child->role), "how", how, NULL);
+}
+
+static void child_ended(struct child *child, int status)
+{
+    struct supervisor *supervisor = child->supervisor;
+
+    child->pid = 0;
+    child->ready = false;
+    child->channel_source = sd_event_source_disable_unref(child->channel_source);
+    (void)close(child->channel);
+    if (supervisor->stopping) {
+        stop_core_if_alone(supervisor);
+    } else if (WIFEXITED(status) && WEXITSTATUS(status) == EX_CONFIG) {
+        /* The role has said why; starting it again would only say it again. */
+        stop(supervisor, EX_CONFIG);
+    } else {
+        say_how_it_ended(child, status);
+        start_later(child);
+    }
+}
+
+/* Roles are our children, and whatever hooks left behind has become so too. */
+static int on_child_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+                           void *userdata)
+{
+    struct supervisor *supervisor = userdata;
+    int status;
+    pid_t pid;
+
+    (void)source;
+    (void)info;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (int role = 0; role < ROLE_COUNT; role++) {
+            if (supervisor->children[role].pid == pid) {
+                child_ended(&supervisor->children[role], status);
+            }
+        }
+    }
+    return 0;
+}
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+                          void *userdata)
+{
+    (void)source;
+    log_event(LOG_LEVEL_INFO, "stopping", "signal", strsignal((int)info->ssi_signo), NULL);
+    stop(userdata, EXIT_SUCCESS);
+    return 0;
+}
+
+static bool same_texts(const struct config_texts *left, const struct config_texts *right)
+{
+    bool same = left->count == right->count;
+
+    for (size_t i = 0; same && i < left->count; i++) {
+        same = strcmp(left->items[i], right->items[i]) == 0;
+    }
+    return same;
+}
+
+static void warn_of_restart(const char *key, bool changed)
+{
+    if (changed) {
+        log_event(LOG_LEVEL_WARNING, "a change takes effect at the next restart only", "key", key,
+                  NULL);
+    }
+}
+
+static void take_new_config(struct supervisor *supervisor, struct config *config)
+{
+    const struct config *old = supervisor->config;
+
+    warn_of_restart("[server] listen", !same_texts(&old->listen, &config->listen));
+    warn_of_restart("[control] socket", strcmp(old->control_socket, config->control_socket) != 0);
+    warn_of_restart("[store] path", strcmp(old->store_path, config->store_path) != 0);
+    config_free(supervisor->config);
+    supervisor->config = config;
+    log_set_level(config->log_level);
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (alive(supervisor, (enum role)role) && send_config(&supervisor->children[role]) < 0) {
+            log_event(LOG_LEVEL_ERROR, "no memory to hand on the configuration", NULL);
+        }
+    }
+    log_event(LOG_LEVEL_INFO, "configuration reloaded", "file", supervisor->path, NULL);
+}
+
+static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+                            void *userdata)
+{
+    struct supervisor *supervisor = userdata;
+    struct config_errors errors = {0};
+    struct config *config = NULL;
+    int r;
+
+    (void)source;
+    (void)info;
+    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_monotonic_ms() * 1000);
+    r = config_load(supervisor->path, &config, &errors);
+    for (size_t i = 0; i < errors.count; i++) {
+        log_event(LOG_LEVEL_ERROR, errors.lines[i], NULL);
+    }
+    if (r < 0) {
+        log_event(LOG_LEVEL_ERROR, "not reloaded: the configuration is as it was", "file",
+                  supervisor->path, NULL);
+    } else {
+        take_new_config(supervisor, config);
+    }
+    config_errors_free(&errors);
+    (void)sd_notify(0, "READY=1");
+    return 0;
+}
+
+static int watch_signals(struct supervisor *supervisor)
+{
+    static const struct {
+        int signal;
+        sd_event_signal_handler_t handler;
+    } watched[] = {
+        {SIGCHLD, on_child_signal},
+        {SIGTERM, on_stop_signal},
+        {SIGINT, on_stop_signal},
+        {SIGHUP, on_reload_signal},
+    };
+    sigset_t set;
+    int r = 0;
+
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++) {
+        (void)sigaddset(&set, watched[i].signal);
+    }
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof watched / sizeof watched[0] && r >= 0; i++) {
+        r = sd_event_add_signal(supervisor->loop, NULL, watched[i].signal, watched[i].handler,
+                                supervisor);
+    }
+    return r < 0 ? r : 0;
+}
+
+/* Everything that must be there before the first role: 0, or negative errno with a problem. */
+static int prepare(struct supervisor *supervisor, struct problem *ret_problem)
+{
+    char identity[STATE_LOCK_IDENTITY_LIMIT + 1];
+    int r;
+
+    problem_set(ret_problem, "can't start");
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
+        return -errno;
+    }
+    supervisor->program_fd = role_process_program();
+    if (supervisor->program_fd < 0) {
+        return supervisor->program_fd;
+    }
+    r = state_lock_take(supervisor->config->store_path, &supervisor->lock_fd, identity,
+                        ret_problem);
+    if (r < 0) {
+        return r;
+    }
+    if (identity[0]) {
+        reap_marked(identity);
+    }
+    r = sockets_open_public(supervisor->config, &supervisor->public_sockets, ret_problem);
+    if (r == 0) {
+        r = sockets_open_control(supervisor->config, &supervisor->control_sockets, ret_problem);
+    }
+    return r;
+}
+
+static int run(struct supervisor *supervisor)
+{
+    int r = sd_event_new(&supervisor->loop);
+
+    if (r >= 0) {
+        r = watch_signals(supervisor);
+    }
+    for (int role = 0; role < ROLE_COUNT && r >= 0; role++) {
+        supervisor->children[role].supervisor = supervisor;
+        supervisor->children[role].role = (enum role)role;
+        r = start_child(&supervisor->children[role]);
+    }
+    if (r >= 0) {
+        r = sd_event_loop(supervisor->loop);
+    }
+    return r;
+}
+
+static void close_if_open(int fd)
+{
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+static void supervisor_clear(struct supervisor *supervisor)
+{
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        struct child *child = &supervisor->children[role];
+
+        child->channel_source = sd_event_source_disable_unref(child->channel_source);
+        child->pause_source = sd_event_source_disable_unref(child->pause_source);
+        if (child->pid > 0) {
+            (void)close(child->channel);
+        }
+    }
+    sockets_close(&supervisor->public_sockets);
+    sockets_close(&supervisor->control_sockets);
+    close_if_open(supervisor->lock_fd);
+    close_if_open(supervisor->program_fd);
+    sd_event_unref(supervisor->loop);
+    config_free(supervisor->config);
+}
+
+int supervisor_run(const char *path, struct config *config)
+{
+    struct supervisor supervisor = {
+        .path = path, .config = config, .lock_fd = -1, .program_fd = -1};
+    struct problem problem;
+    int status;
+    int r;
+
+    log_open("supervisor");
+    log_set_level(config->log_level);
+    r = prepare(&supervisor, &problem);
+    if (r < 0) {
+        log_event(LOG_LEVEL_ERROR, problem.text, NULL);
+    } else {
+        r = run(&supervisor);
+        end_orphans(&supervisor);
+    }
+    status = r < 0 ? EXIT_FAILURE : r;
+    if (r >= 0) {
+        log_event(LOG_LEVEL_INFO, "stopped", NULL);
+    }
+    supervisor_clear(&supervisor);
+    return status;
+}
