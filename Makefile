@@ -22,7 +22,9 @@ COVERAGE    ?=
 TESTS       ?= test_*
 # For `unit`: what to run each test under. For the daemon in integration tests, export ASSENT_TEST_WRAPPER.
 WRAPPER     ?=
-TEST_FLAGS  ?=
+# The time that each test program has, and how many run at once.
+TEST_SECONDS ?= 600
+TEST_JOBS   ?= 1
 ifeq ($(origin CC),default)
 CC := $(if $(filter fuzzer,$(SANITIZE)),clang,gcc)
 endif
@@ -136,7 +138,7 @@ export ASSENT_BUILD = $(abspath $(OUT))
 export ASSENT_SOURCE = $(CURDIR)
 export ASSENT_RESULTS
 RESULTS = $(or $(ASSENT_RESULTS),$(abspath $(OUT))/tests/results)
-RUN_TESTS = tests/run-tests.sh -o $(OUT)/tests/log $(TEST_FLAGS)
+RUN_TESTS = tests/run-tests.sh -o $(OUT)/tests/log -l $(TEST_SECONDS) -j $(TEST_JOBS)
 SUBMAKE = +$(MAKE) --no-print-directory
 # Compiling on all processors, unless the user said how many.
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -147,7 +149,8 @@ check: ## install what is missing, then run every check and test
 	$(SUBMAKE) $(PARALLEL) tests man
 	$(SUBMAKE) check-structure check-format check-docs check-model
 	@rm -f $(RESULTS)
-	$(SUBMAKE) unit integration ASSENT_RESULTS=$(RESULTS)
+	$(SUBMAKE) unit ASSENT_RESULTS=$(RESULTS)
+	$(SUBMAKE) integration ASSENT_RESULTS=$(RESULTS)
 	@tests/run-tests.sh -t $(RESULTS)
 
 demo: ## install what is missing, then play the scenarios with real processes and real HTTP
@@ -159,12 +162,16 @@ unit: $(UNIT_TESTS) ## run the unit tests (TESTS= selects, WRAPPER= runs them un
 	@$(RUN_TESTS) -w "$(WRAPPER)" $(UNIT_TESTS)
 
 integration: all $(INTEGRATION_TESTS) $(TEST_PROGRAMS) ## run the tests that start the real daemon (TESTS= selects)
-	@$(RUN_TESTS) -l 600 $(INTEGRATION_TESTS)
+	@$(RUN_TESTS) $(INTEGRATION_TESTS)
 
-bench: all $(TEST_PROGRAMS) ## measure signed webhooks a second
+bench: ## measure signed webhooks a second
+	tests/system/deps.sh build check bench
+	$(SUBMAKE) $(PARALLEL) tests
 	tests/bench/run
 
-torture: all $(TEST_PROGRAMS) ## kill every role again and again, and count (SECONDS_EACH=)
+torture: ## kill every role again and again, and count (SECONDS_EACH=)
+	tests/system/deps.sh build check
+	$(SUBMAKE) $(PARALLEL) tests
 	$(if $(SECONDS_EACH),SECONDS_EACH=$(SECONDS_EACH)) tests/torture/run
 
 ifeq ($(SANITIZE),fuzzer)
