@@ -81,6 +81,7 @@ static int dispatch(struct member *member, const struct channel_packet *packet)
         return sd_event_exit(member->loop, 0);
     case CHANNEL_READY:
     case CHANNEL_RELOADED:
+    case CHANNEL_BROKEN:
         break;
     }
     if (packet->fd >= 0) {

@@ -24,7 +24,8 @@ struct stream {
     struct stream_setup setup;
     struct buffer in;
     struct buffer out;
-    size_t out_written; /* bytes at the front of `out` that the socket has taken */
+    size_t out_written;  /* bytes at the front of `out` that the socket has taken */
+    size_t out_released; /* bytes of `out` that may be written; beyond it they are corked */
     bool corked;
     bool broken; /* the other end takes nothing any more */
     bool ended;
@@ -45,7 +46,7 @@ static void release_if_idle(struct buffer *buffer)
 
 static void watch(struct stream *stream)
 {
-    bool waiting = !stream->corked && !stream->broken && stream_queued(stream) > 0;
+    bool waiting = !stream->broken && stream->out_released > stream->out_written;
 
     if (!stream->ended) {
         (void)sd_event_source_set_io_events(stream->source, EPOLLIN | (waiting ? EPOLLOUT : 0));
@@ -56,9 +57,10 @@ static void watch(struct stream *stream)
  * comes to the end, after what was still to be read. */
 static void flush(struct stream *stream)
 {
-    while (!stream->broken && stream_queued(stream) > 0) {
-        ssize_t sent = send(stream->fd, stream->out.data + stream->out_written,
-                            stream_queued(stream), MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (!stream->broken && stream->out_released > stream->out_written) {
+        ssize_t sent =
+            send(stream->fd, stream->out.data + stream->out_written,
+                 stream->out_released - stream->out_written, MSG_NOSIGNAL | MSG_DONTWAIT);
 
         if (sent < 0) {
             if (errno == EINTR) {
@@ -72,9 +74,25 @@ static void flush(struct stream *stream)
     if (stream->broken || stream_queued(stream) == 0) {
         stream->out.length = 0;
         stream->out_written = 0;
+        stream->out_released = 0;
         release_if_idle(&stream->out);
+    } else if (stream->out_written > IDLE_CAPACITY) {
+        buffer_consume(&stream->out, stream->out_written);
+        stream->out_released -= stream->out_written;
+        stream->out_written = 0;
     }
     watch(stream);
+}
+
+/* Lets out all that is queued. While the socket is full, the loop goes on with it. */
+static void release(struct stream *stream)
+{
+    bool waiting = stream->out_released > stream->out_written;
+
+    stream->out_released = stream->out.length;
+    if (!waiting) {
+        flush(stream);
+    }
 }
 
 static void end(struct stream *stream, int reason)
@@ -208,8 +226,8 @@ int stream_send(struct stream *stream, uint16_t type, const void *payload, size_
     header[5] = (unsigned char)(type >> 8);
     (void)buffer_append(&stream->out, header, sizeof header);
     (void)buffer_append(&stream->out, payload, length);
-    if (!stream->corked && stream->out_written == 0) {
-        flush(stream);
+    if (!stream->corked) {
+        release(stream);
     }
     return 0;
 }
@@ -218,9 +236,7 @@ void stream_cork(struct stream *stream, bool corked)
 {
     stream->corked = corked;
     if (!corked) {
-        flush(stream);
-    } else {
-        watch(stream);
+        release(stream);
     }
 }
 

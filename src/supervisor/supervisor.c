@@ -194,6 +194,16 @@ static void announce_if_ready(struct supervisor *supervisor)
     }
 }
 
+/* Core has closed the stream of a role that broke the rules; only a new process gets a new one. */
+static void end_broken(struct supervisor *supervisor, uint32_t role)
+{
+    if (role < ROLE_COUNT && alive(supervisor, (enum role)role)) {
+        log_event(LOG_LEVEL_ERROR, "a role sent what it may not and is ended", "name",
+                  role_name((enum role)role), NULL);
+        (void)kill(supervisor->children[role].pid, SIGKILL);
+    }
+}
+
 static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct child *child = userdata;
@@ -217,6 +227,8 @@ static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *u
     } else if (packet.message == CHANNEL_RELOADED && packet.argument != 0) {
         log_event(LOG_LEVEL_ERROR, "a role keeps its old configuration", "name",
                   role_name(child->role), "error", strerror((int)packet.argument), NULL);
+    } else if (packet.message == CHANNEL_BROKEN && child->role == ROLE_CORE) {
+        end_broken(child->supervisor, packet.argument);
     }
     return 0;
 }

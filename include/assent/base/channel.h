@@ -29,6 +29,7 @@ enum channel_message {
     /* role to supervisor */
     CHANNEL_READY,    /* the role works */
     CHANNEL_RELOADED, /* argument: 0, or the errno-like code for which the old configuration stays */
+    CHANNEL_BROKEN,   /* (core) argument: the enum role that sent what it may not: end it */
 };
 
 struct channel_packet {

@@ -53,7 +53,8 @@ int stream_open(sd_event *loop, int fd, const struct stream_setup *setup,
 int stream_send(struct stream *stream, uint16_t type, const void *payload, size_t length);
 
 /* A corked stream keeps everything that is sent; uncorking writes it at once as far as the socket
- * takes it. Core corks its streams so that nothing leaves before the commit. */
+ * takes it. What was let out before is still written while corked. Core corks its streams so that
+ * nothing leaves before the commit. */
 void stream_cork(struct stream *stream, bool corked);
 
 /* Bytes that are queued and not yet taken by the socket. */

@@ -1,0 +1,40 @@
+/*
+ * Answers to HTTP requests: the envelope {"result", "next_steps"} or {"error", "message",
+ * "next_steps"}.
+ *
+ * Owns: nothing. Runs in: core. May call: stream, protocol, json.
+ */
+#ifndef ASSENT_CORE_ANSWER_H
+#define ASSENT_CORE_ANSWER_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "assent/core/internal.h"
+
+/* To whom an answer goes. */
+struct asker {
+    struct link *link;
+    uint64_t id;
+};
+
+/* Answers with a body that is JSON already. */
+void answer_text(const struct asker *asker, unsigned status, const char *body);
+
+/* Answers with {"result": result, "next_steps": [next_step]}; takes the reference to `result`.
+ * `next_step` may be NULL. */
+void answer_result(const struct asker *asker, unsigned status, json_t *result,
+                   const char *next_step);
+
+/* Answers with {"error": code, "message": ..., "next_steps": [...]}. */
+void answer_error(const struct asker *asker, unsigned status, const char *code,
+                  const char *next_step, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* 405 with the methods that are allowed. */
+void answer_wrong_method(const struct asker *asker, const char *allow);
+
+/* 503: try again in so many seconds. */
+void answer_unavailable(const struct asker *asker, unsigned retry_after, const char *message);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * The control interface: calls by path, each a function of its own.
+ *
+ * Owns: nothing. Runs in: core. May call: store, decide, work, record, waiters, answer.
+ */
+#ifndef ASSENT_CORE_API_H
+#define ASSENT_CORE_API_H
+
+#include "assent/core/answer.h"
+
+/* What a call is given: the asker, the request, and the decoded parts of path and query. */
+struct api_call {
+    struct core *core;
+    struct asker asker;
+    const struct protocol_request *request;
+    char *subject; /* the {id} or {n} of the path, decoded; NULL if it has none */
+};
+
+/* Takes one request of the control gate. */
+void api_request(struct link *link, const struct protocol_request *request);
+
+/* The value of a query parameter, decoded, to be freed; NULL if it is not there or not decodable. */
+char *api_query(const struct api_call *call, const char *name);
+/* Decodes percent-encoding; NULL if it is malformed or holds a NUL. To be freed. */
+char *api_decode(const char *text, size_t length);
+
+/* The page that was asked for. Answers 400 itself and returns false if it is malformed. */
+#define API_PAGE_DEFAULT 50
+#define API_PAGE_LARGEST 500
+struct api_page {
+    int limit;
+    int64_t before;
+};
+bool api_page(const struct api_call *call, struct api_page *ret_page);
+
+/* Finds the request that the path names, in the service of ?service= if it is given. Answers 404,
+ * or 409 where several services know the id, and returns false. */
+bool api_find_request(const struct api_call *call, struct store_request *ret_request);
+
+/* api_requests.c */
+void api_register(const struct api_call *call);
+void api_list_requests(const struct api_call *call);
+void api_show_request(const struct api_call *call);
+void api_cancel_request(const struct api_call *call);
+/* api_jobs.c */
+void api_list_jobs(const struct api_call *call);
+void api_show_job(const struct api_call *call);
+void api_show_output(const struct api_call *call);
+void api_retry_job(const struct api_call *call);
+/* api_health.c */
+void api_ready(const struct api_call *call);
+void api_health(const struct api_call *call);
+
+#endif

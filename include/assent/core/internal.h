@@ -1,0 +1,74 @@
+/*
+ * What the files of core share: its state, and the one rule of its loop.
+ *
+ * Whoever handles a frame or a timer calls core_begin before the store is touched. The transaction
+ * stays open while more frames are there, and is committed once for all of them; streams are corked
+ * and log lines are held until then. So handlers simply write and send in the order of thought, and
+ * nothing of it is seen before it is on disk.
+ *
+ * Owns: nothing by itself. Runs in: core, in its only thread. May call: everything of core.
+ */
+#ifndef ASSENT_CORE_INTERNAL_H
+#define ASSENT_CORE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "assent/base/protocol.h"
+#include "assent/base/role.h"
+#include "assent/base/stream.h"
+#include "assent/config/config.h"
+#include "assent/core/store.h"
+
+struct core;
+struct waiter;
+
+/* Core's end of the conversation with one other role. */
+struct link {
+    struct core *core;
+    enum role role;
+    struct stream *stream; /* NULL while there is none */
+    int next_fd;           /* a newer stream, taken once this one has been read to its end; -1 */
+
+    /* executors only */
+    bool said_hello;
+    unsigned char incarnation[PROTOCOL_INCARNATION_SIZE];
+    struct protocol_digests digests; /* owned copy; hooks are owned texts */
+    int running;                     /* attempts on disk as started and not ended */
+};
+
+struct core {
+    sd_event *loop;
+    struct config *config;
+    struct store *store;
+    struct link links[ROLE_COUNT];
+    sd_event_source *commit_source;
+    sd_event_source *deadline_source;
+    sd_event_source *start_source;
+    sd_event_source *waiter_source;
+    sd_event_source *upkeep_source;
+    struct waiter *waiters;
+    bool work_wanted; /* something may have become startable */
+    bool quiescing;   /* start nothing new */
+    unsigned frames_in_batch;
+    uint64_t refused_webhooks; /* since the last line about them */
+    int64_t refused_logged_at;
+};
+
+/* Opens the transaction if there is none and sees to its commit. */
+void core_begin(struct core *core);
+
+/* What is on disk is unknown: ends the process without an answer. Never returns. */
+_Noreturn void core_abandon(const char *what);
+
+/* For calls of the store that may fail only by -EIO or -ENOMEM. */
+void core_must(int r, const char *what);
+
+/* The executor that runs hooks of that kind. */
+struct link *core_executor(struct core *core, enum hook_kind kind);
+
+/* True while a stream to the executor is there and it said HELLO. */
+bool core_executor_ready(const struct link *link);
+
+#endif

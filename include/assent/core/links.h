@@ -1,0 +1,25 @@
+/*
+ * Core's streams to the other roles.
+ *
+ * A role that was started again comes with a new stream; it is taken only when the old one has been
+ * read to its end, so that what the dead one said last is known before the new one's HELLO. A role
+ * that sends what it may not loses its stream, and the supervisor is told to end it.
+ *
+ * Owns: the streams. Runs in: core. May call: stream, receive, api, work, waiters, channel.
+ */
+#ifndef ASSENT_CORE_LINKS_H
+#define ASSENT_CORE_LINKS_H
+
+#include "assent/core/internal.h"
+
+void links_prepare(struct core *core);
+
+/* Takes a stream over. 0 or negative errno. */
+int links_take(struct core *core, int fd, enum role role);
+
+/* Lets out what was sent since the last time. After a commit, never inside a transaction. */
+void links_flush(struct core *core);
+
+void links_close(struct core *core);
+
+#endif

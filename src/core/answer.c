@@ -1,0 +1,103 @@
+#include "assent/core/answer.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assent/base/json.h"
+
+#define MESSAGE_LIMIT 1024
+
+static void send_response(const struct asker *asker, const struct protocol_response *response)
+{
+    struct buffer frame = {0};
+
+    if (!asker->link->stream) {
+        return;
+    }
+    core_must(protocol_encode_response(&frame, response), "answer");
+    /* Only memory can be lacking here: a stream that broke is noticed where it is read. */
+    if (stream_send(asker->link->stream, FRAME_RESPONSE, frame.data, frame.length) == -ENOMEM) {
+        core_abandon("answer");
+    }
+    buffer_free(&frame);
+}
+
+static void send_json(const struct protocol_response *head, const struct asker *asker, json_t *body)
+{
+    struct protocol_response response = *head;
+    char *text = json_text(body);
+
+    if (!text) {
+        core_abandon("answer");
+    }
+    response.id = asker->id;
+    response.body = text;
+    response.body_length = strlen(text);
+    send_response(asker, &response);
+    free(text);
+    json_decref(body);
+}
+
+void answer_text(const struct asker *asker, unsigned status, const char *body)
+{
+    const struct protocol_response response = {
+        .id = asker->id,
+        .status = status,
+        .body = body,
+        .body_length = strlen(body),
+    };
+
+    send_response(asker, &response);
+}
+
+static json_t *steps(const char *next_step)
+{
+    return next_step ? json_pack("[s]", next_step) : json_array();
+}
+
+void answer_result(const struct asker *asker, unsigned status, json_t *result,
+                   const char *next_step)
+{
+    const struct protocol_response head = {.status = status};
+
+    send_json(&head, asker,
+              json_pack("{s:o, s:o}", "result", result, "next_steps", steps(next_step)));
+}
+
+static json_t *error_body(const char *code, const char *message, const char *next_step)
+{
+    return json_pack("{s:s, s:s, s:o}", "error", code, "message", message, "next_steps",
+                     steps(next_step));
+}
+
+void answer_error(const struct asker *asker, unsigned status, const char *code,
+                  const char *next_step, const char *format, ...)
+{
+    const struct protocol_response head = {.status = status};
+    char message[MESSAGE_LIMIT];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    send_json(&head, asker, error_body(code, message, next_step));
+}
+
+void answer_wrong_method(const struct asker *asker, const char *allow)
+{
+    const struct protocol_response head = {.status = 405, .allow = allow};
+    char message[MESSAGE_LIMIT];
+
+    (void)snprintf(message, sizeof message, "this path takes %s only", allow);
+    send_json(&head, asker, error_body("method_not_allowed", message, NULL));
+}
+
+void answer_unavailable(const struct asker *asker, unsigned retry_after, const char *message)
+{
+    const struct protocol_response head = {.status = 503, .retry_after = retry_after};
+
+    send_json(&head, asker, error_body("unavailable", message, "Send the same request again."));
+}

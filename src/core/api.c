@@ -1,0 +1,229 @@
+#include "assent/core/api.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assent/base/text.h"
+
+#define SUBJECT       "{}"
+#define SEGMENT_LIMIT 5
+
+struct route {
+    const char *method;
+    const char *segments[SEGMENT_LIMIT]; /* SUBJECT stands for any one */
+    void (*handle)(const struct api_call *call);
+};
+
+static const struct route routes[] = {
+    {"POST", {"v1", "requests"}, api_register},
+    {"GET", {"v1", "requests"}, api_list_requests},
+    {"GET", {"v1", "requests", SUBJECT}, api_show_request},
+    {"GET", {"v1", "approvals", SUBJECT}, api_show_request},
+    {"POST", {"v1", "requests", SUBJECT, "cancel"}, api_cancel_request},
+    {"GET", {"v1", "jobs"}, api_list_jobs},
+    {"GET", {"v1", "jobs", SUBJECT}, api_show_job},
+    {"GET", {"v1", "jobs", SUBJECT, "output"}, api_show_output},
+    {"POST", {"v1", "jobs", SUBJECT, "retry"}, api_retry_job},
+    {"GET", {"healthz"}, api_health},
+    {"GET", {"readyz"}, api_ready},
+};
+
+#define ROUTE_COUNT (sizeof routes / sizeof routes[0])
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+char *api_decode(const char *text, size_t length)
+{
+    char *decoded = malloc(length + 1);
+    size_t out = 0;
+
+    if (!decoded) {
+        core_abandon("decode");
+    }
+    for (size_t i = 0; i < length; i++) {
+        int high = text[i] == '%' && length - i > 2 ? hex_value(text[i + 1]) : -1;
+        int low = high >= 0 ? hex_value(text[i + 2]) : -1;
+
+        if (text[i] != '%') {
+            decoded[out++] = text[i];
+            continue;
+        }
+        if (low < 0 || (high == 0 && low == 0)) {
+            free(decoded);
+            return NULL;
+        }
+        decoded[out++] = (char)(high * 16 + low);
+        i += 2;
+    }
+    decoded[out] = '\0';
+    return decoded;
+}
+
+char *api_query(const struct api_call *call, const char *name)
+{
+    const char *at = call->request->query;
+    size_t name_length = strlen(name);
+
+    while (*at) {
+        size_t length = strcspn(at, "&");
+
+        if (length > name_length && strncmp(at, name, name_length) == 0 && at[name_length] == '=') {
+            return api_decode(at + name_length + 1, length - name_length - 1);
+        }
+        at += length + (at[length] == '&');
+    }
+    return NULL;
+}
+
+/* The length of the path's next segment; moves to its beginning. */
+static size_t next_segment(const char **at)
+{
+    if (**at == '/') {
+        (*at)++;
+    }
+    return strcspn(*at, "/");
+}
+
+/* True if the path fits; the subject is a view of the path then. */
+static bool route_fits(const struct route *route, const char *path, const char **ret_subject,
+                       size_t *ret_length)
+{
+    *ret_subject = NULL;
+    for (int i = 0; i < SEGMENT_LIMIT && route->segments[i]; i++) {
+        size_t length = next_segment(&path);
+
+        if (length == 0) {
+            return false;
+        }
+        if (strcmp(route->segments[i], SUBJECT) == 0) {
+            *ret_subject = path;
+            *ret_length = length;
+        } else if (strlen(route->segments[i]) != length ||
+                   strncmp(path, route->segments[i], length) != 0) {
+            return false;
+        }
+        path += length;
+    }
+    return *path == '\0';
+}
+
+static void call_route(struct api_call *call, const struct route *route, const char *subject,
+                       size_t length)
+{
+    if (subject) {
+        call->subject = api_decode(subject, length);
+        if (!call->subject) {
+            answer_error(&call->asker, 400, "invalid_request", NULL,
+                         "the path's percent-encoding is malformed");
+            return;
+        }
+    }
+    route->handle(call);
+    free(call->subject);
+}
+
+void api_request(struct link *link, const struct protocol_request *request)
+{
+    struct api_call call = {
+        .core = link->core,
+        .asker = {.link = link, .id = request->id},
+        .request = request,
+    };
+    const char *allowed = NULL;
+
+    for (size_t i = 0; i < ROUTE_COUNT; i++) {
+        const char *subject;
+        size_t length = 0;
+
+        if (!route_fits(&routes[i], request->path, &subject, &length)) {
+            continue;
+        }
+        if (strcmp(routes[i].method, request->method) == 0) {
+            call_route(&call, &routes[i], subject, length);
+            return;
+        }
+        allowed = allowed ? "GET, POST" : routes[i].method;
+    }
+    if (allowed) {
+        answer_wrong_method(&call.asker, allowed);
+    } else {
+        answer_error(&call.asker, 404, "not_found", "See assentctl --help for what there is.",
+                     "there is nothing at %s", request->path);
+    }
+}
+
+bool api_page(const struct api_call *call, struct api_page *ret_page)
+{
+    char *limit = api_query(call, "limit");
+    char *cursor = api_query(call, "cursor");
+    int64_t number = API_PAGE_DEFAULT;
+    int64_t before = 0;
+    bool valid = true;
+
+    if (limit && (text_to_number(limit, &number) < 0 || number < 1 || number > API_PAGE_LARGEST)) {
+        answer_error(&call->asker, 400, "invalid_request", NULL,
+                     "limit: expected a number from 1 to %d", API_PAGE_LARGEST);
+        valid = false;
+    } else if (cursor && (text_to_number(cursor, &before) < 0 || before < 1)) {
+        answer_error(&call->asker, 400, "invalid_request", NULL,
+                     "cursor: expected the cursor of an earlier answer");
+        valid = false;
+    }
+    free(limit);
+    free(cursor);
+    if (valid) {
+        *ret_page = (struct api_page){.limit = (int)number, .before = before};
+    }
+    return valid;
+}
+
+static bool find_in_service(const struct api_call *call, const char *service,
+                            struct store_request *ret_request)
+{
+    int r = store_request_find(call->core->store, service, call->subject, ret_request);
+
+    if (r == -ENOENT) {
+        answer_error(&call->asker, 404, "not_found", NULL, "service %s has no request %s", service,
+                     call->subject);
+        return false;
+    }
+    core_must(r, "request");
+    return true;
+}
+
+bool api_find_request(const struct api_call *call, struct store_request *ret_request)
+{
+    char *service = api_query(call, "service");
+    int64_t number;
+    bool found;
+    int count;
+
+    if (service) {
+        found = find_in_service(call, service, ret_request);
+        free(service);
+        return found;
+    }
+    core_must(store_request_count_id(call->core->store, call->subject, &count, &number), "request");
+    if (count == 0) {
+        answer_error(&call->asker, 404, "not_found", "Register it with POST /v1/requests.",
+                     "there is no request %s", call->subject);
+        return false;
+    }
+    if (count > 1) {
+        answer_error(&call->asker, 409, "ambiguous", "Add ?service=NAME.",
+                     "several services have a request %s", call->subject);
+        return false;
+    }
+    core_must(store_request_get(call->core->store, number, ret_request), "request");
+    return true;
+}

@@ -1,0 +1,197 @@
+#include "assent/core/core.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "assent/base/channel.h"
+#include "assent/base/log.h"
+#include "assent/base/member.h"
+#include "assent/core/internal.h"
+#include "assent/core/links.h"
+#include "assent/core/timers.h"
+#include "assent/core/waiters.h"
+#include "assent/core/work.h"
+
+/* Under endless load the loop would never come to the commit by itself. */
+#define BATCH_LIMIT 512
+/* After everything that reads frames. */
+#define COMMIT_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+
+_Noreturn void core_abandon(const char *what)
+{
+    log_discard();
+    log_event(LOG_LEVEL_ERROR, "the store failed; ending, to read again what is on disk", "at",
+              what, NULL);
+    _exit(EX_IOERR);
+}
+
+void core_must(int r, const char *what)
+{
+    if (r < 0) {
+        core_abandon(what);
+    }
+}
+
+/* One commit for all that came. Only after it may anything be seen: log lines, answers, STARTs. */
+static void commit(struct core *core)
+{
+    (void)sd_event_source_set_enabled(core->commit_source, SD_EVENT_OFF);
+    core->frames_in_batch = 0;
+    if (store_in_transaction(core->store)) {
+        work_start_queued(core);
+        core_must(store_commit(core->store), "commit");
+    }
+    log_release();
+    links_flush(core);
+    timers_set(core);
+}
+
+static int on_commit(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    commit(userdata);
+    return 0;
+}
+
+void core_begin(struct core *core)
+{
+    if (++core->frames_in_batch > BATCH_LIMIT) {
+        commit(core);
+    }
+    if (!store_in_transaction(core->store)) {
+        core_must(store_begin(core->store), "begin");
+        log_hold();
+        (void)sd_event_source_set_enabled(core->commit_source, SD_EVENT_ONESHOT);
+    }
+}
+
+struct link *core_executor(struct core *core, enum hook_kind kind)
+{
+    return &core->links[kind == HOOK_HTTP ? ROLE_CALLER : ROLE_RUNNER];
+}
+
+bool core_executor_ready(const struct link *link)
+{
+    return link->stream && link->said_hello;
+}
+
+static int on_config(void *userdata, const void *bytes, size_t length)
+{
+    struct core *core = userdata;
+    struct config *config;
+    int r = config_unpack(bytes, length, &config);
+
+    if (r < 0) {
+        return r;
+    }
+    config_free(core->config);
+    core->config = config;
+    log_set_level(config->log_level);
+    if (core->store) {
+        core_begin(core);
+        work_drop_unknown(core);
+        core->work_wanted = true;
+    }
+    return 0;
+}
+
+static int on_stream(void *userdata, int fd, enum role other)
+{
+    return links_take(userdata, fd, other);
+}
+
+/* The supervisor of a later run finds by this what hooks of this store it must end. */
+static void note_identity(const struct core *core)
+{
+    const char *identity = store_identity(core->store);
+
+    if (pwrite(CHANNEL_LOCK_FD, identity, strlen(identity), 0) < 0) {
+        log_event(LOG_LEVEL_WARNING, "can't note the store's identity in its lock file", "error",
+                  strerror(errno), NULL);
+    }
+}
+
+static int on_start(void *userdata)
+{
+    struct core *core = userdata;
+
+    note_identity(core);
+    core_begin(core);
+    work_drop_unknown(core);
+    return 0;
+}
+
+static void on_quiesce(void *userdata)
+{
+    struct core *core = userdata;
+
+    core->quiescing = true;
+}
+
+static void on_stop(void *userdata)
+{
+    struct core *core = userdata;
+
+    commit(core);
+    (void)sd_event_exit(core->loop, EXIT_SUCCESS);
+}
+
+static void on_orphaned(void *userdata)
+{
+    on_stop(userdata);
+}
+
+/* The first thing that arrives is the configuration: the store is opened then, since streams and
+ * everything else need it. */
+static int on_first_config(void *userdata, const void *bytes, size_t length)
+{
+    struct core *core = userdata;
+    struct problem problem = {.text = "no memory"};
+    bool first = !core->config;
+    int r = on_config(core, bytes, length);
+
+    if (r < 0 || !first) {
+        return r;
+    }
+    r = store_open(core->config->store_path, &core->store, &problem);
+    if (r < 0) {
+        log_event(LOG_LEVEL_ERROR, problem.text, "store", core->config->store_path, NULL);
+        (void)sd_event_exit(core->loop, r == -EINVAL ? EX_CONFIG : EX_IOERR);
+        return 0;
+    }
+    r = sd_event_add_defer(core->loop, &core->commit_source, on_commit, core);
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(core->commit_source, SD_EVENT_OFF);
+    }
+    if (r >= 0) {
+        r = sd_event_source_set_priority(core->commit_source, COMMIT_PRIORITY);
+    }
+    return r < 0 ? r : timers_open(core);
+}
+
+int core_main(void)
+{
+    static const struct member_handlers handlers = {
+        .on_config = on_first_config,
+        .on_stream = on_stream,
+        .on_start = on_start,
+        .on_quiesce = on_quiesce,
+        .on_stop = on_stop,
+        .on_orphaned = on_orphaned,
+    };
+    struct core core = {0};
+    int status;
+
+    links_prepare(&core);
+    status = member_run(ROLE_CORE, &handlers, &core, &core.loop);
+    waiters_free(&core);
+    links_close(&core);
+    timers_close(&core);
+    sd_event_source_disable_unref(core.commit_source);
+    store_free(core.store);
+    config_free(core.config);
+    return status;
+}

@@ -1,0 +1,156 @@
+#include "assent/core/links.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "assent/base/channel.h"
+#include "assent/base/log.h"
+#include "assent/core/api.h"
+#include "assent/core/receive.h"
+#include "assent/core/waiters.h"
+#include "assent/core/work.h"
+
+/* The largest body on the control interface: 16 MiB of context, and the rest of the request. */
+#define CONTROL_BODY_LIMIT (18u << 20)
+
+static int gate_frame(struct link *link, const struct frame *frame)
+{
+    struct asker asker = {.link = link};
+    struct protocol_request request;
+    int r;
+
+    switch (frame->type) {
+    case FRAME_REQUEST:
+        r = protocol_decode_request(frame, &request);
+        if (r == 0 && link->role == ROLE_GATE_PUBLIC) {
+            receive_request(link, &request);
+        } else if (r == 0) {
+            api_request(link, &request);
+        }
+        return r;
+    case FRAME_GONE:
+        r = protocol_decode_gone(frame, &asker.id);
+        if (r == 0) {
+            waiters_forget(link->core, &asker);
+        }
+        return r;
+    case FRAME_DRAIN:
+        waiters_answer_all(link->core, link);
+        return 0;
+    default:
+        return -EPROTO;
+    }
+}
+
+static bool is_gate(const struct link *link)
+{
+    return link->role == ROLE_GATE_PUBLIC || link->role == ROLE_GATE_CONTROL;
+}
+
+static int on_frame(struct stream *stream, const struct frame *frame, void *userdata)
+{
+    struct link *link = userdata;
+
+    (void)stream;
+    core_begin(link->core);
+    return is_gate(link) ? gate_frame(link, frame) : work_frame(link, frame);
+}
+
+static int attach(struct link *link, int fd);
+
+static void on_end(struct stream *stream, int reason, void *userdata)
+{
+    struct link *link = userdata;
+    int next_fd = link->next_fd;
+
+    if (reason < 0) {
+        log_event(LOG_LEVEL_ERROR, "a role broke the rules between roles", "name",
+                  role_name(link->role), "error", strerror(-reason), NULL);
+        (void)channel_send(CHANNEL_FD, CHANNEL_BROKEN, link->role, -1);
+    }
+    stream_free(stream);
+    link->stream = NULL;
+    link->next_fd = -1;
+    if (is_gate(link)) {
+        waiters_forget_all(link->core, link);
+    } else {
+        work_disconnected(link);
+    }
+    if (next_fd >= 0) {
+        (void)attach(link, next_fd);
+    }
+}
+
+static size_t frame_limit(const struct link *link)
+{
+    switch (link->role) {
+    case ROLE_GATE_PUBLIC:
+        return PROTOCOL_WEBHOOK_LIMIT + link->core->config->max_body;
+    case ROLE_GATE_CONTROL:
+        return PROTOCOL_WEBHOOK_LIMIT + CONTROL_BODY_LIMIT;
+    default:
+        return PROTOCOL_RESULT_LIMIT;
+    }
+}
+
+static int attach(struct link *link, int fd)
+{
+    const struct stream_setup setup = {
+        .frame_limit = frame_limit(link),
+        .on_frame = on_frame,
+        .on_end = on_end,
+        .userdata = link,
+    };
+    int r = stream_open(link->core->loop, fd, &setup, &link->stream);
+
+    if (r == 0) {
+        stream_cork(link->stream, true);
+    }
+    return r;
+}
+
+void links_prepare(struct core *core)
+{
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        core->links[role] = (struct link){.core = core, .role = (enum role)role, .next_fd = -1};
+    }
+}
+
+int links_take(struct core *core, int fd, enum role role)
+{
+    struct link *link = &core->links[role];
+
+    if (!link->stream) {
+        return attach(link, fd);
+    }
+    if (link->next_fd >= 0) {
+        (void)close(link->next_fd);
+    }
+    link->next_fd = fd;
+    return 0;
+}
+
+void links_flush(struct core *core)
+{
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (core->links[role].stream) {
+            stream_cork(core->links[role].stream, false);
+            stream_cork(core->links[role].stream, true);
+        }
+    }
+}
+
+void links_close(struct core *core)
+{
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        struct link *link = &core->links[role];
+
+        stream_free(link->stream);
+        link->stream = NULL;
+        if (link->next_fd >= 0) {
+            (void)close(link->next_fd);
+        }
+        work_disconnected(link);
+    }
+}

@@ -1,0 +1,285 @@
+#include "assent/core/receive.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "assent/base/clock.h"
+#include "assent/base/log.h"
+#include "assent/core/answer.h"
+#include "assent/core/decide.h"
+#include "assent/domain/event.h"
+
+#define RETRY_AFTER_FULL        30
+#define REFUSED_LOG_INTERVAL_MS 10000
+
+static const char *find_header(const void *userdata, const char *name)
+{
+    return protocol_request_header(userdata, name);
+}
+
+static int verify(const struct config_service *service, const struct protocol_request *request)
+{
+    const struct signature_input input = {
+        .scheme = service->scheme,
+        .secrets = service->secrets,
+        .secret_count = service->secret_count,
+        .header = find_header,
+        .userdata = request,
+        .body = request->body,
+        .body_length = request->body_length,
+    };
+
+    return signature_verify(&input);
+}
+
+/* A flood of forged webhooks is one line every ten seconds, with their number. */
+static void log_refused(struct core *core, const struct config_service *service,
+                        const struct protocol_request *request)
+{
+    int64_t now = clock_monotonic_ms();
+    char count[32];
+
+    core->refused_webhooks++;
+    if (core->refused_logged_at && now - core->refused_logged_at < REFUSED_LOG_INTERVAL_MS) {
+        return;
+    }
+    (void)snprintf(count, sizeof count, "%llu", (unsigned long long)core->refused_webhooks);
+    log_event(LOG_LEVEL_WARNING, "webhook refused: no signature or a wrong one", "service",
+              service->name, "peer", request->peer, "count", count, NULL);
+    core->refused_webhooks = 0;
+    core->refused_logged_at = now;
+}
+
+static void answer_outcome(const struct asker *asker, enum outcome outcome)
+{
+    char body[64];
+
+    (void)snprintf(body, sizeof body, "{\"result\":{\"outcome\":\"%s\"}}", outcome_name(outcome));
+    answer_text(asker, 200, body);
+}
+
+static void log_webhook(const struct config_service *service, const struct event *event,
+                        const char *message)
+{
+    log_event(LOG_LEVEL_INFO, message, "request", event->request_id[0] ? event->request_id : NULL,
+              "service", service->name, "event", event->name, "delivery", event->delivery_id, NULL);
+}
+
+/* Returns 0, -EEXIST for one that is known, or does not return. */
+static int remember(struct core *core, const struct config_service *service,
+                    const struct event *event, enum outcome outcome)
+{
+    const struct store_delivery delivery = {
+        .service = service->name,
+        .delivery_id = event->delivery_id,
+        .request_id = event->ignored ? "" : event->request_id,
+        .decision = event->ignored ? -1 : (int)event->decision,
+        .outcome = outcome,
+        .received_at = clock_now_ms(),
+    };
+    int r = store_delivery_add(core->store, &delivery);
+
+    if (r != -EEXIST) {
+        core_must(r, "delivery");
+    }
+    return r;
+}
+
+static void note_event(struct core *core, const struct config_service *service,
+                       const struct event *event, const char *kind)
+{
+    json_t *details = json_pack("{s:s, s:s*, s:s}", "service", service->name, "event", event->name,
+                                event->ignored ? "deliveryId" : "requestId",
+                                event->ignored ? event->delivery_id : event->request_id);
+    char *text = details ? json_dumps(details, JSON_COMPACT) : NULL;
+    const struct store_event row = {.at = clock_now_ms(), .kind = kind, .details = text};
+
+    core_must(store_event_add(core->store, &row), "event");
+    free(text);
+    json_decref(details);
+}
+
+static enum outcome take_ignored(struct core *core, const struct config_service *service,
+                                 const struct event *event)
+{
+    if (remember(core, service, event, OUTCOME_IGNORED) == 0) {
+        note_event(core, service, event, "webhook.ignored");
+    }
+    log_webhook(service, event, "webhook ignored: it is no approval event");
+    return OUTCOME_IGNORED;
+}
+
+/* Returns 0 and the outcome, or -ENOSPC where no more early events are kept. */
+static int take_early(struct core *core, const struct config_service *service,
+                      const struct event *event, enum outcome *ret_outcome)
+{
+    const struct store_early early = {
+        .service = service->name,
+        .request_id = event->request_id,
+        .decision = event->decision,
+        .received_at = clock_now_ms(),
+        .decided_at = event->decided_at,
+        .decided_by = event->decided_by,
+        .reason = event->reason,
+    };
+    int r;
+
+    if (store_early_full(core->store, service->name, RECEIVE_EARLY_LIMIT)) {
+        return -ENOSPC;
+    }
+    r = remember(core, service, event, OUTCOME_EARLY);
+    if (r == -EEXIST) {
+        *ret_outcome = OUTCOME_DUPLICATE;
+        return 0;
+    }
+    r = store_early_add(core->store, &early, RECEIVE_EARLY_LIMIT);
+    if (r == -ENOSPC) {
+        return r;
+    }
+    core_must(r, "early");
+    note_event(core, service, event, "webhook.early");
+    log_webhook(service, event, "decision for an unknown request: kept until it is registered");
+    *ret_outcome = OUTCOME_EARLY;
+    return 0;
+}
+
+static enum outcome take_known(struct core *core, const struct config_service *service,
+                               const struct event *event, struct store_request *request)
+{
+    const struct decision_made made = {
+        .decision = event->decision,
+        .by = event->decided_by,
+        .decided_at = event->decided_at,
+        .reason = event->reason,
+    };
+    struct decision_step step = decision_apply(request->state, event->decision);
+
+    if (remember(core, service, event, step.outcome) == -EEXIST) {
+        return OUTCOME_DUPLICATE;
+    }
+    return decide(core, request, &made);
+}
+
+/* A decision about a request that retention has removed: it was decided, so nothing can come of
+ * it. */
+static enum outcome take_buried(struct core *core, const struct config_service *service,
+                                const struct event *event, enum request_state state)
+{
+    struct decision_step step = decision_apply(state, event->decision);
+
+    if (remember(core, service, event, step.outcome) == -EEXIST) {
+        return OUTCOME_DUPLICATE;
+    }
+    log_webhook(service, event,
+                "decision for a request that was decided long ago: nothing is done");
+    return step.outcome;
+}
+
+static int take_decision(struct core *core, const struct config_service *service,
+                         const struct event *event, enum outcome *ret_outcome)
+{
+    struct store_request request;
+    enum request_state buried;
+    int r = store_request_find(core->store, service->name, event->request_id, &request);
+
+    if (r == 0) {
+        *ret_outcome = take_known(core, service, event, &request);
+        store_request_free(&request);
+        return 0;
+    }
+    if (r != -ENOENT) {
+        core_abandon("request");
+    }
+    r = store_tombstone_find(core->store, service->name, event->request_id, &buried);
+    if (r == 0) {
+        *ret_outcome = take_buried(core, service, event, buried);
+        return 0;
+    }
+    if (r != -ENOENT) {
+        core_abandon("tombstone");
+    }
+    return take_early(core, service, event, ret_outcome);
+}
+
+static void take_event(struct core *core, const struct asker *asker,
+                       const struct config_service *service, const struct event *event)
+{
+    enum outcome outcome = OUTCOME_IGNORED;
+    int r = 0;
+
+    if (!store_has_room(core->store)) {
+        log_event(LOG_LEVEL_ERROR, "webhook put off: the disk of the store is almost full",
+                  "service", service->name, NULL);
+        answer_unavailable(asker, RETRY_AFTER_FULL, "the store has no room at the moment");
+        return;
+    }
+    if (event->ignored) {
+        outcome = take_ignored(core, service, event);
+    } else {
+        r = take_decision(core, service, event, &outcome);
+    }
+    if (r < 0) {
+        log_event(LOG_LEVEL_ERROR, "webhook put off: too many decisions for unknown requests",
+                  "service", service->name, NULL);
+        answer_unavailable(asker, RETRY_AFTER_FULL,
+                           "too many decisions about requests that are not registered");
+        return;
+    }
+    if (outcome == OUTCOME_DUPLICATE) {
+        log_webhook(service, event, "webhook came again: nothing is done");
+    }
+    answer_outcome(asker, outcome);
+}
+
+static void take_webhook(struct core *core, const struct asker *asker,
+                         const struct config_service *service,
+                         const struct protocol_request *request)
+{
+    struct problem problem;
+    struct event event;
+    int r = verify(service, request);
+
+    if (r < 0) {
+        log_refused(core, service, request);
+        answer_error(asker, 401, "unauthorized", NULL, "the signature is missing or wrong");
+        return;
+    }
+    r = event_parse(request->body, request->body_length, &service->pointers, &event, &problem);
+    if (r < 0) {
+        log_event(LOG_LEVEL_WARNING, "webhook refused: its body is not understood", "service",
+                  service->name, "peer", request->peer, "error",
+                  r == -EBADMSG ? problem.text : strerror(-r), NULL);
+        answer_error(asker, 400, "invalid_request", NULL, "%s",
+                     r == -EBADMSG ? problem.text : "the body could not be read");
+        return;
+    }
+    take_event(core, asker, service, &event);
+    event_free(&event);
+}
+
+static void answer_health(struct core *core, const struct asker *asker)
+{
+    if (store_has_room(core->store)) {
+        answer_text(asker, 200, "{\"result\":{\"status\":\"ok\"}}");
+    } else {
+        answer_unavailable(asker, RETRY_AFTER_FULL, "the store can't be written");
+    }
+}
+
+void receive_request(struct link *link, const struct protocol_request *request)
+{
+    const struct asker asker = {.link = link, .id = request->id};
+    const struct config_service *service = config_service_at(link->core->config, request->path);
+    bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+
+    if (strcmp(request->path, "/healthz") == 0 && reads) {
+        answer_health(link->core, &asker);
+    } else if (!service) {
+        answer_error(&asker, 404, "not_found", NULL, "there is nothing at this path");
+    } else if (strcmp(request->method, "POST") != 0) {
+        answer_wrong_method(&asker, "POST");
+    } else {
+        take_webhook(link->core, &asker, service, request);
+    }
+}

@@ -1,0 +1,261 @@
+#include "assent/core/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "assent/base/json.h"
+#include "assent/base/text.h"
+
+/* Events and jobs of one request that are shown with it. */
+#define SHOWN_EVENTS 500
+#define SHOWN_JOBS   500
+#define REPLACEMENT  "\xef\xbf\xbd"
+
+const char *record_urgency(enum urgency urgency)
+{
+    static const char *const names[] = {"low", "medium", "high"};
+
+    return names[urgency];
+}
+
+json_t *record_time(int64_t time_ms)
+{
+    char text[TEXT_TIME_SIZE];
+
+    if (time_ms == 0) {
+        return json_null();
+    }
+    text_from_time(time_ms, text);
+    return json_string(text);
+}
+
+/* What the approval service would call it. */
+static const char *event_name(enum request_state state)
+{
+    switch (state) {
+    case REQUEST_APPROVED:
+        return "approval.granted";
+    case REQUEST_DENIED:
+        return "approval.denied";
+    default:
+        return "approval.expired";
+    }
+}
+
+static json_t *hook_record(const struct store_request *request, const struct store_job *job,
+                           uint32_t attempt)
+{
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:o, s:o, s:o, s:i, "
+        "s:{s:I, s:s, s:s}}",
+        "event", event_name(request->state), "request_id", request->id, "service", request->service,
+        "action", request->action, "status", request_state_name(request->state), "reason",
+        request->reason, "urgency", record_urgency(request->urgency), "denial_reason",
+        request->denial_reason, "decided_by", request->decided_by, "decided_at",
+        record_time(request->decided_at), "created_at", record_time(request->created_at),
+        "expires_at", record_time(request->expires_at), "attempt", (int)attempt, "job", "id",
+        (json_int_t)job->number, "key", job->key, "hook", job->hook);
+}
+
+/* The context is put in as the text that was stored: it may have megabytes, and it is JSON. */
+void record_for_hook(struct core *core, const struct store_request *request,
+                     const struct store_job *job, uint32_t attempt, struct buffer *ret_record)
+{
+    json_t *record = hook_record(request, job, attempt);
+    char *text = record ? json_text(record) : NULL;
+    char *context = NULL;
+    int r = text ? 0 : -1;
+
+    core_must(store_request_context(core->store, request->number, &context), "context");
+    if (r == 0) {
+        r = buffer_append(ret_record, text, strlen(text) - 1);
+    }
+    if (r == 0) {
+        r = buffer_append_text(ret_record, ",\"context\":");
+    }
+    if (r == 0) {
+        r = buffer_append_text(ret_record, context);
+    }
+    if (r == 0) {
+        r = buffer_append_text(ret_record, "}");
+    }
+    core_must(r, "record");
+    free(context);
+    free(text);
+    json_decref(record);
+}
+
+json_t *record_request_row(const struct store_request *request)
+{
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:o, s:o, s:o, s:s?, s:s?}", "requestId",
+        request->id, "request_id", request->id, "service", request->service, "action",
+        request->action, "status", request_state_name(request->state), "urgency",
+        record_urgency(request->urgency), "reason", request->reason, "createdAt",
+        record_time(request->created_at), "expiresAt", record_time(request->expires_at), "finalAt",
+        record_time(request->final_at), "decidedAt", record_time(request->decided_at), "decidedBy",
+        request->decided_by, "denialReason", request->denial_reason);
+}
+
+json_t *record_job_row(const struct store_job *job, const struct store_request *request)
+{
+    return json_pack(
+        "{s:I, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:s?}", "job",
+        (json_int_t)job->number, "requestId", request->id, "service", request->service, "action",
+        request->action, "hook", job->hook, "state", job_state_name(job->state), "attempt",
+        (int)job->attempt, "key", job->key, "createdAt", record_time(job->created_at), "startedAt",
+        record_time(job->started_at), "endedAt", record_time(job->ended_at), "error", job->error);
+}
+
+static const char *ending_name(const struct store_attempt *attempt)
+{
+    if (attempt->ended_at == 0) {
+        return "running";
+    }
+    switch (attempt->ending) {
+    case ENDING_SUCCEEDED:
+        return "succeeded";
+    case ENDING_FAILED:
+        return "failed";
+    case ENDING_INTERRUPTED:
+        break;
+    }
+    return "interrupted";
+}
+
+static json_t *number_or_null(int64_t number, int64_t none)
+{
+    return number == none ? json_null() : json_integer(number);
+}
+
+static int add_attempt(void *userdata, const struct store_attempt *attempt)
+{
+    bool ran_program = attempt->executor == STORE_EXECUTOR_RUNNER && attempt->ended_at != 0 &&
+                       attempt->ending != ENDING_INTERRUPTED && attempt->signal == 0;
+
+    return json_array_append_new(
+        userdata,
+        json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s?}", "attempt", (int)attempt->n,
+                  "executor", attempt->executor == STORE_EXECUTOR_RUNNER ? "runner" : "caller",
+                  "state", ending_name(attempt), "startedAt", record_time(attempt->started_at),
+                  "endedAt", record_time(attempt->ended_at), "exitCode",
+                  ran_program ? number_or_null(attempt->exit_code, -1) : json_null(), "signal",
+                  number_or_null(attempt->signal, 0), "httpStatus",
+                  number_or_null(attempt->http_status, 0), "error", attempt->error));
+}
+
+json_t *record_job(struct core *core, const struct store_job *job,
+                   const struct store_request *request)
+{
+    json_t *record = record_job_row(job, request);
+    json_t *attempts = json_array();
+
+    core_must(store_attempt_list(core->store, job->number, add_attempt, attempts), "attempts");
+    (void)json_object_set_new(record, "attempts", attempts);
+    return record;
+}
+
+struct job_rows {
+    json_t *rows;
+    const struct store_request *request;
+};
+
+static int add_job_row(void *userdata, const struct store_job *job)
+{
+    struct job_rows *rows = userdata;
+
+    return json_array_insert_new(rows->rows, 0, record_job_row(job, rows->request));
+}
+
+static json_t *jobs_of(struct core *core, const struct store_request *request)
+{
+    const struct store_job_filter filter = {.state = JOB_STATE_COUNT, .request = request->number};
+    struct job_rows rows = {.rows = json_array(), .request = request};
+
+    core_must(store_job_list(core->store, &filter, SHOWN_JOBS, add_job_row, &rows), "jobs");
+    return rows.rows;
+}
+
+static int add_event(void *userdata, const struct store_event *event)
+{
+    json_t *details = event->details ? json_loads(event->details, 0, NULL) : NULL;
+
+    return json_array_append_new(userdata, json_pack("{s:I, s:o, s:s, s:o, s:o}", "sequence",
+                                                     (json_int_t)event->sequence, "at",
+                                                     record_time(event->at), "kind", event->kind,
+                                                     "job", number_or_null(event->job, 0),
+                                                     "details", details ? details : json_null()));
+}
+
+static json_t *events_of(struct core *core, const struct store_request *request)
+{
+    json_t *events = json_array();
+
+    core_must(store_event_list(core->store, request->number, SHOWN_EVENTS, add_event, events),
+              "events");
+    return events;
+}
+
+static json_t *context_of(struct core *core, const struct store_request *request)
+{
+    char *text = NULL;
+    json_t *context = NULL;
+
+    core_must(store_request_context(core->store, request->number, &text), "context");
+    core_must(json_parse(text, strlen(text), &context, NULL), "context");
+    free(text);
+    return context;
+}
+
+json_t *record_request(struct core *core, const struct store_request *request)
+{
+    json_t *record = record_request_row(request);
+
+    (void)json_object_set_new(record, "context", context_of(core, request));
+    (void)json_object_set_new(record, "clientId",
+                              request->client_id ? json_string(request->client_id) : json_null());
+    (void)json_object_set_new(record, "registeredBy",
+                              request->owner ? json_string(request->owner) : json_null());
+    (void)json_object_set_new(record, "jobs", jobs_of(core, request));
+    (void)json_object_set_new(record, "events", events_of(core, request));
+    return record;
+}
+
+/* The length of the valid UTF-8 character at the front of the bytes, or 0. */
+static size_t character(const unsigned char *bytes, size_t length)
+{
+    for (size_t size = 1; size <= 4 && size <= length; size++) {
+        if (text_is_utf8(bytes, size)) {
+            return size;
+        }
+    }
+    return 0;
+}
+
+static json_t *replaced_text(const unsigned char *bytes, size_t length)
+{
+    struct buffer text = {0};
+    json_t *json;
+
+    if (text_is_utf8(bytes, length)) {
+        return json_stringn((const char *)bytes, length);
+    }
+    for (size_t i = 0; i < length;) {
+        size_t size = character(bytes + i, length - i);
+
+        core_must(size > 0 ? buffer_append(&text, bytes + i, size)
+                           : buffer_append_text(&text, REPLACEMENT),
+                  "output");
+        i += size > 0 ? size : 1;
+    }
+    json = json_stringn((const char *)text.data, text.length);
+    buffer_free(&text);
+    return json;
+}
+
+json_t *record_output(const struct protocol_output *output)
+{
+    return json_pack("{s:o, s:o, s:I}", "head", replaced_text(output->head, output->head_length),
+                     "tail", replaced_text(output->tail, output->tail_length), "dropped",
+                     (json_int_t)output->dropped);
+}

@@ -1,0 +1,127 @@
+#include "assent/core/timers.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "assent/base/clock.h"
+#include "assent/base/log.h"
+#include "assent/core/decide.h"
+#include "assent/core/work.h"
+
+#define ACCURACY_US  20000u
+#define EXPIRY_BATCH 256
+#define UPKEEP_BATCH 200
+/* Between two rounds of upkeep; a round that found a full batch goes on at once. */
+#define UPKEEP_INTERVAL_US (60u * 1000000u)
+#define UPKEEP_SOON_US     50000u
+
+static void expire(struct core *core, int64_t number)
+{
+    const struct decision_made made = {.decision = DECISION_TIMEOUT, .by = NULL};
+    struct store_request request;
+
+    core_must(store_request_get(core->store, number, &request), "expire");
+    (void)decide(core, &request, &made);
+    store_request_free(&request);
+}
+
+/* More than one batch may be due: the timer is set again after the commit, and fires at once. */
+static int on_deadline(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct core *core = userdata;
+    int64_t numbers[EXPIRY_BATCH];
+    int count = 0;
+
+    (void)source;
+    (void)time;
+    core_begin(core);
+    core_must(store_request_due(core->store, clock_now_ms(), numbers, EXPIRY_BATCH, &count),
+              "expire");
+    for (int i = 0; i < count; i++) {
+        expire(core, numbers[i]);
+    }
+    return 0;
+}
+
+static int on_start_time(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct core *core = userdata;
+
+    (void)source;
+    (void)time;
+    core_begin(core);
+    core->work_wanted = true;
+    return 0;
+}
+
+static int on_upkeep(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct core *core = userdata;
+    int64_t now = clock_now_ms();
+    int removed = 0;
+    int dropped = 0;
+    uint64_t pause;
+
+    (void)time;
+    core_begin(core);
+    core_must(store_expire(core->store, now - core->config->retention_ms, UPKEEP_BATCH, &removed),
+              "retention");
+    core_must(
+        store_early_expire(core->store, now - core->config->keep_early_ms, UPKEEP_BATCH, &dropped),
+        "early");
+    pause =
+        removed >= UPKEEP_BATCH || dropped >= UPKEEP_BATCH ? UPKEEP_SOON_US : UPKEEP_INTERVAL_US;
+    (void)sd_event_source_set_time_relative(source, pause);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+int timers_open(struct core *core)
+{
+    int r = sd_event_add_time(core->loop, &core->deadline_source, CLOCK_REALTIME, 0, ACCURACY_US,
+                              on_deadline, core);
+
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(core->deadline_source, SD_EVENT_OFF);
+    }
+    if (r >= 0) {
+        r = sd_event_add_time(core->loop, &core->start_source, CLOCK_REALTIME, 0, ACCURACY_US,
+                              on_start_time, core);
+    }
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(core->start_source, SD_EVENT_OFF);
+    }
+    if (r >= 0) {
+        r = sd_event_add_time_relative(core->loop, &core->upkeep_source, CLOCK_MONOTONIC,
+                                       UPKEEP_SOON_US, ACCURACY_US, on_upkeep, core);
+    }
+    return r < 0 ? r : 0;
+}
+
+/* `r` and `time` are the store's answer to "when next?". */
+static void set(sd_event_source *source, int r, int64_t time)
+{
+    if (r == -ENOENT) {
+        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        return;
+    }
+    core_must(r, "timer");
+    (void)sd_event_source_set_time(source, time > 0 ? (uint64_t)time * 1000 : 0);
+    (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+void timers_set(struct core *core)
+{
+    int64_t time = 0;
+    int r = store_request_next_deadline(core->store, &time);
+
+    set(core->deadline_source, r, time);
+    r = store_job_next_start(core->store, clock_now_ms(), &time);
+    set(core->start_source, r, time);
+}
+
+void timers_close(struct core *core)
+{
+    core->deadline_source = sd_event_source_disable_unref(core->deadline_source);
+    core->start_source = sd_event_source_disable_unref(core->start_source);
+    core->upkeep_source = sd_event_source_disable_unref(core->upkeep_source);
+}
