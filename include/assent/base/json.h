@@ -1,7 +1,7 @@
 /*
  * JSON as it may come from outside, and as it is written.
  *
- * Owns: nothing. Runs in: every role, any thread. May call: jansson.
+ * Owns: nothing. Runs in: every role, any thread. May call: jansson, text, digest.
  */
 #ifndef ASSENT_BASE_JSON_H
 #define ASSENT_BASE_JSON_H
@@ -15,6 +15,11 @@
 /* Nested arrays and objects that are accepted; jansson's own limit of 2048 overflows small
  * stacks. */
 #define JSON_DEPTH_LIMIT 32
+
+/* Draws the seed of jansson's hash tables from the kernel. Without it jansson opens /dev/urandom at
+ * the first object, which a jail may forbid: a role that makes objects calls it once at its start.
+ * json_parse does so by itself. */
+void json_prepare(void);
 
 /* Parses one JSON text (RFC 8259): any value at the top, duplicate keys refused, nesting of at most
  * JSON_DEPTH_LIMIT, valid UTF-8, no NUL in keys or strings, nothing behind the value. Returns 0 and

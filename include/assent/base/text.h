@@ -26,8 +26,9 @@ int text_to_number(const char *text, int64_t *ret_number);
 bool text_is_utf8(const void *bytes, size_t length);
 
 /* Appends the bytes so that they are safe on a terminal and in a log line: control characters
- * (C0, DEL, C1), line separators and bidirectional overrides become \n, \t, \xHH or \u{HHHH},
- * invalid UTF-8 becomes \xHH, a backslash becomes \\. Returns 0 or -ENOMEM. */
+ * (C0, DEL, C1), line separators, bidirectional overrides and invisible format characters become
+ * \n, \t, \xHH or \u{HHHH}, invalid UTF-8 becomes \xHH, a backslash becomes \\. Returns 0 or
+ * -ENOMEM; `out` is unchanged then. */
 int text_append_escaped(struct buffer *out, const void *bytes, size_t length);
 
 /* RFC 3339 in UTC with milliseconds, `2026-03-16T10:30:45.123Z`, from milliseconds since 1970. */

@@ -1,0 +1,351 @@
+#include "assent/base/json.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assent/base/digest.h"
+#include "assent/base/text.h"
+
+/* Bytes of a key that are shown in a problem. */
+#define SHOWN_LIMIT 64
+
+/* --- parsing ---------------------------------------------------------------------------------- */
+
+static pthread_once_t seed_once = PTHREAD_ONCE_INIT;
+
+static void seed_hashes(void)
+{
+    size_t seed = 0;
+    if (digest_random(&seed, sizeof seed) == 0) {
+        json_object_seed(seed);
+    }
+}
+
+void json_prepare(void)
+{
+    pthread_once(&seed_once, seed_hashes);
+}
+
+/* The offset behind the string that begins at `at`, or `length` if it does not end. */
+static size_t behind_string(const char *text, size_t length, size_t at)
+{
+    for (at++; at < length; at++) {
+        if (text[at] == '"') {
+            return at + 1;
+        }
+        if (text[at] == '\\') {
+            at++;
+        }
+    }
+    return length;
+}
+
+static bool is_token(char character)
+{
+    return character == '"' || character == '[' || character == ']' || character == '{' ||
+           character == '}';
+}
+
+/* The offset of the next bracket or string, at or behind `at`, or `length` if there is none. */
+static size_t find_token(const char *text, size_t length, size_t at)
+{
+    while (at < length && !is_token(text[at])) {
+        at++;
+    }
+    return at;
+}
+
+/* The offset of the first bracket that nests too deep, or `length` if there is none. The text may
+ * be malformed: up to its first error this counts as the parser will, which goes no further. */
+static size_t find_too_deep(const char *text, size_t length)
+{
+    size_t depth = 0;
+    size_t at = find_token(text, length, 0);
+    while (at < length) {
+        if (text[at] == '"') {
+            at = find_token(text, length, behind_string(text, length, at));
+            continue;
+        }
+        if (text[at] == '[' || text[at] == '{') {
+            if (++depth > JSON_DEPTH_LIMIT) {
+                return at;
+            }
+        } else if (depth > 0) {
+            depth--;
+        }
+        at = find_token(text, length, at + 1);
+    }
+    return length;
+}
+
+/* The offset of the string that ends at `end`, or `end` if there is none. */
+static size_t find_string_before(const char *text, size_t end)
+{
+    size_t at = find_token(text, end, 0);
+    while (at < end) {
+        if (text[at] != '"') {
+            at = find_token(text, end, at + 1);
+            continue;
+        }
+        size_t behind = behind_string(text, end, at);
+        if (behind == end) {
+            return at;
+        }
+        at = find_token(text, end, behind);
+    }
+    return end;
+}
+
+/* Writes `line L, column C: WHAT` for an offset; both count from 1, columns in characters. */
+static void set_problem_at(struct problem *ret_problem, const char *text, size_t offset,
+                           const char *what)
+{
+    size_t line = 1, column = 1;
+    for (size_t i = 0; i < offset; i++) {
+        if (text[i] == '\n') {
+            line++;
+            column = 1;
+        } else if ((text[i] & 0xc0) != 0x80) {
+            column++;
+        }
+    }
+    problem_set(ret_problem, "line %zu, column %zu: %s", line, column, what);
+}
+
+/* Appends a piece of the text, cut where it is long, so that it can be shown. */
+static int append_shown(struct buffer *out, const char *piece, size_t length)
+{
+    size_t shown = length;
+    if (length > SHOWN_LIMIT) {
+        /* Not in the middle of a character. */
+        for (shown = SHOWN_LIMIT; shown > 0 && (piece[shown] & 0xc0) == 0x80; shown--) {
+        }
+    }
+    int result = text_append_escaped(out, piece, shown);
+    if (result == 0 && shown < length) {
+        result = buffer_append_text(out, "...\"");
+    }
+    return result;
+}
+
+/* What the parser says of an error that ends at `end`; `ret_begin` is where the error begins. */
+static int describe_error(const char *text, size_t end, const json_error_t *error,
+                          struct buffer *out, size_t *ret_begin)
+{
+    *ret_begin = end;
+    switch (json_error_code(error)) {
+    case json_error_premature_end_of_input:
+        return buffer_append_text(out, "the JSON text ends before its value is complete");
+    case json_error_end_of_input_expected:
+        return buffer_append_text(out, "something follows the JSON value");
+    case json_error_invalid_utf8:
+        return buffer_append_text(out, "this is not valid UTF-8");
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return buffer_append_text(out, "a string with \\u0000 is not accepted");
+    case json_error_numeric_overflow:
+        return buffer_append_text(out, "this number is too large");
+    case json_error_duplicate_key:
+        *ret_begin = find_string_before(text, end);
+        return buffer_append_text(out, "duplicate key ") < 0
+                   ? -ENOMEM
+                   : append_shown(out, text + *ret_begin, end - *ret_begin);
+    default:
+        return text_append_escaped(out, error->text, strlen(error->text));
+    }
+}
+
+static int refuse_syntax(const char *text, size_t length, const json_error_t *error,
+                         struct problem *ret_problem)
+{
+    size_t end = error->position < 0 ? 0 : (size_t)error->position;
+    if (json_error_code(error) == json_error_out_of_memory) {
+        return -ENOMEM;
+    }
+    struct buffer what = {0};
+    size_t begin;
+    int result = describe_error(text, end < length ? end : length, error, &what, &begin);
+    const char *sentence = result == 0 ? buffer_text(&what) : NULL;
+    if (sentence != NULL) {
+        set_problem_at(ret_problem, text, begin, sentence);
+    }
+    buffer_free(&what);
+    return sentence != NULL ? -EBADMSG : -ENOMEM;
+}
+
+int json_parse(const void *bytes, size_t length, json_t **ret_json, struct problem *ret_problem)
+{
+    const char *text = length > 0 ? bytes : "";
+    json_prepare();
+
+    size_t too_deep = find_too_deep(text, length);
+    if (too_deep < length) {
+        set_problem_at(ret_problem, text, too_deep, "arrays and objects nest deeper than 32");
+        return -EBADMSG;
+    }
+    json_error_t error;
+    json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    if (json == NULL) {
+        return refuse_syntax(text, length, &error, ret_problem);
+    }
+    *ret_json = json;
+    return 0;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static int digits_of_real(double real, int least)
+{
+    char text[40];
+    int digits = least;
+    while (digits < 17) {
+        snprintf(text, sizeof text, "%.*g", digits, real);
+        if (strtod(text, NULL) == real) {
+            break;
+        }
+        digits++;
+    }
+    return digits;
+}
+
+/* The fewest digits, `least` or more, that keep every real in the value. */
+static int digits_of(const json_t *json, int least)
+{
+    if (json_is_real(json)) {
+        return digits_of_real(json_real_value(json), least);
+    }
+    if (json_is_array(json)) {
+        for (size_t i = 0; i < json_array_size(json); i++) {
+            least = digits_of(json_array_get(json, i), least);
+        }
+    } else if (json_is_object(json)) {
+        const char *key;
+        json_t *value;
+        json_object_foreach((json_t *)json, key, value) {
+            least = digits_of(value, least);
+        }
+    }
+    return least;
+}
+
+static char *write_text(const json_t *json, size_t flags)
+{
+    size_t digits = (size_t)digits_of(json, 15);
+    return json_dumps(json, flags | JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+}
+
+char *json_text(const json_t *json)
+{
+    return write_text(json, 0);
+}
+
+char *json_canonical_text(const json_t *json)
+{
+    return write_text(json, JSON_SORT_KEYS);
+}
+
+char *json_plain_text(const json_t *json)
+{
+    if (!json_is_string(json)) {
+        return json_text(json);
+    }
+    size_t length = json_string_length(json);
+    char *text = malloc(length + 1);
+    if (text != NULL) {
+        memcpy(text, json_string_value(json), length + 1);
+    }
+    return text;
+}
+
+/* --- looking up ------------------------------------------------------------------------------- */
+
+json_t *json_first_of(const json_t *object, const char *const *keys)
+{
+    for (; *keys != NULL; keys++) {
+        json_t *value = json_object_get(object, *keys);
+        if (value != NULL) {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+/* True if the key is what the pointer's token stands for: `~1` is a slash, `~0` a tilde. */
+static bool token_is_key(const char *token, size_t length, const char *key, size_t key_length)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < length; i++, at++) {
+        char character = token[i];
+        if (character == '~') {
+            character = token[++i] == '1' ? '/' : '~';
+        }
+        if (at == key_length || key[at] != character) {
+            return false;
+        }
+    }
+    return at == key_length;
+}
+
+static json_t *member_at(const json_t *object, const char *token, size_t length)
+{
+    if (memchr(token, '~', length) == NULL) {
+        return json_object_getn(object, token, length);
+    }
+    json_t *all = (json_t *)object;
+    for (void *member = json_object_iter(all); member != NULL;
+         member = json_object_iter_next(all, member)) {
+        if (token_is_key(token, length, json_object_iter_key(member),
+                         json_object_iter_key_len(member))) {
+            return json_object_iter_value(member);
+        }
+    }
+    return NULL;
+}
+
+static json_t *element_at(const json_t *array, const char *token, size_t length)
+{
+    size_t index = 0;
+    if (length == 0 || (length > 1 && token[0] == '0')) {
+        return NULL;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (token[i] < '0' || token[i] > '9' || __builtin_mul_overflow(index, 10, &index) ||
+            __builtin_add_overflow(index, (size_t)(token[i] - '0'), &index)) {
+            return NULL;
+        }
+    }
+    return json_array_get(array, index);
+}
+
+json_t *json_at_pointer(const json_t *root, const char *pointer)
+{
+    if (json_pointer_check(pointer) < 0) {
+        return NULL;
+    }
+    json_t *value = (json_t *)root;
+    while (value != NULL && *pointer == '/') {
+        const char *token = pointer + 1;
+        size_t length = strcspn(token, "/");
+        value = json_is_array(value) ? element_at(value, token, length)
+                                     : member_at(value, token, length);
+        pointer = token + length;
+    }
+    return value;
+}
+
+int json_pointer_check(const char *pointer)
+{
+    if (*pointer != '\0' && *pointer != '/') {
+        return -EINVAL;
+    }
+    for (; *pointer != '\0'; pointer++) {
+        if (*pointer == '~' && pointer[1] != '0' && pointer[1] != '1') {
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
