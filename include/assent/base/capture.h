@@ -19,7 +19,7 @@ struct capture;
 /* Keeps at most `limit` bytes (0: none, all are counted as dropped). 0 or -ENOMEM. */
 int capture_new(size_t limit, struct capture **ret_capture);
 
-/* Takes more output. 0 or -ENOMEM (the bytes count as dropped then). */
+/* Takes more output. 0 or -ENOMEM: less than the limit is kept from now on, and still counted. */
 int capture_add(struct capture *capture, const void *bytes, size_t length);
 
 /* What is kept, as views into the capture, valid until it is touched again. The tail is put in

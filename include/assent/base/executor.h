@@ -15,7 +15,7 @@
  * attempts, and sends every RESULT that has no ACK.
  *
  * Owns: the stream to core, the attempts, the encoded results. Runs in: runner and caller, in the
- * thread of the loop. May call: stream, protocol, log, getrandom.
+ * thread of the loop. May call: stream, protocol, log, digest.
  */
 #ifndef ASSENT_BASE_EXECUTOR_H
 #define ASSENT_BASE_EXECUTOR_H
@@ -46,6 +46,9 @@ int executor_set_digests(struct executor *executor, const struct protocol_digest
 /* A new stream to core, taken over. If the old one has not been read to its end yet, this one
  * waits until it has. 0 or negative errno. */
 int executor_take_stream(struct executor *executor, int fd);
+
+/* From now on every attempt that is not held already is REFUSED: the end of this process is near. */
+void executor_quiesce(struct executor *executor);
 
 /* The attempt ended so. The result is copied, sent, and kept until core's ACK. 0, -ENOENT for an
  * attempt that is not running here, or -ENOMEM (the attempt then stays as if running; core learns
