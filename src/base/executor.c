@@ -179,6 +179,8 @@ static int on_frame(struct stream *stream, const struct frame *frame, void *user
 {
     struct executor *executor = userdata;
     int r = -EBADMSG;
+
+    (void)stream;
     if (frame->type == FRAME_START) {
         r = take_start(executor, frame);
     } else if (frame->type == FRAME_ACK) {

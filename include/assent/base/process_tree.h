@@ -1,0 +1,40 @@
+/*
+ * The processes below this one, as /proc shows them.
+ *
+ * A process that leaves its session, its group or its parent still stays below the nearest
+ * subreaper (PR_SET_CHILD_SUBREAPER), which is how it is found here.
+ *
+ * Owns: a tree owns its list. Runs in: the supervisor, the runner and its keepers.
+ * May call: /proc, pidfd_open, pidfd_send_signal.
+ */
+#ifndef ASSENT_BASE_PROCESS_TREE_H
+#define ASSENT_BASE_PROCESS_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct process {
+    pid_t pid;
+    pid_t parent;
+    unsigned long long started; /* in ticks since boot: with the pid, the name of one process */
+};
+
+/* Every process that is below this one at the time of the call; empty is all zeros. */
+struct process_tree {
+    struct process *items;
+    size_t count;
+};
+
+/* Reads the tree, without the `keep_count` children in `keep` and what is below them. One that
+ * comes while it is being read may be missed; a child that was there before is not. Zombies are
+ * listed too. 0 (process_tree_free) or negative errno. */
+int process_tree_read(const pid_t *keep, size_t keep_count, struct process_tree *ret_tree);
+
+/* Sends the signal to each of them that is still the same process. */
+void process_tree_signal(const struct process_tree *tree, int signal);
+
+/* Frees what it holds. Takes NULL. */
+void process_tree_free(struct process_tree *tree);
+
+#endif

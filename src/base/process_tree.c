@@ -1,0 +1,210 @@
+#include "assent/base/process_tree.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+/* Of /proc/PID/stat, as far as the start time: 22 numbers and a name of 64 bytes at most. */
+#define STAT_SIZE 768
+
+/* All processes, in the order of their pids. */
+struct table {
+    struct process *items;
+    bool *below;
+    size_t count;
+    size_t room;
+};
+
+static int read_stat(pid_t pid, char *text, size_t size)
+{
+    char path[32];
+    ssize_t length;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    length = read(fd, text, size - 1);
+    (void)close(fd);
+    if (length < 0) {
+        return -errno;
+    }
+    text[length] = '\0';
+    return 0;
+}
+
+/* The name in parentheses may hold anything, also parentheses: what counts is behind the last. */
+static int read_process(pid_t pid, struct process *ret_process)
+{
+    char text[STAT_SIZE];
+    struct process process = {.pid = pid};
+    const char *behind_name;
+    int parent;
+    int r = read_stat(pid, text, sizeof text);
+
+    if (r < 0) {
+        return r;
+    }
+    behind_name = strrchr(text, ')');
+    if (!behind_name || sscanf(behind_name + 1,
+                               " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+                               "%*d %*d %*d %llu",
+                               &parent, &process.started) != 2) {
+        return -EBADMSG;
+    }
+    process.parent = parent;
+    *ret_process = process;
+    return 0;
+}
+
+static int table_add(struct table *table, const struct process *process)
+{
+    if (table->count == table->room) {
+        size_t room = table->room ? 2 * table->room : 256;
+        struct process *items = reallocarray(table->items, room, sizeof *items);
+        if (!items) {
+            return -ENOMEM;
+        }
+        table->items = items;
+        table->room = room;
+    }
+    table->items[table->count++] = *process;
+    return 0;
+}
+
+static int by_pid(const void *left, const void *right)
+{
+    pid_t a = ((const struct process *)left)->pid;
+    pid_t b = ((const struct process *)right)->pid;
+
+    return (a > b) - (a < b);
+}
+
+static int table_read(struct table *table)
+{
+    DIR *proc = opendir("/proc");
+    const struct dirent *entry;
+    struct process process;
+    int r = 0;
+
+    if (!proc) {
+        return -errno;
+    }
+    while (r == 0 && (entry = readdir(proc))) {
+        if (!isdigit((unsigned char)entry->d_name[0])) {
+            continue;
+        }
+        /* One that can't be read is gone by now. */
+        if (read_process((pid_t)strtol(entry->d_name, NULL, 10), &process) == 0) {
+            r = table_add(table, &process);
+        }
+    }
+    (void)closedir(proc);
+    if (table->count > 0) {
+        qsort(table->items, table->count, sizeof *table->items, by_pid);
+    }
+    return r;
+}
+
+static bool listed(pid_t pid, const pid_t *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i] == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parent_is_below(const struct table *table, const struct process *process)
+{
+    const struct process wanted = {.pid = process->parent};
+    const struct process *parent =
+        bsearch(&wanted, table->items, table->count, sizeof *table->items, by_pid);
+
+    return parent && table->below[parent - table->items];
+}
+
+/* Parents mostly have the lower pids, so this takes a second round only after pids have wrapped. */
+static void mark_below(struct table *table, const pid_t *keep, size_t keep_count)
+{
+    pid_t self = getpid();
+    bool changed = true;
+
+    while (changed) {
+        changed = false;
+        for (size_t i = 0; i < table->count; i++) {
+            const struct process *process = &table->items[i];
+            if (table->below[i]) {
+                continue;
+            }
+            table->below[i] = process->parent == self ? !listed(process->pid, keep, keep_count)
+                                                      : parent_is_below(table, process);
+            changed = changed || table->below[i];
+        }
+    }
+}
+
+int process_tree_read(const pid_t *keep, size_t keep_count, struct process_tree *ret_tree)
+{
+    struct table table = {0};
+    size_t count = 0;
+    int r = table_read(&table);
+
+    if (r == 0) {
+        table.below = calloc(table.count + 1, sizeof *table.below);
+        r = table.below ? 0 : -ENOMEM;
+    }
+    if (r < 0) {
+        free(table.items);
+        return r;
+    }
+    mark_below(&table, keep, keep_count);
+    for (size_t i = 0; i < table.count; i++) {
+        if (table.below[i]) {
+            table.items[count++] = table.items[i];
+        }
+    }
+    free(table.below);
+    *ret_tree = (struct process_tree){.items = table.items, .count = count};
+    return 0;
+}
+
+/* A pid may have been given to another process meanwhile. A pidfd can't: once it is there, and the
+ * process behind the pid is still the one that was listed, so is the one behind the pidfd. */
+static void signal_one(const struct process *process, int signal)
+{
+    struct process now;
+    int fd = pidfd_open(process->pid, 0);
+
+    if (fd < 0) {
+        return;
+    }
+    if (read_process(process->pid, &now) == 0 && now.started == process->started) {
+        (void)pidfd_send_signal(fd, signal, NULL, 0);
+    }
+    (void)close(fd);
+}
+
+void process_tree_signal(const struct process_tree *tree, int signal)
+{
+    for (size_t i = 0; i < tree->count; i++) {
+        signal_one(&tree->items[i], signal);
+    }
+}
+
+void process_tree_free(struct process_tree *tree)
+{
+    if (tree) {
+        free(tree->items);
+        *tree = (struct process_tree){0};
+    }
+}
