@@ -7,9 +7,13 @@
  * commits once for all of them.
  *
  * A failure of store_commit, or of any write, is final: what is on disk is unknown, so the caller
- * answers nothing, starts nothing, and leaves the process; the next one reads again. Functions
- * return 0, -ENOENT where they look for one thing and there is none, -EEXIST where they add one and
- * it is there already, or -EIO (the store failed; logged by the store) or -ENOMEM.
+ * answers nothing, starts nothing, and leaves the process; the next one reads again. Every later
+ * call fails too. Functions return 0, -ENOENT where they look for one thing and there is none,
+ * -EEXIST where they add one and it is there already, or -EIO (the store failed; logged by the
+ * store, which first discards held lines of the log: what they tell may not be so) or -ENOMEM.
+ *
+ * Rows that are lent to a callback live until it returns. A callback may read from the store; it may
+ * write only where that is said.
  *
  * Rows are returned as structs that own their texts: NAME_free, which take NULL.
  *
@@ -31,8 +35,9 @@
 struct store;
 
 /* Opens or makes the database at `path`, refuses one that is not ours or of another version, sets
- * and reads back what durability rests on, and checkpoints the log. 0, -EIO or -EINVAL with a
- * problem, -ENOMEM. */
+ * and reads back what durability rests on, and checkpoints the log. The directory must exist.
+ * Returns 0, or with a problem: -EINVAL (a file that is not ours, which is left as it is), -EBUSY
+ * (another process has it open), -EIO or -ENOMEM. */
 int store_open(const char *path, struct store **ret_store, struct problem *ret_problem);
 /* Rolls back an open transaction. Takes NULL. */
 void store_free(struct store *store);
@@ -41,8 +46,13 @@ int store_begin(struct store *store);
 int store_commit(struct store *store);
 bool store_in_transaction(const struct store *store);
 
-/* True if new work may be taken: the file system has more than the reserve free. Asks the file
- * system at most every 100 ms. */
+/* What new work leaves free on the file system, so that there is room for the results of what is
+ * under way; where the whole file system is smaller than STORE_SMALL_DISK, an eighth of it. */
+#define STORE_RESERVE    (16u << 20)
+#define STORE_SMALL_DISK (64u << 20)
+
+/* True if new work may be taken: the file system has the reserve free. Asks the file system at most
+ * every 100 ms. */
 bool store_has_room(struct store *store);
 
 /* Random, drawn when the store was made; 16 hexadecimal digits. Keys of jobs begin with it. */
@@ -88,8 +98,8 @@ int store_request_count_id(struct store *store, const char *id, int *ret_count,
                            int64_t *ret_number);
 /* The context as it was stored; freed with free(). */
 int store_request_context(struct store *store, int64_t number, char **ret_context);
-/* Writes state, final_at, decided_by, decided_at and denial_reason; a final state also makes the
- * tombstone. */
+/* Writes state, final_at, decided_by, decided_at and denial_reason. -EEXIST, and nothing is written,
+ * if the request has reached a final state before. */
 int store_request_decide(struct store *store, const struct store_request *request);
 
 struct store_request_filter {
@@ -111,8 +121,8 @@ int store_request_next_deadline(struct store *store, int64_t *ret_deadline);
 
 void store_request_free(struct store_request *request); /* its texts, not the struct */
 
-/* True state of an id that was decided and whose request is gone by retention; -ENOENT if it never
- * was. */
+/* The final state of an id whose request is gone by retention; -ENOENT if there is no such. A
+ * request that is still there has no tombstone. */
 int store_tombstone_find(struct store *store, const char *service, const char *id,
                          enum request_state *ret_state);
 
@@ -122,6 +132,7 @@ struct store_delivery {
     const char *service;
     const char *delivery_id;
     const char *request_id; /* "" for an ignored event */
+    int64_t request;        /* its number, where the request is known; else 0 */
     int decision;           /* enum decision; -1 for an ignored event */
     enum outcome outcome;
     int64_t received_at;
@@ -132,7 +143,7 @@ int store_delivery_add(struct store *store, const struct store_delivery *deliver
 /* Writes the outcome of a delivery that store_delivery_add has just added. */
 int store_delivery_set_outcome(struct store *store, const struct store_delivery *delivery);
 
-/* A decision that came before its request. Views; NULL texts allowed for the last two. */
+/* A decision that came before its request. Views; the last two may be NULL. */
 struct store_early {
     const char *service;
     const char *request_id;
@@ -145,7 +156,8 @@ struct store_early {
 
 /* Keeps it. -ENOSPC if the service has `limit` of them already. */
 int store_early_add(struct store *store, const struct store_early *early, int limit);
-/* Calls `each` for the early events of one request in the order they came, then drops them. */
+/* Drops the early events of one request and calls `each` for them in the order they came. `each`
+ * may call the store. */
 int store_early_take(struct store *store, const char *service, const char *request_id,
                      int (*each)(void *userdata, const struct store_early *early), void *userdata);
 /* Drops those received before `before`, at most `limit` of them. */
@@ -169,6 +181,8 @@ struct store_job {
     char *error; /* of the newest attempt, for people */
 };
 
+/* Adds a job and gives its number. A key that the store draws grows from job to job in front of its
+ * random part, which keeps the index of keys together; -EEXIST if the key is there already. */
 int store_job_add(struct store *store, const struct store_job *job, int64_t *ret_number);
 int store_job_get(struct store *store, int64_t number, struct store_job *ret_job);
 int store_job_find(struct store *store, const char *key, struct store_job *ret_job);
@@ -189,7 +203,7 @@ int store_job_startable(struct store *store, const char *hook, int64_t now,
                         struct store_job *ret_jobs, int limit, int *ret_count);
 /* The earliest not_before after `now` of a queued job; -ENOENT if there is none. */
 int store_job_next_start(struct store *store, int64_t now, int64_t *ret_time);
-/* Calls `each` for every hook that has queued jobs. */
+/* Calls `each` for every hook that has queued jobs. `each` may call the store. */
 int store_job_queued_hooks(struct store *store, int (*each)(void *userdata, const char *hook),
                            void *userdata);
 void store_job_free(struct store_job *job); /* its texts, not the struct */
@@ -259,7 +273,8 @@ int store_event_list(struct store *store, int64_t request, int limit,
 
 /* Removes at most `limit` requests whose final state was reached before `before` and none of whose
  * jobs is queued, running or interrupted, with all that belongs to them, and at most `limit`
- * deliveries and events that belong to none; tombstones stay. */
+ * deliveries and events that belong to none. What stays of a request is its tombstone.
+ * `ret_removed` is the highest of the three counts: there may be more to remove if it is `limit`. */
 int store_expire(struct store *store, int64_t before, int limit, int *ret_removed);
 
 /* Counts for status: requests by state, jobs by state. */

@@ -1,0 +1,84 @@
+/*
+ * A typed skin over SQLite: one connection, statements that are prepared once, one sticky error.
+ *
+ * A statement is used in one breath: database_query, bind its parameters in their order, step, read
+ * the columns in their order, database_end. None of these but the steps has to be checked: once
+ * anything has failed, every later step fails too, so that no half-done transaction can be
+ * committed. The first failure is logged, with the statement's name.
+ *
+ * Owns: the connection, the prepared statements. Runs in: core, in its only thread; tests.
+ * May call: SQLite (this is the one file that does), log.
+ */
+#ifndef ASSENT_CORE_DATABASE_H
+#define ASSENT_CORE_DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "assent/base/problem.h"
+
+struct database;
+struct database_statement;
+
+/* A statement's text. It is prepared once for each address, so these are static constants. */
+struct database_query {
+    const char *name; /* for the log */
+    const char *sql;
+};
+
+/* Opens the SQLite database at `path`, or makes it, for this process alone: exclusive locking, WAL,
+ * a sync at each commit. Each of these is read back. Returns 0 (database_free), -EBUSY if another
+ * process has it open, -EIO or -ENOMEM, each with a problem. */
+int database_open(const char *path, struct database **ret_database, struct problem *ret_problem);
+
+/* Rolls back an open transaction. Unless something has failed, also empties and removes the log.
+ * Takes NULL. */
+void database_free(struct database *database);
+
+/* 0, or what the first failure was: -EIO or -ENOMEM. */
+int database_error(const struct database *database);
+
+/* Runs statements that have neither parameters nor rows. 0 or the sticky error. */
+int database_execute(struct database *database, const char *name, const char *sql);
+
+/* Copies the whole log into the database, syncs it, and empties the log. 0 or the sticky error;
+ * that it could not be done fully is an error. */
+int database_checkpoint(struct database *database);
+
+int database_begin(struct database *database);
+int database_commit(struct database *database);
+bool database_in_transaction(const struct database *database);
+
+/* Begins the use of a statement. Never NULL: after a failure it is one whose steps fail. */
+struct database_statement *database_query(struct database *database,
+                                          const struct database_query *query);
+
+/* Bind the next parameter. Texts and blobs are borrowed until database_end; NULL is bound as
+ * NULL. */
+void database_bind_integer(struct database_statement *statement, int64_t value);
+void database_bind_text(struct database_statement *statement, const char *text);
+void database_bind_blob(struct database_statement *statement, const void *bytes, size_t length);
+
+/* Returns 1 and has a row, 0 if there are no more, or the sticky error. */
+int database_step(struct database_statement *statement);
+
+/* Read the next column of the row. What is borrowed lives until the next step. */
+int64_t database_integer(struct database_statement *statement);
+/* NULL where NULL is stored. */
+const char *database_text(struct database_statement *statement);
+/* Never more than INT_MAX bytes; NULL where nothing is stored. */
+const void *database_blob(struct database_statement *statement, size_t *ret_length);
+/* Copies a blob of exactly `length` bytes; one of another length is an error. */
+void database_fixed_blob(struct database_statement *statement, void *ret_bytes, size_t length);
+
+/* Ends the use of a statement, whatever became of it. */
+void database_end(struct database_statement *statement);
+
+/* Steps a statement that gives no rows, and ends it. 0 or the sticky error. */
+int database_run(struct database_statement *statement);
+
+/* The rows that the statement before this changed. */
+int database_changes(const struct database *database);
+
+#endif

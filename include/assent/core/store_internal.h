@@ -1,0 +1,70 @@
+/*
+ * What the files of the store share, and nobody else sees.
+ *
+ * Owns: the struct store. Runs in: core, in its only thread. May call: database.
+ */
+#ifndef ASSENT_CORE_STORE_INTERNAL_H
+#define ASSENT_CORE_STORE_INTERNAL_H
+
+#include "assent/core/database.h"
+#include "assent/core/store.h"
+
+/* In the header of the file: `asnt`, and the version of the schema. */
+#define STORE_APPLICATION_ID 0x61736e74
+#define STORE_VERSION        1
+
+#define STORE_IDENTITY_SIZE 16
+
+/* Names of services are many times in the database: as small numbers. */
+struct store_service {
+    int64_t number;
+    char *name;
+    int64_t early; /* its early events, counted */
+};
+
+/* What is counted here is counted along with each write, which is never rolled back while the store
+ * is in use. */
+struct store {
+    struct database *database;
+    char *path;
+    char identity[STORE_IDENTITY_SIZE + 1];
+    /* The highest numbers that were ever given. */
+    int64_t last_request;
+    int64_t last_job;
+    int64_t last_event;
+    struct store_service *services;
+    size_t service_count;
+    int64_t request_counts[REQUEST_STATE_COUNT];
+    int64_t job_counts[JOB_STATE_COUNT];
+    int64_t room_asked_at; /* by the monotonic clock */
+    bool has_room;
+};
+
+/* Everything that makes an empty database ours. */
+extern const char STORE_SCHEMA[];
+
+/* The service of that name; NULL if nothing in the store is of it. */
+struct store_service *store_service_find(struct store *store, const char *name);
+/* The same, and adds it if there is none. 0, -EIO or -ENOMEM. */
+int store_service_add(struct store *store, const char *name, struct store_service **ret_service);
+/* Takes it into memory, with a copy of the name. 0 or -ENOMEM. */
+int store_service_append(struct store *store, const struct store_service *service,
+                         const char *name);
+/* The name for the number; "" for a number that was never given. */
+const char *store_service_name(const struct store *store, int64_t number);
+
+/* Moves what was remembered about deliveries for an unknown request to the request that it has
+ * become. 0 or -EIO. */
+int store_delivery_adopt(struct store *store, const struct store_service *service, const char *id,
+                         int64_t number);
+
+/* Replaces each borrowed text in a row by a copy. 0, or -ENOMEM with none replaced. */
+int store_own_texts(char **const texts[], size_t count);
+
+/* Runs a statement that changes one row: 0, `none` if it changed no row, or -EIO. */
+int store_run_one(struct store *store, struct database_statement *statement, int none);
+
+/* The only column of the only row as a number: 0, -ENOENT without a row, or -EIO. */
+int store_get_integer(struct database_statement *statement, int64_t *ret_value);
+
+#endif

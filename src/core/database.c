@@ -1,0 +1,392 @@
+#include "assent/core/database.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "assent/base/log.h"
+
+/* Slots of the table of prepared statements: a power of two, well over the count of queries. */
+#define STATEMENT_SLOTS 256
+/* Pages kept in memory, in KiB; pages in the log that start a checkpoint; bytes that its file keeps
+ * after one. */
+#define CACHE_KIB 8192
+#define CHECKPOINT_PAGES 4000
+#define LOG_LIMIT        33554432
+
+struct database_statement {
+    struct database *database;
+    const struct database_query *query;
+    sqlite3_stmt *handle; /* NULL once the database has failed */
+    int parameter;        /* bound so far */
+    int column;           /* read so far */
+    bool in_use;
+    bool temporary; /* its slot was in use */
+};
+
+struct database {
+    sqlite3 *connection;
+    int error;
+    struct database_statement failed; /* what is given out after a failure */
+    struct database_statement slots[STATEMENT_SLOTS];
+};
+
+static const struct database_query BEGIN = {"begin", "BEGIN IMMEDIATE"};
+static const struct database_query COMMIT = {"commit", "COMMIT"};
+static const struct database_query CHECKPOINT = {"checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)"};
+
+/* What the held lines of the log tell may never come to be on disk: they are forgotten first. */
+static void database_fail(struct database *database, const char *name, int code)
+{
+    if (database->error != 0)
+        return;
+    database->error = code == SQLITE_NOMEM ? -ENOMEM : -EIO;
+    int known = sqlite3_extended_errcode(database->connection);
+    log_discard();
+    log_event(LOG_LEVEL_ERROR, "the store has failed; whether its last writes are on disk is unknown",
+              "statement", name, "error",
+              known == SQLITE_OK ? sqlite3_errstr(code) : sqlite3_errmsg(database->connection),
+              "kind", sqlite3_errstr(known == SQLITE_OK ? code : known), NULL);
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+/* One thread, no shared caches, no counting of memory: nothing in SQLite takes a lock. Refused with
+ * SQLITE_MISUSE where this process has used SQLite before, which is as good. */
+static void configure_library(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+/* A file that someone prepared can't make this process run anything. */
+static int harden(sqlite3 *connection)
+{
+    static const struct {
+        int option;
+        int value;
+    } settings[] = {
+        {SQLITE_DBCONFIG_DEFENSIVE, 1},       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},  {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+        {SQLITE_DBCONFIG_DQS_DDL, 0},         {SQLITE_DBCONFIG_DQS_DML, 0},
+        {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
+    };
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        int code = sqlite3_db_config(connection, settings[i].option, settings[i].value, NULL);
+        if (code != SQLITE_OK)
+            return code;
+    }
+    return SQLITE_OK;
+}
+
+/* Runs a pragma whose answer must be `expected`; NULL takes any. */
+static int set_pragma(sqlite3 *connection, const char *sql, const char *expected)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(connection, sql, -1, &statement, NULL);
+    if (code != SQLITE_OK)
+        return code;
+    bool met = expected == NULL;
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        if (expected != NULL && text != NULL && strcmp(text, expected) == 0)
+            met = true;
+    }
+    (void)sqlite3_finalize(statement);
+    if (code != SQLITE_DONE)
+        return code;
+    return met ? SQLITE_OK : SQLITE_ERROR;
+}
+
+#define STRINGIFY(value) #value
+#define NUMBER(value) STRINGIFY(value)
+
+/* Exclusive locking comes before the first access, so that there never is a shared memory file. */
+static int set_pragmas(sqlite3 *connection, const char **ret_failed)
+{
+    static const struct {
+        const char *sql;
+        const char *expected;
+    } pragmas[] = {
+        {"PRAGMA locking_mode = EXCLUSIVE", "exclusive"},
+        {"PRAGMA temp_store = MEMORY", NULL},
+        {"PRAGMA cache_size = -" NUMBER(CACHE_KIB), NULL},
+        {"PRAGMA journal_mode = WAL", "wal"},
+        {"PRAGMA synchronous = FULL", NULL},
+        {"PRAGMA wal_autocheckpoint = " NUMBER(CHECKPOINT_PAGES), NULL},
+        {"PRAGMA journal_size_limit = " NUMBER(LOG_LIMIT), NUMBER(LOG_LIMIT)},
+        {"PRAGMA synchronous", "2"},
+        {"PRAGMA locking_mode", "exclusive"},
+        {"PRAGMA journal_mode", "wal"},
+    };
+    for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas; i++) {
+        int code = set_pragma(connection, pragmas[i].sql, pragmas[i].expected);
+        if (code != SQLITE_OK) {
+            *ret_failed = pragmas[i].sql;
+            return code;
+        }
+    }
+    return SQLITE_OK;
+}
+
+static int connect_to(struct database *database, const char *path, struct problem *ret_problem)
+{
+    const char *step = "opening it";
+    int code = sqlite3_open_v2(path, &database->connection,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                                   SQLITE_OPEN_EXRESCODE,
+                               NULL);
+    if (code == SQLITE_OK) {
+        step = "restricting what it may hold";
+        code = harden(database->connection);
+    }
+    if (code == SQLITE_OK)
+        code = set_pragmas(database->connection, &step);
+    switch (code & 0xff) {
+    case SQLITE_OK:
+        return 0;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        problem_set(ret_problem, "another process has the database open; end it first");
+        return -EBUSY;
+    case SQLITE_NOMEM:
+        problem_set(ret_problem, "there is no memory to open the database");
+        return -ENOMEM;
+    default:
+        problem_set(ret_problem, "the database can't be opened: %s (%s)", sqlite3_errstr(code),
+                    step);
+        return -EIO;
+    }
+}
+
+int database_open(const char *path, struct database **ret_database, struct problem *ret_problem)
+{
+    struct database *database = calloc(1, sizeof *database);
+    if (database == NULL) {
+        problem_set(ret_problem, "there is no memory to open the database");
+        return -ENOMEM;
+    }
+    database->failed.database = database;
+    configure_library();
+    mode_t mask = umask(077);
+    int error = connect_to(database, path, ret_problem);
+    (void)umask(mask);
+    if (error != 0) {
+        database->error = error;
+        database_free(database);
+        return error;
+    }
+    *ret_database = database;
+    return 0;
+}
+
+void database_free(struct database *database)
+{
+    if (database == NULL)
+        return;
+    for (size_t i = 0; i < STATEMENT_SLOTS; i++)
+        (void)sqlite3_finalize(database->slots[i].handle);
+    /* Closing would sync again what could not be synced. The next start looks what is there. */
+    if (database->error != 0)
+        (void)sqlite3_db_config(database->connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    (void)sqlite3_close(database->connection);
+    free(database);
+}
+
+int database_error(const struct database *database)
+{
+    return database->error;
+}
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+int database_execute(struct database *database, const char *name, const char *sql)
+{
+    if (database->error != 0)
+        return database->error;
+    int code = sqlite3_exec(database->connection, sql, NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        database_fail(database, name, code);
+    return database->error;
+}
+
+int database_checkpoint(struct database *database)
+{
+    struct database_statement *statement = database_query(database, &CHECKPOINT);
+    bool done = false;
+    if (database_step(statement) == 1) {
+        int64_t busy = database_integer(statement);
+        int64_t frames = database_integer(statement);
+        int64_t copied = database_integer(statement);
+        done = busy == 0 && frames >= 0 && frames == copied;
+    }
+    database_end(statement);
+    if (!done)
+        database_fail(database, CHECKPOINT.name, SQLITE_BUSY);
+    return database->error;
+}
+
+int database_begin(struct database *database)
+{
+    return database_run(database_query(database, &BEGIN));
+}
+
+int database_commit(struct database *database)
+{
+    return database_run(database_query(database, &COMMIT));
+}
+
+bool database_in_transaction(const struct database *database)
+{
+    return sqlite3_get_autocommit(database->connection) == 0;
+}
+
+/* --- statements ------------------------------------------------------------------------------- */
+
+/* The slot of this query, or the free one where it belongs. */
+static struct database_statement *find_slot(struct database *database,
+                                            const struct database_query *query)
+{
+    size_t slot = (size_t)(((uintptr_t)query >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+    for (size_t i = 0; i < STATEMENT_SLOTS; i++, slot++) {
+        struct database_statement *statement = &database->slots[slot % STATEMENT_SLOTS];
+        if (statement->query == query || statement->query == NULL)
+            return statement;
+    }
+    assert(!"more queries than STATEMENT_SLOTS");
+    return NULL;
+}
+
+/* A callback that is lent a row may well begin the same query again. */
+static struct database_statement *second_use(struct database *database)
+{
+    struct database_statement *statement = calloc(1, sizeof *statement);
+    if (statement == NULL) {
+        database_fail(database, "second use of a statement", SQLITE_NOMEM);
+        return &database->failed;
+    }
+    statement->temporary = true;
+    return statement;
+}
+
+struct database_statement *database_query(struct database *database,
+                                          const struct database_query *query)
+{
+    if (database->error != 0)
+        return &database->failed;
+    struct database_statement *statement = find_slot(database, query);
+    if (statement->in_use)
+        statement = second_use(database);
+    if (statement->handle == NULL && database->error == 0) {
+        statement->database = database;
+        statement->query = query;
+        int code = sqlite3_prepare_v3(database->connection, query->sql, -1,
+                                      SQLITE_PREPARE_PERSISTENT, &statement->handle, NULL);
+        if (code != SQLITE_OK)
+            database_fail(database, query->name, code);
+    }
+    statement->in_use = true;
+    statement->parameter = 0;
+    return statement;
+}
+
+static void check_bind(struct database_statement *statement, int code)
+{
+    if (code != SQLITE_OK)
+        database_fail(statement->database, statement->query->name, code);
+}
+
+void database_bind_integer(struct database_statement *statement, int64_t value)
+{
+    if (statement->handle != NULL)
+        check_bind(statement, sqlite3_bind_int64(statement->handle, ++statement->parameter, value));
+}
+
+void database_bind_text(struct database_statement *statement, const char *text)
+{
+    if (statement->handle == NULL)
+        return;
+    size_t length = text == NULL ? 0 : strlen(text);
+    check_bind(statement, sqlite3_bind_text64(statement->handle, ++statement->parameter, text,
+                                              length, SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void database_bind_blob(struct database_statement *statement, const void *bytes, size_t length)
+{
+    if (statement->handle != NULL)
+        check_bind(statement, sqlite3_bind_blob64(statement->handle, ++statement->parameter, bytes,
+                                                  length, SQLITE_STATIC));
+}
+
+int database_step(struct database_statement *statement)
+{
+    struct database *database = statement->database;
+    if (database->error != 0)
+        return database->error;
+    assert(statement->parameter == sqlite3_bind_parameter_count(statement->handle));
+    statement->column = 0;
+    int code = sqlite3_step(statement->handle);
+    if (code == SQLITE_ROW)
+        return 1;
+    if (code == SQLITE_DONE)
+        return 0;
+    database_fail(database, statement->query->name, code & 0xff);
+    return database->error;
+}
+
+int64_t database_integer(struct database_statement *statement)
+{
+    return sqlite3_column_int64(statement->handle, statement->column++);
+}
+
+const char *database_text(struct database_statement *statement)
+{
+    return (const char *)sqlite3_column_text(statement->handle, statement->column++);
+}
+
+const void *database_blob(struct database_statement *statement, size_t *ret_length)
+{
+    const void *bytes = sqlite3_column_blob(statement->handle, statement->column);
+    *ret_length = (size_t)sqlite3_column_bytes(statement->handle, statement->column++);
+    return bytes;
+}
+
+void database_fixed_blob(struct database_statement *statement, void *ret_bytes, size_t length)
+{
+    size_t stored = 0;
+    const void *bytes = database_blob(statement, &stored);
+    if (stored == length)
+        memcpy(ret_bytes, bytes, length);
+    else
+        database_fail(statement->database, statement->query->name, SQLITE_CORRUPT);
+}
+
+void database_end(struct database_statement *statement)
+{
+    if (statement == &statement->database->failed)
+        return;
+    if (statement->temporary) {
+        (void)sqlite3_finalize(statement->handle);
+        free(statement);
+        return;
+    }
+    (void)sqlite3_reset(statement->handle);
+    statement->in_use = false;
+}
+
+int database_run(struct database_statement *statement)
+{
+    int step = database_step(statement);
+    assert(step <= 0);
+    database_end(statement);
+    return step;
+}
+
+int database_changes(const struct database *database)
+{
+    return sqlite3_changes(database->connection);
+}

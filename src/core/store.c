@@ -1,0 +1,158 @@
+#include "assent/core/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "assent/base/clock.h"
+#include "assent/core/store_internal.h"
+
+#define ROOM_ASKED_EVERY_MS 100
+
+static const struct database_query SERVICE_ADD = {"service_add",
+                                                  "INSERT INTO service (number, name) VALUES (?, ?)"};
+
+int store_begin(struct store *store)
+{
+    return database_begin(store->database);
+}
+
+int store_commit(struct store *store)
+{
+    return database_commit(store->database);
+}
+
+bool store_in_transaction(const struct store *store)
+{
+    return database_in_transaction(store->database);
+}
+
+const char *store_identity(const struct store *store)
+{
+    return store->identity;
+}
+
+int store_count(struct store *store, int64_t ret_requests[REQUEST_STATE_COUNT],
+                int64_t ret_jobs[JOB_STATE_COUNT])
+{
+    memcpy(ret_requests, store->request_counts, sizeof store->request_counts);
+    memcpy(ret_jobs, store->job_counts, sizeof store->job_counts);
+    return database_error(store->database);
+}
+
+/* --- room on disk ----------------------------------------------------------------------------- */
+
+static bool ask_for_room(const char *path)
+{
+    struct statvfs status;
+    if (statvfs(path, &status) != 0)
+        return false;
+    uint64_t total = (uint64_t)status.f_blocks * status.f_frsize;
+    uint64_t reserve = total < STORE_SMALL_DISK ? total / 8 : STORE_RESERVE;
+    return (uint64_t)status.f_bavail * status.f_frsize >= reserve;
+}
+
+bool store_has_room(struct store *store)
+{
+    int64_t now = clock_monotonic_ms();
+    if (store->room_asked_at == 0 || now - store->room_asked_at >= ROOM_ASKED_EVERY_MS) {
+        store->has_room = ask_for_room(store->path);
+        store->room_asked_at = now;
+    }
+    return store->has_room;
+}
+
+/* --- services --------------------------------------------------------------------------------- */
+
+struct store_service *store_service_find(struct store *store, const char *name)
+{
+    for (size_t i = 0; i < store->service_count; i++) {
+        if (strcmp(store->services[i].name, name) == 0)
+            return &store->services[i];
+    }
+    return NULL;
+}
+
+const char *store_service_name(const struct store *store, int64_t number)
+{
+    for (size_t i = 0; i < store->service_count; i++) {
+        if (store->services[i].number == number)
+            return store->services[i].name;
+    }
+    return "";
+}
+
+int store_service_append(struct store *store, const struct store_service *service, const char *name)
+{
+    size_t count = store->service_count;
+    struct store_service *services =
+        reallocarray(store->services, count + 1, sizeof *store->services);
+    if (services == NULL)
+        return -ENOMEM;
+    store->services = services;
+    services[count] = *service;
+    services[count].name = strdup(name);
+    if (services[count].name == NULL)
+        return -ENOMEM;
+    store->service_count++;
+    return 0;
+}
+
+int store_service_add(struct store *store, const char *name, struct store_service **ret_service)
+{
+    struct store_service *known = store_service_find(store, name);
+    if (known == NULL) {
+        struct store_service service = {.number = (int64_t)store->service_count + 1};
+        struct database_statement *statement = database_query(store->database, &SERVICE_ADD);
+        database_bind_integer(statement, service.number);
+        database_bind_text(statement, name);
+        int error = database_run(statement);
+        if (error == 0)
+            error = store_service_append(store, &service, name);
+        if (error != 0)
+            return error;
+        known = &store->services[store->service_count - 1];
+    }
+    *ret_service = known;
+    return 0;
+}
+
+/* --- what the other files share --------------------------------------------------------------- */
+
+int store_own_texts(char **const texts[], size_t count)
+{
+    char *copies[16] = {NULL};
+    if (count > sizeof copies / sizeof *copies)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        if (*texts[i] == NULL)
+            continue;
+        copies[i] = strdup(*texts[i]);
+        if (copies[i] == NULL) {
+            while (i > 0)
+                free(copies[--i]);
+            return -ENOMEM;
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        *texts[i] = copies[i];
+    return 0;
+}
+
+int store_run_one(struct store *store, struct database_statement *statement, int none)
+{
+    int error = database_run(statement);
+    if (error == 0 && database_changes(store->database) == 0)
+        return none;
+    return error;
+}
+
+int store_get_integer(struct database_statement *statement, int64_t *ret_value)
+{
+    int step = database_step(statement);
+    if (step == 1)
+        *ret_value = database_integer(statement);
+    database_end(statement);
+    return step == 1 ? 0 : step == 0 ? -ENOENT : step;
+}

@@ -1,0 +1,300 @@
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assent/base/digest.h"
+#include "assent/base/text.h"
+#include "assent/core/store_internal.h"
+
+#define COLUMNS                                                                                    \
+    "number, request, hook, key, cause, state, attempt, restarts, not_before, created_at,"         \
+    " started_at, ended_at, error"
+
+static const struct database_query ADD = {
+    "job_add", "INSERT INTO job (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+               " ON CONFLICT DO NOTHING"};
+static const struct database_query GET = {"job_get", "SELECT " COLUMNS " FROM job WHERE number = ?"};
+static const struct database_query FIND = {"job_find", "SELECT " COLUMNS " FROM job WHERE key = ?"};
+static const struct database_query STATE = {"job_state", "SELECT state FROM job WHERE number = ?"};
+static const struct database_query UPDATE = {
+    "job_update", "UPDATE job SET state = ?, attempt = ?, restarts = ?, not_before = ?,"
+                  " started_at = ?, ended_at = ?, error = ? WHERE number = ?"};
+static const struct database_query STARTABLE = {
+    "job_startable", "SELECT " COLUMNS " FROM job INDEXED BY job_queued"
+                     " WHERE state = 0 AND hook = ? AND not_before <= ? ORDER BY number LIMIT ?"};
+static const struct database_query NEXT_START = {
+    "job_next_start", "SELECT not_before FROM job INDEXED BY job_later"
+                      " WHERE state = 0 AND not_before > 0 AND not_before > ?"
+                      " ORDER BY not_before LIMIT 1"};
+static const struct database_query NEXT_HOOK = {
+    "job_next_hook", "SELECT hook FROM job INDEXED BY job_queued"
+                     " WHERE state = 0 AND hook > ? ORDER BY hook LIMIT 1"};
+
+/* As in store_request.c; the filters of a hook and of a state go along the hook's index, so that a
+ * list of one request, which has few jobs, goes along that. */
+#define LIST(terms)                                                                                \
+    "SELECT " COLUMNS " FROM job WHERE number < ?1" terms " ORDER BY number DESC LIMIT ?2"
+static const struct database_query LIST_ALL = {"job_list", LIST("")};
+static const struct database_query LIST_STATE = {"job_list_state", LIST(" AND state = ?3")};
+static const struct database_query LIST_OPEN_STATE = {
+    "job_list_open_state", LIST(" AND state = ?3 AND state <> 2")};
+static const struct database_query LIST_HOOK = {
+    "job_list_hook", LIST(" AND hook = ?4 AND (?3 < 0 OR +state = ?3)")};
+static const struct database_query LIST_REQUEST = {
+    "job_list_request",
+    LIST(" AND request = ?5 AND (?3 < 0 OR +state = ?3) AND (?4 IS NULL OR +hook = ?4)")};
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+/* The texts are borrowed from the row. */
+static void read_row(struct database_statement *statement, struct store_job *row)
+{
+    row->number = database_integer(statement);
+    row->request = database_integer(statement);
+    row->hook = (char *)database_text(statement);
+    row->key = (char *)database_text(statement);
+    row->cause = (enum decision)database_integer(statement);
+    row->state = (enum job_state)database_integer(statement);
+    row->attempt = (uint32_t)database_integer(statement);
+    row->restarts = (uint32_t)database_integer(statement);
+    row->not_before = database_integer(statement);
+    row->created_at = database_integer(statement);
+    row->started_at = database_integer(statement);
+    row->ended_at = database_integer(statement);
+    row->error = (char *)database_text(statement);
+}
+
+static int own_row(struct store_job *row)
+{
+    char **const texts[] = {&row->hook, &row->key, &row->error};
+    return store_own_texts(texts, sizeof texts / sizeof *texts);
+}
+
+void store_job_free(struct store_job *job)
+{
+    if (job == NULL)
+        return;
+    free(job->hook);
+    free(job->key);
+    free(job->error);
+    *job = (struct store_job){0};
+}
+
+/* Ends the statement. */
+static int get_row(struct database_statement *statement, struct store_job *ret_job)
+{
+    struct store_job row;
+    int error = database_step(statement);
+    if (error == 0)
+        error = -ENOENT;
+    if (error == 1) {
+        read_row(statement, &row);
+        error = own_row(&row);
+        if (error == 0)
+            *ret_job = row;
+    }
+    database_end(statement);
+    return error;
+}
+
+/* --- adding, finding, changing ---------------------------------------------------------------- */
+
+/* The store's identity, a number that grows, and what nobody can guess. */
+static int draw_key(const struct store *store, int64_t number, char ret_key[PROTOCOL_KEY_LIMIT + 1])
+{
+    unsigned char random[16];
+    char digits[2 * sizeof random + 1];
+    int error = digest_random(random, sizeof random);
+    if (error != 0)
+        return error;
+    text_to_hex(random, sizeof random, digits);
+    (void)snprintf(ret_key, PROTOCOL_KEY_LIMIT + 1, "%s-%010" PRIx64 "-%s", store->identity,
+                   (uint64_t)number, digits);
+    return 0;
+}
+
+static int add_row(struct store *store, const struct store_job *job, const char *key,
+                   int64_t number)
+{
+    struct database_statement *statement = database_query(store->database, &ADD);
+    database_bind_integer(statement, number);
+    database_bind_integer(statement, job->request);
+    database_bind_text(statement, job->hook);
+    database_bind_text(statement, key);
+    database_bind_integer(statement, job->cause);
+    database_bind_integer(statement, job->state);
+    database_bind_integer(statement, job->attempt);
+    database_bind_integer(statement, job->restarts);
+    database_bind_integer(statement, job->not_before);
+    database_bind_integer(statement, job->created_at);
+    database_bind_integer(statement, job->started_at);
+    database_bind_integer(statement, job->ended_at);
+    database_bind_text(statement, job->error);
+    return store_run_one(store, statement, -EEXIST);
+}
+
+int store_job_add(struct store *store, const struct store_job *job, int64_t *ret_number)
+{
+    char drawn[PROTOCOL_KEY_LIMIT + 1];
+    int64_t number = store->last_job + 1;
+    int error = job->key == NULL ? draw_key(store, number, drawn) : 0;
+    if (error == 0)
+        error = add_row(store, job, job->key == NULL ? drawn : job->key, number);
+    if (error != 0)
+        return error;
+    store->last_job = number;
+    store->job_counts[job->state]++;
+    *ret_number = number;
+    return 0;
+}
+
+int store_job_get(struct store *store, int64_t number, struct store_job *ret_job)
+{
+    struct database_statement *statement = database_query(store->database, &GET);
+    database_bind_integer(statement, number);
+    return get_row(statement, ret_job);
+}
+
+int store_job_find(struct store *store, const char *key, struct store_job *ret_job)
+{
+    struct database_statement *statement = database_query(store->database, &FIND);
+    database_bind_text(statement, key);
+    return get_row(statement, ret_job);
+}
+
+int store_job_update(struct store *store, const struct store_job *job)
+{
+    int64_t before = 0;
+    struct database_statement *statement = database_query(store->database, &STATE);
+    database_bind_integer(statement, job->number);
+    int error = store_get_integer(statement, &before);
+    if (error != 0)
+        return error;
+
+    statement = database_query(store->database, &UPDATE);
+    database_bind_integer(statement, job->state);
+    database_bind_integer(statement, job->attempt);
+    database_bind_integer(statement, job->restarts);
+    database_bind_integer(statement, job->not_before);
+    database_bind_integer(statement, job->started_at);
+    database_bind_integer(statement, job->ended_at);
+    database_bind_text(statement, job->error);
+    database_bind_integer(statement, job->number);
+    error = database_run(statement);
+    if (error == 0) {
+        store->job_counts[before]--;
+        store->job_counts[job->state]++;
+    }
+    return error;
+}
+
+/* --- lists ------------------------------------------------------------------------------------ */
+
+static struct database_statement *list_statement(struct store *store,
+                                                 const struct store_job_filter *filter, int limit)
+{
+    bool any_state = filter->state == JOB_STATE_COUNT;
+    const struct database_query *query = filter->request != 0         ? &LIST_REQUEST
+                                         : filter->hook != NULL       ? &LIST_HOOK
+                                         : any_state                  ? &LIST_ALL
+                                         : filter->state == JOB_SUCCEEDED ? &LIST_STATE
+                                                                          : &LIST_OPEN_STATE;
+    struct database_statement *statement = database_query(store->database, query);
+    database_bind_integer(statement, filter->before > 0 ? filter->before : INT64_MAX);
+    database_bind_integer(statement, limit);
+    if (query == &LIST_ALL)
+        return statement;
+    database_bind_integer(statement, any_state ? -1 : (int64_t)filter->state);
+    if (query == &LIST_HOOK || query == &LIST_REQUEST)
+        database_bind_text(statement, filter->hook);
+    if (query == &LIST_REQUEST)
+        database_bind_integer(statement, filter->request);
+    return statement;
+}
+
+int store_job_list(struct store *store, const struct store_job_filter *filter, int limit,
+                   int (*each)(void *userdata, const struct store_job *job), void *userdata)
+{
+    struct database_statement *statement = list_statement(store, filter, limit);
+    int error = 0;
+    while ((error = database_step(statement)) == 1) {
+        struct store_job row;
+        read_row(statement, &row);
+        error = each(userdata, &row);
+        if (error < 0)
+            break;
+    }
+    database_end(statement);
+    return error;
+}
+
+int store_job_startable(struct store *store, const char *hook, int64_t now,
+                        struct store_job *ret_jobs, int limit, int *ret_count)
+{
+    int count = 0;
+    struct database_statement *statement = database_query(store->database, &STARTABLE);
+    database_bind_text(statement, hook);
+    database_bind_integer(statement, now);
+    database_bind_integer(statement, limit);
+    int error = 0;
+    while ((error = database_step(statement)) == 1) {
+        struct store_job row;
+        assert(count < limit);
+        read_row(statement, &row);
+        error = own_row(&row);
+        if (error != 0)
+            break;
+        ret_jobs[count++] = row;
+    }
+    database_end(statement);
+    if (error == 0)
+        *ret_count = count;
+    while (error != 0 && count > 0)
+        store_job_free(&ret_jobs[--count]);
+    return error;
+}
+
+int store_job_next_start(struct store *store, int64_t now, int64_t *ret_time)
+{
+    struct database_statement *statement = database_query(store->database, &NEXT_START);
+    database_bind_integer(statement, now);
+    return store_get_integer(statement, ret_time);
+}
+
+/* The first hook with queued jobs behind `after` in the alphabet. 1, 0 if there is none, or an
+ * error. */
+static int next_hook(struct store *store, const char *after, char **ret_hook)
+{
+    struct database_statement *statement = database_query(store->database, &NEXT_HOOK);
+    database_bind_text(statement, after);
+    int step = database_step(statement);
+    if (step == 1) {
+        char *hook = strdup(database_text(statement));
+        if (hook == NULL)
+            step = -ENOMEM;
+        else
+            *ret_hook = hook;
+    }
+    database_end(statement);
+    return step;
+}
+
+int store_job_queued_hooks(struct store *store, int (*each)(void *userdata, const char *hook),
+                           void *userdata)
+{
+    char *last = NULL;
+    char *hook = NULL;
+    int error = 0;
+    while ((error = next_hook(store, last == NULL ? "" : last, &hook)) == 1) {
+        free(last);
+        last = hook;
+        error = each(userdata, hook);
+        if (error < 0)
+            break;
+    }
+    free(last);
+    return error;
+}

@@ -1,0 +1,364 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "assent/base/digest.h"
+#include "assent/base/text.h"
+#include "assent/core/store_internal.h"
+
+/* Of a database's file: where its header has what says whose it is, big-endian. */
+#define HEADER_SIZE               100
+#define HEADER_VERSION_OFFSET     60
+#define HEADER_APPLICATION_OFFSET 68
+
+static const struct database_query IDENTITY_ADD = {
+    "identity_add", "INSERT INTO store (identity, last_request, last_job, last_event)"
+                    " VALUES (?, 0, 0, 0)"};
+static const struct database_query IDENTITY_GET = {
+    "identity_get", "SELECT identity,"
+                    " max(last_request, coalesce((SELECT max(number) FROM request), 0)),"
+                    " max(last_job, coalesce((SELECT max(number) FROM job), 0)),"
+                    " max(last_event, coalesce((SELECT max(sequence) FROM event), 0))"
+                    " FROM store"};
+static const struct database_query REQUEST_COUNTS = {
+    "request_counts", "SELECT state, count(*) FROM request GROUP BY state"};
+static const struct database_query JOB_COUNTS = {
+    "job_counts", "SELECT state, count(*) FROM job WHERE state <> 2 GROUP BY state"};
+static const struct database_query JOB_COUNT = {"job_count", "SELECT count(*) FROM job"};
+static const struct database_query SERVICES = {
+    "services", "SELECT number, name, (SELECT count(*) FROM early WHERE service = service.number)"
+                " FROM service ORDER BY number"};
+
+/* --- whose file it is ------------------------------------------------------------------------- */
+
+static uint32_t big_endian(const unsigned char *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static int judge_header(const unsigned char *header, ssize_t length, struct problem *ret_problem)
+{
+    if (length < HEADER_SIZE || memcmp(header, "SQLite format 3", 16) != 0) {
+        problem_set(ret_problem, "this is no database; expected one that assentd made, or no file "
+                                 "for it to make one. It was not touched");
+        return -EINVAL;
+    }
+    uint32_t application = big_endian(header + HEADER_APPLICATION_OFFSET);
+    if (application != STORE_APPLICATION_ID) {
+        problem_set(ret_problem,
+                    "this is the database of another program (application id 0x%08x, expected "
+                    "0x%08x). It was not touched",
+                    application, STORE_APPLICATION_ID);
+        return -EINVAL;
+    }
+    uint32_t version = big_endian(header + HEADER_VERSION_OFFSET);
+    if (version != STORE_VERSION) {
+        problem_set(ret_problem,
+                    "this is a database of version %u, made by another version of assentd; this "
+                    "one reads version %d. It was not touched",
+                    version, STORE_VERSION);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* Looks with its own eyes before SQLite does, which would play back the journal of whatever it is.
+ * Must not be called while this process has the database open: closing the file would drop its
+ * locks. */
+static int inspect(const char *path, bool *ret_exists, struct problem *ret_problem)
+{
+    unsigned char header[HEADER_SIZE];
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 && errno == ENOENT) {
+        *ret_exists = false;
+        return 0;
+    }
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        problem_set(ret_problem, "the database can't be read: %s", strerror(errno));
+        if (fd >= 0)
+            (void)close(fd);
+        return -EIO;
+    }
+    int error = 0;
+    if (!S_ISREG(status.st_mode)) {
+        problem_set(ret_problem, "this is no regular file; expected a database or no file");
+        error = -EINVAL;
+    } else if (status.st_size > 0) {
+        error = judge_header(header, pread(fd, header, sizeof header, 0), ret_problem);
+    }
+    (void)close(fd);
+    if (error == 0)
+        *ret_exists = status.st_size > 0;
+    return error;
+}
+
+/* --- making one ------------------------------------------------------------------------------- */
+
+static char *path_with(const char *path, const char *suffix)
+{
+    char *text = NULL;
+    return asprintf(&text, "%s%s", path, suffix) < 0 ? NULL : text;
+}
+
+static void remove_with(const char *path, const char *suffix)
+{
+    char *name = path_with(path, suffix);
+    if (name != NULL)
+        (void)unlink(name);
+    free(name);
+}
+
+/* A log without its database is all that is left of something: nobody but a person throws it
+ * away. */
+static int refuse_orphaned_log(const char *path, struct problem *ret_problem)
+{
+    static const char *const suffixes[] = {"-wal", "-journal"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char *name = path_with(path, suffixes[i]);
+        if (name == NULL)
+            return -ENOMEM;
+        struct stat status;
+        bool found = stat(name, &status) == 0 && status.st_size > 0;
+        free(name);
+        if (found) {
+            problem_set(ret_problem,
+                        "there is no database, but the log of one beside it (its name and %s): put "
+                        "the database back, or move the log away",
+                        suffixes[i]);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+static int open_directory_of(const char *path, int *ret_fd, struct problem *ret_problem)
+{
+    const char *slash = strrchr(path, '/');
+    char *name = slash == NULL   ? strdup(".")
+                 : slash == path ? strdup("/")
+                                 : strndup(path, (size_t)(slash - path));
+    if (name == NULL)
+        return -ENOMEM;
+    int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        problem_set(ret_problem,
+                    "the directory %s can't be opened (%s); it must exist and belong to assentd",
+                    name, strerror(errno));
+    free(name);
+    if (fd < 0)
+        return -EIO;
+    *ret_fd = fd;
+    return 0;
+}
+
+static int fill_new(struct database *database)
+{
+    unsigned char random[STORE_IDENTITY_SIZE / 2];
+    char identity[STORE_IDENTITY_SIZE + 1];
+    char pragmas[96];
+    int error = digest_random(random, sizeof random);
+    if (error != 0)
+        return error;
+    text_to_hex(random, sizeof random, identity);
+    (void)snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                   STORE_APPLICATION_ID, STORE_VERSION);
+    (void)database_begin(database);
+    (void)database_execute(database, "schema", STORE_SCHEMA);
+    (void)database_execute(database, "versions", pragmas);
+    struct database_statement *statement = database_query(database, &IDENTITY_ADD);
+    database_bind_text(statement, identity);
+    (void)database_run(statement);
+    (void)database_commit(database);
+    return database_checkpoint(database);
+}
+
+static int make_at(const char *path, struct problem *ret_problem)
+{
+    struct database *database = NULL;
+    remove_with(path, "");
+    remove_with(path, "-wal");
+    int error = database_open(path, &database, ret_problem);
+    if (error != 0)
+        return error;
+    error = fill_new(database);
+    database_free(database);
+    remove_with(path, "-wal");
+    if (error != 0)
+        problem_set(ret_problem, "the database can't be made: %s", strerror(-error));
+    return error;
+}
+
+/* Makes it under another name, so that under its own there is either nothing or all of it. */
+static int make(const char *path, struct problem *ret_problem)
+{
+    int directory = -1;
+    char *temporary = path_with(path, ".new");
+    int error = temporary == NULL ? -ENOMEM : refuse_orphaned_log(path, ret_problem);
+    if (error == 0)
+        error = open_directory_of(path, &directory, ret_problem);
+    if (error == 0)
+        error = make_at(temporary, ret_problem);
+    if (error == 0 && (rename(temporary, path) != 0 || fsync(directory) != 0)) {
+        error = -EIO;
+        problem_set(ret_problem, "the new database can't be put in its place: %s", strerror(errno));
+    }
+    if (directory >= 0)
+        (void)close(directory);
+    free(temporary);
+    return error;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+/* Writes what is in the log once more, as it is, and syncs it. If the process before this one left
+ * after a sync that failed, the kernel believes these pages to be on disk, and they are not: a
+ * checkpoint on top of them could not be repaired after a power cut. */
+static int refresh_log(const char *path)
+{
+    static unsigned char piece[64 << 10];
+    char *name = path_with(path, "-wal");
+    if (name == NULL)
+        return -ENOMEM;
+    int fd = open(name, O_RDWR | O_CLOEXEC);
+    int error = fd >= 0 || errno == ENOENT ? 0 : -errno;
+    free(name);
+    if (fd < 0)
+        return error;
+    off_t offset = 0;
+    ssize_t length = 0;
+    while ((length = pread(fd, piece, sizeof piece, offset)) > 0) {
+        if (pwrite(fd, piece, (size_t)length, offset) != length)
+            break;
+        offset += length;
+    }
+    if (length != 0 || fsync(fd) != 0)
+        error = -EIO;
+    (void)close(fd);
+    return error;
+}
+
+static int load_identity(struct store *store)
+{
+    struct database_statement *statement = database_query(store->database, &IDENTITY_GET);
+    int step = database_step(statement);
+    const char *identity = step == 1 ? database_text(statement) : NULL;
+    bool valid = identity != NULL && strlen(identity) == STORE_IDENTITY_SIZE;
+    if (valid) {
+        memcpy(store->identity, identity, sizeof store->identity);
+        store->last_request = database_integer(statement);
+        store->last_job = database_integer(statement);
+        store->last_event = database_integer(statement);
+    }
+    database_end(statement);
+    return valid ? 0 : step < 0 ? step : -EIO;
+}
+
+static int load_counts(struct store *store, const struct database_query *query, int64_t *ret_counts,
+                       int64_t count)
+{
+    struct database_statement *statement = database_query(store->database, query);
+    int step = 0;
+    while ((step = database_step(statement)) == 1) {
+        int64_t state = database_integer(statement);
+        if (state >= 0 && state < count)
+            ret_counts[state] = database_integer(statement);
+    }
+    database_end(statement);
+    return step;
+}
+
+static int load_job_counts(struct store *store)
+{
+    int64_t total = 0;
+    int error = load_counts(store, &JOB_COUNTS, store->job_counts, JOB_STATE_COUNT);
+    if (error == 0)
+        error = store_get_integer(database_query(store->database, &JOB_COUNT), &total);
+    if (error != 0)
+        return error;
+    for (int state = 0; state < JOB_STATE_COUNT; state++)
+        total -= store->job_counts[state];
+    store->job_counts[JOB_SUCCEEDED] = total;
+    return 0;
+}
+
+static int load_services(struct store *store)
+{
+    struct database_statement *statement = database_query(store->database, &SERVICES);
+    int step = 0;
+    while ((step = database_step(statement)) == 1) {
+        struct store_service service = {.number = database_integer(statement)};
+        const char *name = database_text(statement);
+        service.early = database_integer(statement);
+        step = store_service_append(store, &service, name);
+        if (step != 0)
+            break;
+    }
+    database_end(statement);
+    return step;
+}
+
+static int load(struct store *store)
+{
+    int error = load_identity(store);
+    if (error == 0)
+        error = load_counts(store, &REQUEST_COUNTS, store->request_counts, REQUEST_STATE_COUNT);
+    if (error == 0)
+        error = load_job_counts(store);
+    if (error == 0)
+        error = load_services(store);
+    return error;
+}
+
+static int open_existing(struct store *store, struct problem *ret_problem)
+{
+    int error = database_open(store->path, &store->database, ret_problem);
+    if (error != 0)
+        return error;
+    error = refresh_log(store->path);
+    if (error == 0)
+        error = database_checkpoint(store->database);
+    if (error == 0)
+        error = load(store);
+    if (error != 0)
+        problem_set(ret_problem, "the database can't be read and brought up to date: %s",
+                    strerror(-error));
+    return error;
+}
+
+int store_open(const char *path, struct store **ret_store, struct problem *ret_problem)
+{
+    bool exists = false;
+    int error = inspect(path, &exists, ret_problem);
+    if (error == 0 && !exists)
+        error = make(path, ret_problem);
+    if (error != 0)
+        return error;
+    struct store *store = calloc(1, sizeof *store);
+    if (store == NULL || (store->path = strdup(path)) == NULL)
+        error = -ENOMEM;
+    else
+        error = open_existing(store, ret_problem);
+    if (error != 0) {
+        store_free(store);
+        return error;
+    }
+    *ret_store = store;
+    return 0;
+}
+
+void store_free(struct store *store)
+{
+    if (store == NULL)
+        return;
+    database_free(store->database);
+    for (size_t i = 0; i < store->service_count; i++)
+        free(store->services[i].name);
+    free(store->services);
+    free(store->path);
+    free(store);
+}
