@@ -1,0 +1,49 @@
+/*
+ * HTTP: the one place that knows libmicrohttpd.
+ *
+ * One daemon with a small pool of threads for each listening socket. A request that arrived whole
+ * and that the rules admit is encoded, its connection suspended, and it goes to the outbox; the main
+ * thread answers it later. What the rules object to is answered at once.
+ *
+ * Owns: the listening sockets, the connections, their requests. Runs in: gate; everything declared
+ * here in the main thread, the rest in the pool's threads. May call: libmicrohttpd, rules, outbox.
+ */
+#ifndef ASSENT_GATE_HTTP_H
+#define ASSENT_GATE_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "assent/base/protocol.h"
+#include "assent/base/role.h"
+#include "assent/gate/outbox.h"
+#include "assent/gate/request.h"
+#include "assent/gate/rules.h"
+
+struct http;
+
+/* `rules` and `outbox` are borrowed. 0 or -ENOMEM. */
+int http_new(enum role role, struct rules *rules, struct outbox *outbox, struct http **ret_http);
+
+/* Takes the listening socket over (also on failure) and serves it at once. 0 or negative errno. */
+int http_listen(struct http *http, int fd);
+
+/* While core is away every request is answered with 503 at once. It is away at first. */
+void http_set_available(struct http *http, bool available);
+
+/* Answers a request that was in the outbox, and lets its connection go on. The body is copied. */
+void http_answer(struct request *request, const struct protocol_response *response);
+/* Closes the connection of such a request, whose client left. */
+void http_abandon(struct request *request);
+
+/* Accepts no more connections, and closes each that is there after its next answer. From now on the
+ * outbox is woken when the last request was answered. */
+void http_quiesce(struct http *http);
+/* Requests whose head was read and whose answer is not written yet. */
+size_t http_busy(const struct http *http);
+
+/* Stops the threads and closes everything. No request may wait any more: the outbox is closed and
+ * each that was in it was answered or abandoned. Takes NULL. */
+void http_free(struct http *http);
+
+#endif

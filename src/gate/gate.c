@@ -1,0 +1,428 @@
+#include "assent/gate/gate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "assent/base/clock.h"
+#include "assent/base/log.h"
+#include "assent/base/member.h"
+#include "assent/base/protocol.h"
+#include "assent/base/stream.h"
+#include "assent/config/config.h"
+#include "assent/gate/answer.h"
+#include "assent/gate/http.h"
+#include "assent/gate/outbox.h"
+#include "assent/gate/pending.h"
+#include "assent/gate/rules.h"
+#include "assent/gate/watch.h"
+
+/* Most requests are answered within this time; only the others' connections are watched. */
+#define WATCH_AFTER_MS 500
+#define WATCH_EVERY_US 250000
+/* How long core may take to answer what waits when the gate stops, and then the answers to leave. */
+#define DRAIN_US        2500000
+#define LAST_ANSWERS_US 250000
+
+struct gate {
+    enum role role;
+    sd_event *loop;
+    struct rules *rules;
+    struct outbox *outbox;
+    struct pending *pending;
+    struct watch *watch;
+    struct http *http;
+    struct stream *stream; /* NULL while core is away */
+    bool stopping;
+    sd_event_source *outbox_source;
+    sd_event_source *watch_source;
+    sd_event_source *watch_timer;
+    sd_event_source *stop_timer;
+};
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static struct request *take_pending(struct gate *gate, uint64_t id)
+{
+    struct request *request = pending_take(gate->pending, id);
+
+    if (request && request->watched) {
+        watch_remove(gate->watch, request);
+    }
+    return request;
+}
+
+static void refuse(struct request *request)
+{
+    http_answer(request, answer_response(ANSWER_UNAVAILABLE));
+}
+
+static void refuse_list(struct request *first)
+{
+    while (first) {
+        struct request *next = first->next;
+
+        refuse(first);
+        first = next;
+    }
+}
+
+static void refuse_pending(struct gate *gate)
+{
+    struct request *request;
+
+    while ((request = pending_oldest(gate->pending))) {
+        refuse(take_pending(gate, request->id));
+    }
+}
+
+/* --- the stream to core ----------------------------------------------------------------------- */
+
+static int on_frame(struct stream *stream, const struct frame *frame, void *userdata)
+{
+    struct gate *gate = userdata;
+    struct protocol_response response;
+
+    (void)stream;
+    if (frame->type != FRAME_RESPONSE) {
+        return -EPROTO;
+    }
+    int r = protocol_decode_response(frame, &response);
+
+    if (r < 0) {
+        return r;
+    }
+    /* One whose client left meanwhile is not there any more. */
+    struct request *request = take_pending(gate, response.id);
+
+    if (request) {
+        http_answer(request, &response);
+    }
+    return 0;
+}
+
+static void lose_core(struct gate *gate)
+{
+    http_set_available(gate->http, false);
+    stream_free(gate->stream);
+    gate->stream = NULL;
+    refuse_pending(gate);
+}
+
+static void on_stream_end(struct stream *stream, int reason, void *userdata)
+{
+    struct gate *gate = userdata;
+
+    (void)stream;
+    log_event(LOG_LEVEL_INFO, "core is away, requests are answered with 503", "reason",
+              reason < 0 ? strerror(-reason) : NULL, NULL);
+    lose_core(gate);
+}
+
+static int on_stream(void *userdata, int fd, enum role other)
+{
+    struct gate *gate = userdata;
+    struct stream_setup setup = {
+        .frame_limit = PROTOCOL_RECORD_LIMIT,
+        .on_frame = on_frame,
+        .on_end = on_stream_end,
+        .userdata = gate,
+    };
+
+    (void)other;
+    lose_core(gate);
+    int r = stream_open(gate->loop, fd, &setup, &gate->stream);
+
+    if (r == 0) {
+        http_set_available(gate->http, true);
+    }
+    return r;
+}
+
+/* --- from the pool threads to core ------------------------------------------------------------ */
+
+static void send_request(struct gate *gate, struct request *request, int64_t now)
+{
+    request->since = now;
+    int r = gate->stream ? stream_send(gate->stream, FRAME_REQUEST, request->frame.data,
+                                       request->frame.length)
+                         : -EPIPE;
+
+    buffer_free(&request->frame);
+    if (r < 0) {
+        refuse(request);
+    } else {
+        pending_add(gate->pending, request);
+    }
+}
+
+/* A drained core answers what waits; what is sent behind the DRAIN needs another one. */
+static void send_requests(struct gate *gate, struct request *first)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (gate->stream) {
+        stream_cork(gate->stream, true);
+    }
+    while (first) {
+        struct request *next = first->next;
+
+        send_request(gate, first, now);
+        first = next;
+    }
+    if (gate->stream) {
+        if (gate->stopping) {
+            (void)stream_send(gate->stream, FRAME_DRAIN, NULL, 0);
+        }
+        stream_cork(gate->stream, false);
+    }
+}
+
+static void start_watch_timer(struct gate *gate)
+{
+    int enabled = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(gate->watch_timer, &enabled);
+    if (enabled == SD_EVENT_OFF && pending_count(gate->pending) > 0) {
+        (void)sd_event_source_set_time_relative(gate->watch_timer, WATCH_EVERY_US);
+        (void)sd_event_source_set_enabled(gate->watch_timer, SD_EVENT_ONESHOT);
+    }
+}
+
+static void end_if_idle(struct gate *gate)
+{
+    if (gate->stopping && http_busy(gate->http) == 0) {
+        (void)sd_event_exit(gate->loop, EXIT_SUCCESS);
+    }
+}
+
+static void flush_outbox(struct gate *gate)
+{
+    struct request *first = outbox_take(gate->outbox);
+
+    if (first) {
+        send_requests(gate, first);
+        start_watch_timer(gate);
+    }
+    outbox_set_backlog(gate->outbox, gate->stream ? stream_queued(gate->stream) : 0);
+}
+
+static int on_outbox(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct gate *gate = userdata;
+
+    (void)source;
+    (void)fd;
+    (void)revents;
+    flush_outbox(gate);
+    end_if_idle(gate);
+    return 0;
+}
+
+/* --- clients that leave ----------------------------------------------------------------------- */
+
+static int on_watch_timer(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct gate *gate = userdata;
+    int64_t before = clock_monotonic_ms() - WATCH_AFTER_MS;
+    struct request *request;
+
+    (void)source;
+    (void)time;
+    while ((request = pending_watch_next(gate->pending, before))) {
+        int r = watch_add(gate->watch, request);
+
+        if (r < 0) {
+            log_event(LOG_LEVEL_WARNING, "can't watch a waiting client", "error", strerror(-r),
+                      NULL);
+        }
+    }
+    start_watch_timer(gate);
+    return 0;
+}
+
+static void tell_gone(struct gate *gate, uint64_t id)
+{
+    struct buffer payload = {0};
+
+    if (gate->stream && protocol_encode_gone(&payload, id) == 0) {
+        (void)stream_send(gate->stream, FRAME_GONE, payload.data, payload.length);
+    }
+    buffer_free(&payload);
+}
+
+static int on_watch(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct gate *gate = userdata;
+    uint64_t id;
+
+    (void)source;
+    (void)fd;
+    (void)revents;
+    while (watch_next(gate->watch, &id)) {
+        struct request *request = take_pending(gate, id);
+
+        if (request) {
+            tell_gone(gate, id);
+            http_abandon(request);
+        }
+    }
+    return 0;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static int on_config(void *userdata, const void *bytes, size_t length)
+{
+    struct gate *gate = userdata;
+    struct config *config = NULL;
+    int r = config_unpack(bytes, length, &config);
+
+    if (r == 0) {
+        r = rules_configure(gate->rules, config);
+    }
+    if (r == 0) {
+        log_set_level(config->log_level);
+    }
+    config_free(config);
+    return r;
+}
+
+static int on_listen(void *userdata, int fd)
+{
+    struct gate *gate = userdata;
+
+    return http_listen(gate->http, fd);
+}
+
+static int on_start(void *userdata)
+{
+    struct gate *gate = userdata;
+    int r = sd_event_add_io(gate->loop, &gate->outbox_source, outbox_fd(gate->outbox),
+                            EPOLLIN | EPOLLET, on_outbox, gate);
+
+    if (r >= 0) {
+        r = sd_event_add_io(gate->loop, &gate->watch_source, watch_fd(gate->watch), EPOLLIN,
+                            on_watch, gate);
+    }
+    if (r >= 0) {
+        r = sd_event_add_time_relative(gate->loop, &gate->watch_timer, CLOCK_MONOTONIC, 0, 0,
+                                       on_watch_timer, gate);
+    }
+    return r < 0 ? r : 0;
+}
+
+/* Nothing waits for core any more, and nothing can. */
+static void refuse_all(struct gate *gate)
+{
+    http_set_available(gate->http, false);
+    refuse_list(outbox_close(gate->outbox));
+    refuse_pending(gate);
+}
+
+static int on_last_answers_due(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct gate *gate = userdata;
+
+    (void)source;
+    (void)time;
+    return sd_event_exit(gate->loop, EXIT_SUCCESS);
+}
+
+static int set_stop_timer(struct gate *gate, uint64_t delay, sd_event_time_handler_t handler)
+{
+    gate->stop_timer = sd_event_source_disable_unref(gate->stop_timer);
+    return sd_event_add_time_relative(gate->loop, &gate->stop_timer, CLOCK_MONOTONIC, delay, 0,
+                                      handler, gate);
+}
+
+static int on_drain_due(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct gate *gate = userdata;
+
+    (void)source;
+    (void)time;
+    refuse_all(gate);
+    if (set_stop_timer(gate, LAST_ANSWERS_US, on_last_answers_due) < 0) {
+        (void)sd_event_exit(gate->loop, EXIT_SUCCESS);
+    }
+    return 0;
+}
+
+static void on_stop(void *userdata)
+{
+    struct gate *gate = userdata;
+
+    if (gate->stopping) {
+        return;
+    }
+    gate->stopping = true;
+    http_quiesce(gate->http);
+    send_requests(gate, outbox_take(gate->outbox));
+    if (set_stop_timer(gate, DRAIN_US, on_drain_due) < 0) {
+        (void)sd_event_exit(gate->loop, EXIT_SUCCESS);
+    }
+    end_if_idle(gate);
+}
+
+static int gate_begin(struct gate *gate)
+{
+    int r = rules_new(gate->role, &gate->rules);
+
+    if (r == 0) {
+        r = outbox_new(&gate->outbox);
+    }
+    if (r == 0) {
+        r = pending_new(&gate->pending);
+    }
+    if (r == 0) {
+        r = watch_new(&gate->watch);
+    }
+    if (r == 0) {
+        r = http_new(gate->role, gate->rules, gate->outbox, &gate->http);
+    }
+    return r;
+}
+
+static void gate_end(struct gate *gate)
+{
+    if (gate->http) {
+        refuse_all(gate);
+    }
+    http_free(gate->http);
+    stream_free(gate->stream);
+    sd_event_source_disable_unref(gate->outbox_source);
+    sd_event_source_disable_unref(gate->watch_source);
+    sd_event_source_disable_unref(gate->watch_timer);
+    sd_event_source_disable_unref(gate->stop_timer);
+    watch_free(gate->watch);
+    pending_free(gate->pending);
+    outbox_free(gate->outbox);
+    rules_free(gate->rules);
+}
+
+int gate_main(enum role role)
+{
+    static const struct member_handlers handlers = {
+        .on_config = on_config,
+        .on_listen = on_listen,
+        .on_stream = on_stream,
+        .on_start = on_start,
+        .on_stop = on_stop,
+    };
+    struct gate gate = {.role = role};
+    int status = EXIT_FAILURE;
+    int r = gate_begin(&gate);
+
+    if (r == 0) {
+        status = member_run(role, &handlers, &gate, &gate.loop);
+    } else {
+        log_event(LOG_LEVEL_ERROR, "the gate can't start", "error", strerror(-r), NULL);
+    }
+    gate_end(&gate);
+    return status;
+}
