@@ -14,7 +14,7 @@
 #define STATEMENT_SLOTS 256
 /* Pages kept in memory, in KiB; pages in the log that start a checkpoint; bytes that its file keeps
  * after one. */
-#define CACHE_KIB 8192
+#define CACHE_KIB        8192
 #define CHECKPOINT_PAGES 4000
 #define LOG_LIMIT        33554432
 
@@ -47,8 +47,9 @@ static void database_fail(struct database *database, const char *name, int code)
     database->error = code == SQLITE_NOMEM ? -ENOMEM : -EIO;
     int known = sqlite3_extended_errcode(database->connection);
     log_discard();
-    log_event(LOG_LEVEL_ERROR, "the store has failed; whether its last writes are on disk is unknown",
-              "statement", name, "error",
+    log_event(LOG_LEVEL_ERROR,
+              "the store has failed; whether its last writes are on disk is unknown", "statement",
+              name, "error",
               known == SQLITE_OK ? sqlite3_errstr(code) : sqlite3_errmsg(database->connection),
               "kind", sqlite3_errstr(known == SQLITE_OK ? code : known), NULL);
 }
@@ -70,9 +71,12 @@ static int harden(sqlite3 *connection)
         int option;
         int value;
     } settings[] = {
-        {SQLITE_DBCONFIG_DEFENSIVE, 1},       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},  {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
-        {SQLITE_DBCONFIG_DQS_DDL, 0},         {SQLITE_DBCONFIG_DQS_DML, 0},
+        {SQLITE_DBCONFIG_DEFENSIVE, 1},
+        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+        {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+        {SQLITE_DBCONFIG_DQS_DDL, 0},
+        {SQLITE_DBCONFIG_DQS_DML, 0},
         {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
@@ -103,7 +107,7 @@ static int set_pragma(sqlite3 *connection, const char *sql, const char *expected
 }
 
 #define STRINGIFY(value) #value
-#define NUMBER(value) STRINGIFY(value)
+#define NUMBER(value)    STRINGIFY(value)
 
 /* Exclusive locking comes before the first access, so that there never is a shared memory file. */
 static int set_pragmas(sqlite3 *connection, const char **ret_failed)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "assent/base/clock.h"
@@ -66,14 +67,16 @@ static void log_webhook(const struct config_service *service, const struct event
               "service", service->name, "event", event->name, "delivery", event->delivery_id, NULL);
 }
 
-/* Returns 0, -EEXIST for one that is known, or does not return. */
+/* `request` is its number, 0 where it is not known. Returns 0, -EEXIST for a delivery that came
+ * before, or does not return. */
 static int remember(struct core *core, const struct config_service *service,
-                    const struct event *event, enum outcome outcome)
+                    const struct event *event, int64_t request, enum outcome outcome)
 {
     const struct store_delivery delivery = {
         .service = service->name,
         .delivery_id = event->delivery_id,
         .request_id = event->ignored ? "" : event->request_id,
+        .request = request,
         .decision = event->ignored ? -1 : (int)event->decision,
         .outcome = outcome,
         .received_at = clock_now_ms(),
@@ -103,7 +106,7 @@ static void note_event(struct core *core, const struct config_service *service,
 static enum outcome take_ignored(struct core *core, const struct config_service *service,
                                  const struct event *event)
 {
-    if (remember(core, service, event, OUTCOME_IGNORED) == 0) {
+    if (remember(core, service, event, 0, OUTCOME_IGNORED) == 0) {
         note_event(core, service, event, "webhook.ignored");
     }
     log_webhook(service, event, "webhook ignored: it is no approval event");
@@ -128,7 +131,7 @@ static int take_early(struct core *core, const struct config_service *service,
     if (store_early_full(core->store, service->name, RECEIVE_EARLY_LIMIT)) {
         return -ENOSPC;
     }
-    r = remember(core, service, event, OUTCOME_EARLY);
+    r = remember(core, service, event, 0, OUTCOME_EARLY);
     if (r == -EEXIST) {
         *ret_outcome = OUTCOME_DUPLICATE;
         return 0;
@@ -155,7 +158,7 @@ static enum outcome take_known(struct core *core, const struct config_service *s
     };
     struct decision_step step = decision_apply(request->state, event->decision);
 
-    if (remember(core, service, event, step.outcome) == -EEXIST) {
+    if (remember(core, service, event, request->number, step.outcome) == -EEXIST) {
         return OUTCOME_DUPLICATE;
     }
     return decide(core, request, &made);
@@ -168,7 +171,7 @@ static enum outcome take_buried(struct core *core, const struct config_service *
 {
     struct decision_step step = decision_apply(state, event->decision);
 
-    if (remember(core, service, event, step.outcome) == -EEXIST) {
+    if (remember(core, service, event, 0, step.outcome) == -EEXIST) {
         return OUTCOME_DUPLICATE;
     }
     log_webhook(service, event,

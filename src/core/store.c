@@ -10,8 +10,8 @@
 
 #define ROOM_ASKED_EVERY_MS 100
 
-static const struct database_query SERVICE_ADD = {"service_add",
-                                                  "INSERT INTO service (number, name) VALUES (?, ?)"};
+static const struct database_query SERVICE_ADD = {
+    "service_add", "INSERT INTO service (number, name) VALUES (?, ?)"};
 
 int store_begin(struct store *store)
 {

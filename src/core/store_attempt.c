@@ -3,8 +3,8 @@
 
 #include "assent/core/store_internal.h"
 
-#define COLUMNS                                                                                    \
-    "job, item, n, executor, incarnation, started_at, ended_at, ending, exit_code, signal,"        \
+#define COLUMNS                                                                             \
+    "job, item, n, executor, incarnation, started_at, ended_at, ending, exit_code, signal," \
     " http_status, error"
 
 static const struct database_query START = {

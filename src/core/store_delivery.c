@@ -37,9 +37,10 @@ static const struct database_query EARLY_GET = {
 static const struct database_query EARLY_DROP = {
     "early_drop", "DELETE FROM early WHERE request_id = ? AND service = ?"};
 static const struct database_query EARLY_EXPIRE = {
-    "early_expire", "DELETE FROM early WHERE sequence IN"
-                    " (SELECT sequence FROM early WHERE received_at < ? ORDER BY received_at LIMIT ?)"
-                    " RETURNING service"};
+    "early_expire",
+    "DELETE FROM early WHERE sequence IN"
+    " (SELECT sequence FROM early WHERE received_at < ? ORDER BY received_at LIMIT ?)"
+    " RETURNING service"};
 
 /* --- deliveries ------------------------------------------------------------------------------- */
 
@@ -115,6 +116,13 @@ int store_delivery_adopt(struct store *store, const struct store_service *servic
 }
 
 /* --- early events ----------------------------------------------------------------------------- */
+
+bool store_early_full(struct store *store, const char *service, int limit)
+{
+    const struct store_service *known = store_service_find(store, service);
+
+    return known != NULL && known->early >= limit;
+}
 
 int store_early_add(struct store *store, const struct store_early *early, int limit)
 {

@@ -9,14 +9,15 @@
 #include "assent/base/text.h"
 #include "assent/core/store_internal.h"
 
-#define COLUMNS                                                                                    \
-    "number, request, hook, key, cause, state, attempt, restarts, not_before, created_at,"         \
+#define COLUMNS                                                                            \
+    "number, request, hook, key, cause, state, attempt, restarts, not_before, created_at," \
     " started_at, ended_at, error"
 
 static const struct database_query ADD = {
     "job_add", "INSERT INTO job (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                " ON CONFLICT DO NOTHING"};
-static const struct database_query GET = {"job_get", "SELECT " COLUMNS " FROM job WHERE number = ?"};
+static const struct database_query GET = {"job_get",
+                                          "SELECT " COLUMNS " FROM job WHERE number = ?"};
 static const struct database_query FIND = {"job_find", "SELECT " COLUMNS " FROM job WHERE key = ?"};
 static const struct database_query STATE = {"job_state", "SELECT state FROM job WHERE number = ?"};
 static const struct database_query UPDATE = {
@@ -35,14 +36,14 @@ static const struct database_query NEXT_HOOK = {
 
 /* As in store_request.c; the filters of a hook and of a state go along the hook's index, so that a
  * list of one request, which has few jobs, goes along that. */
-#define LIST(terms)                                                                                \
+#define LIST(terms) \
     "SELECT " COLUMNS " FROM job WHERE number < ?1" terms " ORDER BY number DESC LIMIT ?2"
 static const struct database_query LIST_ALL = {"job_list", LIST("")};
 static const struct database_query LIST_STATE = {"job_list_state", LIST(" AND state = ?3")};
-static const struct database_query LIST_OPEN_STATE = {
-    "job_list_open_state", LIST(" AND state = ?3 AND state <> 2")};
-static const struct database_query LIST_HOOK = {
-    "job_list_hook", LIST(" AND hook = ?4 AND (?3 < 0 OR +state = ?3)")};
+static const struct database_query LIST_OPEN_STATE = {"job_list_open_state",
+                                                      LIST(" AND state = ?3 AND state <> 2")};
+static const struct database_query LIST_HOOK = {"job_list_hook",
+                                                LIST(" AND hook = ?4 AND (?3 < 0 OR +state = ?3)")};
 static const struct database_query LIST_REQUEST = {
     "job_list_request",
     LIST(" AND request = ?5 AND (?3 < 0 OR +state = ?3) AND (?4 IS NULL OR +hook = ?4)")};
@@ -197,9 +198,9 @@ static struct database_statement *list_statement(struct store *store,
                                                  const struct store_job_filter *filter, int limit)
 {
     bool any_state = filter->state == JOB_STATE_COUNT;
-    const struct database_query *query = filter->request != 0         ? &LIST_REQUEST
-                                         : filter->hook != NULL       ? &LIST_HOOK
-                                         : any_state                  ? &LIST_ALL
+    const struct database_query *query = filter->request != 0             ? &LIST_REQUEST
+                                         : filter->hook != NULL           ? &LIST_HOOK
+                                         : any_state                      ? &LIST_ALL
                                          : filter->state == JOB_SUCCEEDED ? &LIST_STATE
                                                                           : &LIST_OPEN_STATE;
     struct database_statement *statement = database_query(store->database, query);

@@ -31,10 +31,10 @@ static const struct database_query STATE = {"request_state",
 static const struct database_query DECIDE = {
     "request_decide", "UPDATE request SET state = ?, final_at = ?, decided_at = ?, decided_by = ?,"
                       " denial_reason = ? WHERE number = ?"};
-static const struct database_query DUE = {
-    "request_due", "SELECT number FROM request INDEXED BY request_deadline"
-                   " WHERE state < 3 AND deadline > 0 AND deadline <= ?"
-                   " ORDER BY deadline, number LIMIT ?"};
+static const struct database_query DUE = {"request_due",
+                                          "SELECT number FROM request INDEXED BY request_deadline"
+                                          " WHERE state < 3 AND deadline > 0 AND deadline <= ?"
+                                          " ORDER BY deadline, number LIMIT ?"};
 static const struct database_query NEXT_DEADLINE = {
     "request_next_deadline", "SELECT deadline FROM request INDEXED BY request_deadline"
                              " WHERE state < 3 AND deadline > 0 ORDER BY deadline LIMIT 1"};
@@ -43,15 +43,15 @@ static const struct database_query TOMBSTONE_FIND = {
 
 /* Each filter has a statement of its own, so that each goes along the index that suits it. A plus
  * keeps a term from using one. */
-#define LIST(terms)                                                                                \
+#define LIST(terms) \
     "SELECT " COLUMNS " FROM request WHERE number < ?1" terms " ORDER BY number DESC LIMIT ?2"
 static const struct database_query LIST_ALL = {"request_list", LIST("")};
 static const struct database_query LIST_STATE = {"request_list_state", LIST(" AND state = ?3")};
 static const struct database_query LIST_ACTION = {"request_list_action", LIST(" AND action = ?3")};
-static const struct database_query LIST_RARE_STATE = {
-    "request_list_rare_state", LIST(" AND state = ?3 AND +action = ?4")};
-static const struct database_query LIST_COMMON_STATE = {
-    "request_list_common_state", LIST(" AND +state = ?3 AND action = ?4")};
+static const struct database_query LIST_RARE_STATE = {"request_list_rare_state",
+                                                      LIST(" AND state = ?3 AND +action = ?4")};
+static const struct database_query LIST_COMMON_STATE = {"request_list_common_state",
+                                                        LIST(" AND +state = ?3 AND action = ?4")};
 
 /* Requests in a state up to which looking at each of them costs little. */
 #define RARE 2000
@@ -83,9 +83,8 @@ static void read_row(const struct store *store, struct database_statement *state
 
 static int own_row(struct store_request *row)
 {
-    char **const texts[] = {&row->service,       &row->id,        &row->decided_by,
-                            &row->denial_reason, &row->client_id, &row->owner,
-                            &row->action,        &row->reason};
+    char **const texts[] = {&row->service,   &row->id,    &row->decided_by, &row->denial_reason,
+                            &row->client_id, &row->owner, &row->action,     &row->reason};
     return store_own_texts(texts, sizeof texts / sizeof *texts);
 }
 

@@ -78,7 +78,9 @@ static void new_key(struct core *core, char ret_key[PROTOCOL_KEY_LIMIT + 1])
 
     core_must(digest_random(random, sizeof random), "key");
     text_to_hex(random, sizeof random, hex);
-    (void)snprintf(ret_key, PROTOCOL_KEY_LIMIT + 1, "%s.%s", store_identity(core->store), hex);
+    /* The time keeps keys that are made together together in the store's index. */
+    (void)snprintf(ret_key, PROTOCOL_KEY_LIMIT + 1, "%s.%012llx.%s", store_identity(core->store),
+                   (unsigned long long)clock_now_ms(), hex);
 }
 
 void work_add(struct core *core, const struct store_request *request, const char *hook,

@@ -15,8 +15,6 @@
 #define FIRST_SPARE_FD 16
 #define EXIT_NO_EXEC   127
 
-extern char **environ;
-
 int role_process_program(void)
 {
     char path[PATH_MAX];

@@ -154,6 +154,8 @@ struct store_early {
     const char *reason;
 };
 
+/* True if the service has `limit` of them already. */
+bool store_early_full(struct store *store, const char *service, int limit);
 /* Keeps it. -ENOSPC if the service has `limit` of them already. */
 int store_early_add(struct store *store, const struct store_early *early, int limit);
 /* Drops the early events of one request and calls `each` for them in the order they came. `each`
