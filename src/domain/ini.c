@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assent/base/array.h"
 #include "assent/base/buffer.h"
 #include "assent/base/text.h"
 
@@ -63,19 +64,10 @@ static void report(struct parser *parser, const char *key, const char *what)
     parser->report(parser->userdata, parser->file, parser->number, parser->section_text, key, what);
 }
 
-/* Makes room for one more of the elements whose count is `count`: the array doubles at each power
- * of two, so its capacity need not be kept. */
-static void *grow(void *elements, size_t count, size_t size)
-{
-    if (count != 0 && (count & (count - 1)) != 0)
-        return elements;
-    return reallocarray(elements, count == 0 ? 1 : count * 2, size);
-}
-
 static int add_section(struct parser *parser, char *kind, char *name)
 {
     struct ini *ini = parser->ini;
-    struct ini_section *sections = grow(ini->sections, ini->section_count, sizeof *sections);
+    struct ini_section *sections = array_grow(ini->sections, ini->section_count, sizeof *sections);
     if (sections == NULL)
         return -ENOMEM;
     ini->sections = sections;
@@ -95,7 +87,7 @@ static int add_section(struct parser *parser, char *kind, char *name)
 static int add_entry(struct parser *parser, char *value)
 {
     struct ini_section *section = &parser->ini->sections[parser->ini->section_count - 1];
-    struct ini_entry *entries = grow(section->entries, section->entry_count, sizeof *entries);
+    struct ini_entry *entries = array_grow(section->entries, section->entry_count, sizeof *entries);
     if (entries == NULL)
         return -ENOMEM;
     section->entries = entries;

@@ -98,6 +98,8 @@ struct config_hook {
     unsigned redirects;
 };
 
+struct config_source;
+
 struct config {
     /* [server] */
     struct config_texts listen; /* host:port, [v6]:port or unix:PATH */
@@ -121,6 +123,9 @@ struct config {
     size_t action_count;
     struct config_hook *hooks;
     size_t hook_count;
+
+    struct config_source *source; /* what it was made of, for the dump and the roles' parts; NULL
+                                     if it was unpacked */
 };
 
 /* Every error of a load, in the order of files and lines, each already in the form
@@ -136,12 +141,13 @@ struct config_errors {
 int config_load(const char *path, struct config **ret_config, struct config_errors *ret_errors);
 void config_errors_free(struct config_errors *errors);
 
-/* The effective configuration as INI, defaults included; secrets are shown as their file's name
- * with the count of bytes in a comment, never as they are. 0 or negative errno. */
+/* The effective configuration as INI that config_load takes, defaults included; secrets are shown
+ * as their file's name with the count of bytes in a comment, never as they are. Not for one that
+ * was unpacked. 0 or negative errno. */
 int config_dump(const struct config *config, FILE *out);
 
 /* What `role` may know of it, as bytes that config_unpack reads. They hold secrets: buffer_wipe.
- * 0 or -ENOMEM. */
+ * Not for one that was unpacked. 0, -ENOMEM or -EMSGSIZE. */
 int config_pack(const struct config *config, enum role role, struct buffer *out);
 /* 0 (config_free), -EBADMSG or -ENOMEM. */
 int config_unpack(const void *bytes, size_t length, struct config **ret_config);
@@ -152,8 +158,8 @@ const struct config_service *config_service_at(const struct config *config, cons
 const struct config_action *config_action(const struct config *config, const char *name);
 const struct config_hook *config_hook(const struct config *config, const char *name);
 
-/* The names and digests of the hooks that the role can run (runner: exec and shell; caller: http);
- * protocol_digests_free. 0 or -ENOMEM. */
+/* The names and digests of the hooks that the role can run (runner: exec and shell; caller: http).
+ * The names are the configuration's own; protocol_digests_free. 0 or -ENOMEM. */
 int config_digests(const struct config *config, enum role role,
                    struct protocol_digests *ret_digests);
 

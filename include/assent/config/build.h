@@ -1,0 +1,28 @@
+/*
+ * From a source to a struct config, through the table of keys.
+ *
+ * Owns: nothing. Runs in: supervisor and assentctl (load), every role (unpack). Pure but for
+ * digests. May call: setters, digest.
+ */
+#ifndef ASSENT_CONFIG_BUILD_H
+#define ASSENT_CONFIG_BUILD_H
+
+#include "assent/config/config.h"
+#include "assent/config/report.h"
+#include "assent/config/source.h"
+
+/* Makes a configuration of each section by itself; what is wrong is reported and left out. What
+ * `role` may not know stays empty; ROLE_COUNT knows everything. 0 (config_free) or -ENOMEM. */
+int config_build(const struct config_source *source, enum role role, struct config_report *report,
+                 struct config **ret_config);
+
+/* Fills what follows from the whole section: on_interrupt, restarts and the digest. 0, -ENOMEM or
+ * -EIO. */
+int hook_complete(struct config_hook *hook, const struct source_section *section);
+
+/* Reports what only shows when sections are seen together: what is missing, given twice, referred
+ * to in vain, or excludes each other. 0 or -ENOMEM. */
+int config_check(const struct config *config, const struct config_source *source,
+                 struct config_report *report);
+
+#endif

@@ -1,0 +1,214 @@
+#include "assent/config/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "assent/domain/argv.h"
+
+#define SECRET_LIMIT (64u << 10)
+#define TEXT_LIMIT   (1u << 20)
+
+/* What is wrong with such a file. */
+static int check_kind(const struct stat *status, size_t limit, struct problem *ret_problem)
+{
+    if (S_ISDIR(status->st_mode))
+        problem_set(ret_problem, "this is a directory");
+    else if (!S_ISREG(status->st_mode))
+        problem_set(ret_problem, "this is no regular file");
+    else if ((uintmax_t)status->st_size > limit)
+        problem_set(ret_problem, "the file is over %zu KiB", limit >> 10);
+    else
+        return 0;
+    return -EINVAL;
+}
+
+/* Reads to the end, and no more than one byte over the limit: the file may grow meanwhile. */
+static int read_all(int fd, size_t limit, struct buffer *out)
+{
+    while (out->length <= limit) {
+        int error = buffer_reserve(out, limit + 1 - out->length);
+        if (error < 0)
+            return error;
+        ssize_t count = read(fd, out->data + out->length, limit + 1 - out->length);
+        if (count < 0 && errno != EINTR)
+            return -errno;
+        if (count == 0)
+            return 0;
+        out->length += count > 0 ? (size_t)count : 0;
+    }
+    return -EFBIG;
+}
+
+static int failure(int error, struct problem *ret_problem)
+{
+    if (error == 0 || error == -ENOMEM)
+        return error;
+    problem_set(ret_problem, "it can't be read: %s", strerror(-error));
+    return error == -ENOENT ? error : -EINVAL;
+}
+
+int file_read(const char *path, size_t limit, struct buffer *ret_bytes, mode_t *ret_mode,
+              struct problem *ret_problem)
+{
+    struct stat status;
+    struct buffer bytes = {0};
+    /* Without O_NONBLOCK a FIFO would wait for its writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int error = fd < 0 || fstat(fd, &status) < 0 ? -errno : 0;
+    if (error < 0) {
+        error = failure(error, ret_problem);
+        goto out;
+    }
+    error = check_kind(&status, limit, ret_problem);
+    if (error < 0)
+        goto out;
+    error = failure(read_all(fd, limit, &bytes), ret_problem);
+    if (error < 0)
+        goto out;
+    *ret_bytes = bytes;
+    bytes = (struct buffer){0};
+    if (ret_mode != NULL)
+        *ret_mode = status.st_mode;
+out:
+    buffer_wipe(&bytes);
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+static char *join(const char *directory, const char *name)
+{
+    struct buffer path = {0};
+    int error = buffer_append_format(&path, "%s/%s", directory, name);
+    char *joined = error == 0 ? buffer_take_text(&path) : NULL;
+    buffer_free(&path);
+    return joined;
+}
+
+static int check_secret(struct buffer *content, mode_t mode, struct problem *ret_problem)
+{
+    if ((mode & (S_IROTH | S_IWOTH)) != 0) {
+        problem_set(ret_problem,
+                    "others can read or write it (mode %03o); chmod o= would right "
+                    "that",
+                    (unsigned)(mode & 0777));
+        return -EINVAL;
+    }
+    if (content->length > 0 && content->data[content->length - 1] == '\n')
+        content->length -=
+            content->length > 1 && content->data[content->length - 2] == '\r' ? 2 : 1;
+    if (content->length == 0) {
+        problem_set(ret_problem, "it is empty");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* Reads `name` in `directory`, or as it stands if it is absolute. */
+static int load_from(struct source_entry *entry, const char *directory, struct problem *ret_problem)
+{
+    bool secret = entry->key->content == CONTENT_SECRET;
+    char *path = entry->value[0] == '/' ? strdup(entry->value) : join(directory, entry->value);
+    mode_t mode = 0;
+    if (path == NULL)
+        return -ENOMEM;
+    struct problem problem;
+    int error =
+        file_read(path, secret ? SECRET_LIMIT : TEXT_LIMIT, &entry->content, &mode, &problem);
+    if (error == 0 && secret)
+        error = check_secret(&entry->content, mode, &problem);
+    if (error == 0)
+        entry->loaded = true;
+    else
+        problem_set(ret_problem, "%.200s: %.250s", path, problem.text);
+    free(path);
+    return error;
+}
+
+static int load_entry(struct source_entry *entry, const char *directory, const char *credentials,
+                      struct problem *ret_problem)
+{
+    bool try_credentials = entry->key->content == CONTENT_SECRET && credentials != NULL &&
+                           credentials[0] != '\0' && entry->value[0] != '/';
+    int error = try_credentials ? load_from(entry, credentials, ret_problem) : -ENOENT;
+    if (error != -ENOENT)
+        return error;
+    return load_from(entry, directory, ret_problem);
+}
+
+int files_load(struct config_source *source, const char *directory, const char *credentials,
+               struct config_report *report)
+{
+    for (size_t i = 0; i < source->section_count; i++) {
+        struct source_section *section = &source->sections[i];
+        for (size_t j = 0; j < section->entry_count; j++) {
+            struct source_entry *entry = &section->entries[j];
+            struct problem problem;
+            if (entry->key->content == CONTENT_NONE || entry->value[0] == '\0' ||
+                !source_key_applies(section, entry->key))
+                continue;
+            int error = load_entry(entry, directory, credentials, &problem);
+            if (error == -ENOMEM)
+                return error;
+            if (error < 0)
+                source_report(report, section, entry, "%s; expected %s", problem.text,
+                              entry->key->expected);
+        }
+    }
+    return 0;
+}
+
+static bool is_directory(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static bool is_program(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0;
+}
+
+/* A program by absolute path must be there. One by its name is looked for when it is run: the PATH
+ * is then the hook's. */
+static int check_program(const struct source_section *section, struct config_report *report)
+{
+    const struct source_entry *entry = source_find(section, "exec");
+    char **words = NULL;
+    size_t count;
+    if (entry == NULL)
+        return 0;
+    int error = argv_split(entry->value, &words, &count, NULL);
+    if (error == 0 && words[0][0] == '/' && !is_program(words[0]))
+        source_report(report, section, entry,
+                      "there is no program %.200s; expected an executable "
+                      "file",
+                      words[0]);
+    argv_free(words);
+    return error == -EINVAL ? 0 : error;
+}
+
+int files_check(const struct config_source *source, struct config_report *report)
+{
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < source->section_count; i++) {
+        const struct source_section *section = &source->sections[i];
+        const struct source_entry *workdir = source_find(section, "workdir");
+        const struct source_entry *group = source_find(section, "socket_group");
+        if (workdir != NULL && workdir->value[0] == '/' && !is_directory(workdir->value))
+            source_report(report, section, workdir, "there is no such directory; expected %s",
+                          workdir->key->expected);
+        if (group != NULL && group->value[0] != '\0' && getgrnam(group->value) == NULL)
+            source_report(report, section, group, "there is no such group; expected %s",
+                          group->key->expected);
+        if (section->kind == SECTION_HOOK)
+            error = check_program(section, report);
+    }
+    return error;
+}

@@ -1,0 +1,100 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assent/base/array.h"
+#include "assent/base/digest.h"
+#include "assent/base/pack.h"
+#include "assent/config/build.h"
+
+#define PROGRAM_RESTARTS 1
+#define CALL_RESTARTS    5
+
+/* True if the other end can tell a repeated call from a new one. */
+static bool sends_job_key(const struct config_hook *hook)
+{
+    static const char name[] = "job.key";
+    bool uses = (hook->url != NULL && template_uses(hook->url, name)) ||
+                (hook->body != NULL && template_uses(hook->body, name));
+    for (size_t i = 0; i < hook->headers.count; i++)
+        uses = uses || template_uses(hook->headers.items[i], name);
+    return uses;
+}
+
+/* A setting in force, as the digest sees it. */
+struct setting {
+    const char *key;
+    const char *value;
+    const struct buffer *content; /* of a file that is no secret, or NULL */
+    size_t order;
+};
+
+struct settings {
+    struct setting *items;
+    size_t count;
+};
+
+static int collect(void *userdata, const struct config_key *key, const struct source_entry *entry,
+                   const char *value)
+{
+    struct settings *settings = userdata;
+    struct setting *items = array_grow(settings->items, settings->count, sizeof *items);
+    if (items == NULL)
+        return -ENOMEM;
+    settings->items = items;
+    items[settings->count] = (struct setting){
+        .key = key->name,
+        .value = value,
+        .content = entry != NULL && key->content == CONTENT_TEXT ? &entry->content : NULL,
+        .order = settings->count,
+    };
+    settings->count++;
+    return 0;
+}
+
+static int compare(const void *left_setting, const void *right_setting)
+{
+    const struct setting *left = left_setting, *right = right_setting;
+    int order = strcmp(left->key, right->key);
+    return order != 0 ? order : left->order < right->order ? -1 : left->order > right->order;
+}
+
+/* SHA-256 over all settings in force, sorted by key. */
+static int digest_section(struct config_hook *hook, const struct source_section *section)
+{
+    struct settings settings = {0};
+    struct buffer bytes = {0};
+    struct packer packer = packer_to(&bytes);
+    int error = source_effective(section, hook, collect, &settings);
+    if (error == 0 && settings.count > 0)
+        qsort(settings.items, settings.count, sizeof settings.items[0], compare);
+    for (size_t i = 0; error == 0 && i < settings.count; i++) {
+        const struct setting *setting = &settings.items[i];
+        pack_text(&packer, setting->key);
+        pack_text(&packer, setting->value);
+        if (setting->content != NULL)
+            pack_bytes(&packer, setting->content->data, setting->content->length);
+    }
+    if (error == 0)
+        error = packer.error;
+    if (error == 0)
+        error = digest_sha256(bytes.data, bytes.length, hook->digest);
+    buffer_free(&bytes);
+    free(settings.items);
+    return error;
+}
+
+int hook_complete(struct config_hook *hook, const struct source_section *section)
+{
+    if (section->hook.given) {
+        hook->on_interrupt = section->hook.on_interrupt;
+        hook->restarts = section->hook.restarts;
+        memcpy(hook->digest, section->hook.digest, sizeof hook->digest);
+        return 0;
+    }
+    if (source_find(section, "on_interrupt") == NULL && sends_job_key(hook))
+        hook->on_interrupt = ON_INTERRUPT_RETRY;
+    if (hook->on_interrupt == ON_INTERRUPT_RETRY)
+        hook->restarts = hook->kind == HOOK_HTTP ? CALL_RESTARTS : PROGRAM_RESTARTS;
+    return digest_section(hook, section);
+}

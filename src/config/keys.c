@@ -1,0 +1,225 @@
+#include "assent/config/keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "assent/config/config.h"
+#include "assent/config/setters.h"
+
+#define PUBLIC   (1u << ROLE_GATE_PUBLIC)
+#define CONTROL  (1u << ROLE_GATE_CONTROL)
+#define CORE     (1u << ROLE_CORE)
+#define RUNNER   (1u << ROLE_RUNNER)
+#define CALLER   (1u << ROLE_CALLER)
+#define EVERYONE (PUBLIC | CONTROL | CORE | RUNNER | CALLER)
+
+#define EXEC     (1u << HOOK_EXEC)
+#define SHELL    (1u << HOOK_SHELL)
+#define PROGRAMS (EXEC | SHELL)
+#define CALLS    (1u << HOOK_HTTP)
+#define ANY_HOOK (PROGRAMS | CALLS)
+
+#define TEN_YEARS INT64_MAX /* quantity_duration's own limit */
+
+#define FIELD(structure, field) .offset = offsetof(struct structure, field)
+#define WITHIN(least, most)     .minimum = (least), .maximum = (most)
+
+/* The hooks' names, kinds and digests are all that core knows of them; they are not keys. */
+static const struct section_rule sections[SECTION_COUNT] = {
+    [SECTION_SERVER] = {"server", false, EVERYONE},
+    [SECTION_CONTROL] = {"control", false, 0},
+    [SECTION_STORE] = {"store", false, CORE | RUNNER},
+    [SECTION_REQUESTS] = {"requests", false, CORE},
+    [SECTION_SERVICE] = {"service", true, PUBLIC | CORE},
+    [SECTION_ACTION] = {"action", true, CORE},
+    [SECTION_HOOK] = {"hook", true, CORE | RUNNER | CALLER},
+};
+
+#define DURATION     "a duration such as 500ms, 30s, 5m, 1h or 2d"
+#define SPAN         "a duration over 0 such as 500ms, 30s, 5m, 1h or 2d"
+#define HOOK_NAMES   "names of hooks with commas between them"
+#define JSON_POINTER "a JSON Pointer such as /payload/approval/id"
+#define SECRET_FILE \
+    "the name of a file with the secret alone in it, readable by its owner or group only"
+
+static const struct config_key keys[] = {
+    {SECTION_SERVER, "listen", set_listen, .required = true, .repeatable = true,
+     .expected = "host:port, [v6]:port or unix:PATH"},
+    {SECTION_SERVER, "max_body", set_size, FIELD(config, max_body), .fallback = "256K",
+     .roles = PUBLIC | CORE, WITHIN(1, 16 << 20), .expected = "a size of 1 to 16M such as 256K"},
+    {SECTION_SERVER, "log_level", set_log_level, FIELD(config, log_level), .fallback = "info",
+     .roles = EVERYONE, .expected = "error, warning, info or debug"},
+
+    {SECTION_CONTROL, "socket", set_socket_path, FIELD(config, control_socket),
+     .fallback = "/run/assentd/control.sock", .expected = "an absolute path of at most 107 bytes"},
+    {SECTION_CONTROL, "socket_mode", set_octal, FIELD(config, control_socket_mode),
+     .fallback = "0600", .expected = "an octal mode such as 0600 or 0660"},
+    {SECTION_CONTROL, "socket_group", set_group, FIELD(config, control_socket_group),
+     .expected = "the name of a group of this system"},
+
+    {SECTION_STORE, "path", set_absolute_path, FIELD(config, store_path),
+     .fallback = "/var/lib/assentd/assentd.db", .roles = CORE | RUNNER,
+     .expected = "the absolute path of the database"},
+    {SECTION_STORE, "retention", set_duration, FIELD(config, retention_ms), .fallback = "90d",
+     .roles = CORE, WITHIN(1, TEN_YEARS), .expected = SPAN},
+
+    {SECTION_REQUESTS, "expires_in", set_duration, FIELD(config, expires_in_ms), .fallback = "1h",
+     .roles = CORE, WITHIN(1, TEN_YEARS), .expected = SPAN},
+    {SECTION_REQUESTS, "expiry_grace", set_duration, FIELD(config, expiry_grace_ms),
+     .fallback = "30s", .roles = CORE, .expected = DURATION},
+    {SECTION_REQUESTS, "keep_early", set_duration, FIELD(config, keep_early_ms), .fallback = "24h",
+     .roles = CORE, .expected = DURATION},
+
+    {SECTION_SERVICE, "path", set_webhook_path, FIELD(config_service, path), .required = true,
+     .roles = PUBLIC | CORE, .expected = "a path such as /webhook/approval"},
+    {SECTION_SERVICE, "scheme", set_scheme, FIELD(config_service, scheme), .required = true,
+     .roles = CORE, .expected = "daimon or none"},
+    {SECTION_SERVICE, "secret_file", set_secret, .repeatable = true, .content = CONTENT_SECRET,
+     .roles = CORE, .expected = SECRET_FILE},
+    {SECTION_SERVICE, "allow_unsigned", set_yes_no, FIELD(config_service, allow_unsigned),
+     .fallback = "no", .roles = CORE, .expected = "yes or no"},
+    {SECTION_SERVICE, "request_id", set_pointer, FIELD(config_service, pointers.request_id),
+     .roles = CORE, .expected = JSON_POINTER},
+    {SECTION_SERVICE, "decision", set_pointer, FIELD(config_service, pointers.decision),
+     .roles = CORE, .expected = JSON_POINTER},
+    {SECTION_SERVICE, "decided_by", set_pointer, FIELD(config_service, pointers.decided_by),
+     .roles = CORE, .expected = JSON_POINTER},
+    {SECTION_SERVICE, "decided_at", set_pointer, FIELD(config_service, pointers.decided_at),
+     .roles = CORE, .expected = JSON_POINTER},
+    {SECTION_SERVICE, "reason", set_pointer, FIELD(config_service, pointers.reason), .roles = CORE,
+     .expected = JSON_POINTER},
+    {SECTION_SERVICE, "event_id", set_pointer, FIELD(config_service, pointers.event_id),
+     .roles = CORE, .expected = JSON_POINTER},
+
+    {SECTION_ACTION, "on_granted", set_hook_names, FIELD(config_action, on_granted), .roles = CORE,
+     .expected = HOOK_NAMES},
+    {SECTION_ACTION, "on_denied", set_hook_names, FIELD(config_action, on_denied), .roles = CORE,
+     .expected = HOOK_NAMES},
+    {SECTION_ACTION, "on_expired", set_hook_names, FIELD(config_action, on_expired), .roles = CORE,
+     .expected = HOOK_NAMES},
+    {SECTION_ACTION, "expires_in", set_duration, FIELD(config_action, expires_in_ms), .roles = CORE,
+     WITHIN(1, TEN_YEARS), .expected = SPAN},
+
+    {SECTION_HOOK, "exec", set_words, .roles = RUNNER, .hooks = EXEC,
+     .expected = "a program, by absolute path or by its name in PATH, and its arguments"},
+    {SECTION_HOOK, "shell", set_text, FIELD(config_hook, shell), .roles = RUNNER, .hooks = SHELL,
+     .expected = "text for /bin/sh"},
+    {SECTION_HOOK, "http", set_call, .roles = CALLER, .hooks = CALLS,
+     .expected = "METHOD URL, such as POST https://hooks.example.com/team"},
+    {SECTION_HOOK, "timeout", set_duration, FIELD(config_hook, timeout_ms), .fallback = "5m",
+     .http_fallback = "30s", .roles = RUNNER | CALLER, .hooks = ANY_HOOK, WITHIN(1, TEN_YEARS),
+     .expected = SPAN},
+    {SECTION_HOOK, "on_interrupt", set_on_interrupt, FIELD(config_hook, on_interrupt),
+     .roles = RUNNER | CALLER, .hooks = ANY_HOOK, .expected = "hold or retry"},
+    {SECTION_HOOK, "output_limit", set_size, FIELD(config_hook, output_limit), .fallback = "64K",
+     .roles = RUNNER | CALLER, .hooks = ANY_HOOK, WITHIN(0, 2 << 20),
+     .expected = "a size of 0 to 2M such as 64K"},
+
+    {SECTION_HOOK, "kill_after", set_duration, FIELD(config_hook, kill_after_ms), .fallback = "10s",
+     .roles = RUNNER, .hooks = PROGRAMS, .expected = DURATION},
+    {SECTION_HOOK, "workdir", set_absolute_path, FIELD(config_hook, workdir), .roles = RUNNER,
+     .hooks = PROGRAMS, .expected = "the absolute path of a directory"},
+    {SECTION_HOOK, "umask", set_octal, FIELD(config_hook, umask), .fallback = "077",
+     .roles = RUNNER, .hooks = PROGRAMS, .expected = "an octal mask such as 077 or 022"},
+    {SECTION_HOOK, "env", set_env, .repeatable = true, .roles = RUNNER, .hooks = PROGRAMS,
+     .expected = "NAME=VALUE"},
+
+    {SECTION_HOOK, "header", set_header, .repeatable = true, .roles = CALLER, .hooks = CALLS,
+     .expected = "Name: value"},
+    {SECTION_HOOK, "body", set_body, .roles = CALLER, .hooks = CALLS,
+     .expected = "JSON, in which strings may hold placeholders, or text without placeholders"},
+    {SECTION_HOOK, "body_file", set_body, .content = CONTENT_TEXT, .roles = CALLER, .hooks = CALLS,
+     .expected = "the name of a file that holds JSON, in which strings may hold placeholders, or "
+                 "text without placeholders"},
+    {SECTION_HOOK, "bearer_file", set_bearer, .content = CONTENT_SECRET, .roles = CALLER,
+     .hooks = CALLS, .expected = SECRET_FILE},
+    {SECTION_HOOK, "expect", set_expect, .fallback = "200-299", .roles = CALLER, .hooks = CALLS,
+     .expected = "statuses from 200 to 599 such as 200-299, 404"},
+    {SECTION_HOOK, "tls_ca", set_tls_ca, .content = CONTENT_TEXT, .roles = CALLER, .hooks = CALLS,
+     .expected = "the name of a file with certificates in PEM form"},
+    {SECTION_HOOK, "redirects", set_number, FIELD(config_hook, redirects), .fallback = "0",
+     .roles = CALLER, .hooks = CALLS, WITHIN(0, 10), .expected = "a number from 0 to 10"},
+};
+
+#define KEY_COUNT (sizeof keys / sizeof keys[0])
+
+const struct section_rule *section_rule(enum config_section section)
+{
+    return &sections[section];
+}
+
+enum config_section section_from_kind(const char *kind)
+{
+    enum config_section section = 0;
+    while (section < SECTION_COUNT && strcmp(sections[section].kind, kind) != 0)
+        section++;
+    return section;
+}
+
+const struct config_key *config_key_at(size_t index)
+{
+    return index < KEY_COUNT ? &keys[index] : NULL;
+}
+
+const struct config_key *config_key_find(enum config_section section, const char *name)
+{
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if (keys[i].section == section && strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    }
+    return NULL;
+}
+
+#define HINT_LIMIT 32 /* characters of a name that are compared */
+
+/* How many characters must be put in, left out, replaced or swapped with their neighbour to make
+ * one of the names the other. */
+static size_t distance_between(const char *left, const char *right)
+{
+    size_t left_length = strnlen(left, HINT_LIMIT);
+    size_t right_length = strnlen(right, HINT_LIMIT);
+    size_t table[HINT_LIMIT + 1][HINT_LIMIT + 1];
+    for (size_t i = 0; i <= left_length; i++) {
+        for (size_t j = 0; j <= right_length; j++) {
+            if (i == 0 || j == 0) {
+                table[i][j] = i + j;
+                continue;
+            }
+            size_t best = table[i - 1][j - 1] + (left[i - 1] != right[j - 1]);
+            best = table[i - 1][j] < best ? table[i - 1][j] + 1 : best;
+            best = table[i][j - 1] < best ? table[i][j - 1] + 1 : best;
+            if (i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] &&
+                table[i - 2][j - 2] < best)
+                best = table[i - 2][j - 2] + 1;
+            table[i][j] = best;
+        }
+    }
+    return table[left_length][right_length];
+}
+
+/* The nearer of two candidates; one of which more than half would change is none. */
+static const char *nearer(const char *name, const char *candidate, const char *best)
+{
+    size_t distance = distance_between(name, candidate);
+    if (distance * 2 > strlen(candidate))
+        return best;
+    return best == NULL || distance < distance_between(name, best) ? candidate : best;
+}
+
+const char *config_key_hint(enum config_section section, const char *name)
+{
+    const char *best = NULL;
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        if (keys[i].section == section)
+            best = nearer(name, keys[i].name, best);
+    }
+    return best;
+}
+
+const char *section_hint(const char *kind)
+{
+    const char *best = NULL;
+    for (size_t i = 0; i < SECTION_COUNT; i++)
+        best = nearer(kind, sections[i].kind, best);
+    return best;
+}

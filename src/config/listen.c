@@ -1,0 +1,99 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "assent/base/text.h"
+#include "assent/config/setters.h"
+#include "assent/config/source.h"
+
+#define SOCKET_PATH_LIMIT 107
+#define HOST_LIMIT        253
+#define LETTERS           "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define DIGITS            "0123456789"
+
+/* A listening address, taken apart; views into the text. */
+struct address {
+    const char *path; /* unix:PATH, else NULL */
+    char host[HOST_LIMIT + 1];
+    bool v6;
+    const char *port;
+};
+
+/* Splits at the colon before the port. */
+static bool split_address(const char *text, struct address *ret_address)
+{
+    const char *colon = strrchr(text, ':');
+    if (strncmp(text, "unix:", 5) == 0) {
+        *ret_address = (struct address){.path = text + 5};
+        return true;
+    }
+    if (colon == NULL)
+        return false;
+    bool v6 = text[0] == '[';
+    size_t length = (size_t)(colon - text);
+    if (v6 && (length < 3 || text[length - 1] != ']'))
+        return false;
+    size_t host_length = v6 ? length - 2 : length;
+    if (host_length == 0 || host_length > HOST_LIMIT)
+        return false;
+    *ret_address = (struct address){.v6 = v6, .port = colon + 1};
+    memcpy(ret_address->host, text + v6, host_length);
+    return true;
+}
+
+static bool host_valid(const struct address *address)
+{
+    struct in6_addr bytes;
+    if (address->v6)
+        return inet_pton(AF_INET6, address->host, &bytes) == 1;
+    if (address->host[strspn(address->host, DIGITS ".")] == '\0')
+        return inet_pton(AF_INET, address->host, &bytes) == 1;
+    return address->host[strspn(address->host, LETTERS DIGITS ".-")] == '\0';
+}
+
+/* What is wrong with it, or NULL. */
+static const char *fault_of(const char *text)
+{
+    struct address address;
+    int64_t port;
+    if (!split_address(text, &address))
+        return "the port is missing";
+    if (address.path != NULL)
+        return address.path[0] != '/' || strchr(address.path, '\n') != NULL ||
+                       strlen(address.path) > SOCKET_PATH_LIMIT
+                   ? "unix: takes an absolute path of at most 107 bytes"
+                   : NULL;
+    if (text_to_number(address.port, &port) < 0 || port > 65535)
+        return "the port is no number up to 65535";
+    return host_valid(&address) ? NULL : "the host is no name or address";
+}
+
+int set_listen(const struct source_entry *entry, void *object, struct problem *ret_problem)
+{
+    struct config *config = object;
+    const char *fault = fault_of(entry->value);
+    for (size_t i = 0; fault == NULL && i < config->listen.count; i++) {
+        if (strcmp(config->listen.items[i], entry->value) == 0)
+            fault = "the same is given twice";
+    }
+    if (fault != NULL) {
+        problem_set(ret_problem, "%s", fault);
+        return -EINVAL;
+    }
+    return texts_append(&config->listen, entry->value, strlen(entry->value));
+}
+
+bool listen_is_local(const char *listen)
+{
+    struct address address;
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (!split_address(listen, &address))
+        return false;
+    if (address.path != NULL || strcasecmp(address.host, "localhost") == 0)
+        return true;
+    if (address.v6)
+        return inet_pton(AF_INET6, address.host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    return inet_pton(AF_INET, address.host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
+}
