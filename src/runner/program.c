@@ -1,0 +1,246 @@
+#include "assent/runner/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "assent/base/buffer.h"
+#include "assent/base/channel.h"
+#include "assent/base/json.h"
+#include "assent/runner/environment.h"
+
+#define FIRST_SPARE_FD 16
+#define FAILURE_FD     3
+#define EXIT_NO_EXEC   127
+
+/* --- prepare ---------------------------------------------------------------------------------- */
+
+static int render_word(const struct template *template, const json_t *record, char **ret_word,
+                       struct problem *ret_problem)
+{
+    struct buffer word = {0};
+    int r = template_render(template, record, &word, ret_problem);
+
+    if (r == 0) {
+        *ret_word = buffer_take_text(&word);
+        r = *ret_word ? 0 : -ENOMEM;
+    }
+    buffer_free(&word);
+    return r;
+}
+
+static int fill_words(struct program *program, const struct config_hook *hook, const json_t *record,
+                      struct problem *ret_problem)
+{
+    int r = 0;
+
+    program->words = calloc(hook->words.count + 1, sizeof *program->words);
+    if (!program->words) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < hook->words.count && r == 0; i++) {
+        r = render_word(hook->words.items[i], record, &program->words[i], ret_problem);
+    }
+    return r;
+}
+
+static int fill_shell_words(struct program *program, const char *text)
+{
+    const char *const words[] = {"/bin/sh", "-c", text};
+    size_t count = sizeof words / sizeof words[0];
+
+    program->words = calloc(count + 1, sizeof *program->words);
+    for (size_t i = 0; program->words && i < count; i++) {
+        program->words[i] = strdup(words[i]);
+        if (!program->words[i]) {
+            return -ENOMEM;
+        }
+    }
+    return program->words ? 0 : -ENOMEM;
+}
+
+static int fill(struct program *program, const struct config_hook *hook,
+                const struct surroundings *surroundings, const json_t *record,
+                struct problem *ret_problem)
+{
+    const struct environment_setup environment = {
+        .record = record,
+        .home = surroundings->home,
+        .lang = surroundings->lang,
+        .extra = &hook->env,
+    };
+    int r = hook->kind == HOOK_SHELL ? fill_shell_words(program, hook->shell)
+                                     : fill_words(program, hook, record, ret_problem);
+
+    if (r == 0) {
+        r = environment_build(&environment, &program->environment);
+    }
+    if (r == 0) {
+        program->umask = hook->umask;
+        program->workdir = strdup(hook->workdir ? hook->workdir : surroundings->workdir);
+        r = program->workdir ? 0 : -ENOMEM;
+    }
+    return r;
+}
+
+int program_prepare(const struct config_hook *hook, const struct surroundings *surroundings,
+                    const void *record, size_t record_length, struct program *ret_program,
+                    struct problem *ret_problem)
+{
+    struct program program = {.input = -1, .output = -1, .error = -1};
+    struct problem problem = {0};
+    json_t *json = NULL;
+    int r = json_parse(record, record_length, &json, &problem);
+
+    if (r == 0) {
+        r = fill(&program, hook, surroundings, json, &problem);
+    }
+    json_decref(json);
+    if (r == 0) {
+        program.input = channel_memory_file("record", record, record_length);
+        r = program.input < 0 ? program.input : 0;
+    }
+    if (r < 0) {
+        problem_set(ret_problem, "%s", problem.text[0] ? problem.text : strerror(-r));
+        program_clear(&program);
+        return r;
+    }
+    *ret_program = program;
+    return 0;
+}
+
+static void close_if_open(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+        *fd = -1;
+    }
+}
+
+void program_clear(struct program *program)
+{
+    if (!program) {
+        return;
+    }
+    for (size_t i = 0; program->words && program->words[i]; i++) {
+        free(program->words[i]);
+    }
+    free(program->words);
+    environment_free(program->environment);
+    free(program->workdir);
+    program->words = NULL;
+    program->environment = NULL;
+    program->workdir = NULL;
+    close_if_open(&program->input);
+    close_if_open(&program->output);
+    close_if_open(&program->error);
+}
+
+/* --- execute ---------------------------------------------------------------------------------- */
+
+static void reset_signals(void)
+{
+    sigset_t none;
+
+    for (int number = 1; number < NSIG; number++) {
+        (void)signal(number, SIG_DFL);
+    }
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Moved out of the way first, so that placing one can't overwrite another. Returns the descriptor
+ * for failures, or negative errno. */
+static int place_descriptors(const struct program *program, int failure_fd)
+{
+    int spare[] = {program->input, program->output, program->error, failure_fd};
+    int count = sizeof spare / sizeof spare[0];
+
+    for (int i = 0; i < count; i++) {
+        spare[i] = fcntl(spare[i], F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
+        if (spare[i] < 0) {
+            return -errno;
+        }
+    }
+    for (int i = 0; i < FAILURE_FD; i++) {
+        if (dup2(spare[i], i) < 0) {
+            return -errno;
+        }
+    }
+    if (dup3(spare[FAILURE_FD], FAILURE_FD, O_CLOEXEC) < 0 ||
+        close_range(FAILURE_FD + 1, ~0U, 0) < 0) {
+        return -errno;
+    }
+    return FAILURE_FD;
+}
+
+static const char *search_path(char *const *environment)
+{
+    for (; *environment; environment++) {
+        if (strncmp(*environment, "PATH=", 5) == 0) {
+            return *environment + 5;
+        }
+    }
+    return "";
+}
+
+/* Tries one directory of the search path; returns only when it failed, with errno. */
+static int try_directory(const char *directory, size_t length, const struct program *program)
+{
+    char *path;
+
+    if (asprintf(&path, "%.*s/%s", (int)length, directory, program->words[0]) < 0) {
+        return ENOMEM;
+    }
+    (void)execve(path, program->words, program->environment);
+    free(path);
+    return errno;
+}
+
+/* As execvpe, but by the PATH of the program and never through a shell. Returns errno. */
+static int execute(const struct program *program)
+{
+    const char *at = search_path(program->environment);
+    int error = ENOENT;
+
+    if (strchr(program->words[0], '/')) {
+        (void)execve(program->words[0], program->words, program->environment);
+        return errno;
+    }
+    while (*at) {
+        size_t length = strcspn(at, ":");
+        int r = length > 0 ? try_directory(at, length, program) : ENOENT;
+        if (r != ENOENT && r != ENOTDIR && r != EACCES) {
+            return r;
+        }
+        error = r == EACCES ? EACCES : error;
+        at += length + (at[length] == ':');
+    }
+    return error;
+}
+
+_Noreturn void program_execute(const struct program *program, int failure_fd)
+{
+    struct problem problem = {0};
+    int placed;
+
+    (void)setsid();
+    reset_signals();
+    (void)umask(program->umask);
+    placed = place_descriptors(program, failure_fd);
+    if (placed < 0) {
+        problem_set(&problem, "can't hand over its streams: %s", strerror(-placed));
+    } else if (chdir(program->workdir) < 0) {
+        problem_set(&problem, "can't enter %s: %s", program->workdir, strerror(errno));
+    } else {
+        int error = execute(program);
+        problem_set(&problem, "can't run %s: %s", program->words[0], strerror(error));
+    }
+    (void)!write(placed < 0 ? failure_fd : placed, &problem, sizeof problem);
+    _exit(EXIT_NO_EXEC);
+}

@@ -1,0 +1,215 @@
+#include "assent/runner/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "assent/base/clock.h"
+#include "assent/base/text.h"
+#include "assent/runner/keeper.h"
+#include "assent/runner/output.h"
+#include "assent/runner/program.h"
+
+/* Both outputs and the rest of a RESULT must fit into one frame. */
+#define OUTPUT_LIMIT ((PROTOCOL_RESULT_LIMIT - (64u << 10)) / 2)
+
+struct run {
+    char *key;
+    int64_t item;
+    uint32_t n;
+    int64_t timeout_ms;
+    int64_t started_at;
+    struct keeper keeper;
+    bool keeper_ended;
+    bool reported;
+    struct keeper_report report;
+    struct output *output;
+    struct output *error;
+};
+
+/* --- the beginning ---------------------------------------------------------------------------- */
+
+static int open_outputs(struct run *run, sd_event *loop, uint64_t limit, struct program *program)
+{
+    size_t kept = limit < OUTPUT_LIMIT ? (size_t)limit : OUTPUT_LIMIT;
+    int r = output_open(loop, kept, &program->output, &run->output);
+
+    if (r == 0) {
+        r = output_open(loop, kept, &program->error, &run->error);
+    }
+    return r;
+}
+
+static int start_keeper(struct run *run, sd_event *loop, const struct config_hook *hook,
+                        struct program *program)
+{
+    const struct keeper_limits limits = {
+        .timeout_ms = hook->timeout_ms,
+        .kill_after_ms = hook->kill_after_ms,
+    };
+    int r = open_outputs(run, loop, hook->output_limit, program);
+
+    if (r == 0) {
+        run->started_at = clock_now_ms();
+        r = keeper_start(program, &limits, &run->keeper);
+    }
+    return r;
+}
+
+int run_start(sd_event *loop, const struct config_hook *hook,
+              const struct surroundings *surroundings, const struct protocol_start *start,
+              struct run **ret_run, struct problem *ret_problem)
+{
+    struct program program;
+    struct run *run;
+    int r = program_prepare(hook, surroundings, start->record, start->record_length, &program,
+                            ret_problem);
+
+    if (r < 0) {
+        return r;
+    }
+    r = -ENOMEM;
+    run = calloc(1, sizeof *run);
+    if (run) {
+        run->keeper.control = -1;
+        run->item = start->attempt.item;
+        run->n = start->attempt.n;
+        run->timeout_ms = hook->timeout_ms;
+        run->key = strdup(start->attempt.key);
+        r = run->key ? start_keeper(run, loop, hook, &program) : -ENOMEM;
+    }
+    program_clear(&program);
+    if (r < 0) {
+        problem_set(ret_problem, "can't start a process: %s", strerror(-r));
+        run_free(run);
+        return r;
+    }
+    *ret_run = run;
+    return 0;
+}
+
+/* --- the middle ------------------------------------------------------------------------------- */
+
+pid_t run_keeper(const struct run *run)
+{
+    return run->keeper.pid;
+}
+
+bool run_keeper_ended(struct run *run)
+{
+    if (!run->keeper_ended && waitpid(run->keeper.pid, NULL, WNOHANG) != 0) {
+        run->keeper_ended = true;
+        run->reported = keeper_take_report(&run->keeper, &run->report);
+    }
+    return run->keeper_ended;
+}
+
+bool run_lost(const struct run *run)
+{
+    return run->keeper_ended && !run->reported;
+}
+
+void run_stop(const struct run *run, int64_t grace_ms)
+{
+    if (!run->keeper_ended) {
+        keeper_stop(&run->keeper, grace_ms);
+    }
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static void tell_own_end(const struct keeper_report *report, struct protocol_result *result,
+                         struct problem *ret_error)
+{
+    if (result->exit_code == 0) {
+        result->ending = ENDING_SUCCEEDED;
+        return;
+    }
+    result->ending = ENDING_FAILED;
+    if (result->signal == 0) {
+        problem_set(ret_error, "exit status %d", result->exit_code);
+    } else if (sigabbrev_np(result->signal)) {
+        problem_set(ret_error, "killed by SIG%s", sigabbrev_np(result->signal));
+    } else {
+        problem_set(ret_error, "killed by signal %d", WTERMSIG(report->status));
+    }
+}
+
+static void tell_timeout(const struct run *run, struct protocol_result *result,
+                         struct problem *ret_error)
+{
+    char span[TEXT_SPAN_SIZE];
+
+    text_from_span(run->timeout_ms, span);
+    result->ending = ENDING_FAILED;
+    problem_set(ret_error, "timed out after %s; %s", span,
+                run->report.killed ? "killed" : "terminated");
+}
+
+static void tell_end(const struct run *run, struct protocol_result *result,
+                     struct problem *ret_error)
+{
+    const struct keeper_report *report = &run->report;
+
+    if (!run->reported) {
+        result->ending = ENDING_INTERRUPTED;
+        problem_set(ret_error, "the process that watched over it was killed");
+        return;
+    }
+    if (report->cause == KEEPER_NOT_STARTED) {
+        result->ending = ENDING_FAILED;
+        result->started_at = 0;
+        problem_set(ret_error, "%s", report->problem.text);
+        return;
+    }
+    if (WIFSIGNALED(report->status)) {
+        result->signal = WTERMSIG(report->status);
+    } else {
+        result->exit_code = WEXITSTATUS(report->status);
+    }
+    if (report->cause == KEEPER_TIMED_OUT) {
+        tell_timeout(run, result, ret_error);
+    } else if (report->cause == KEEPER_STOPPED) {
+        result->ending = ENDING_INTERRUPTED;
+        problem_set(ret_error, "stopped with assentd");
+    } else {
+        tell_own_end(report, result, ret_error);
+    }
+}
+
+int run_finish(struct run *run, struct executor *executor)
+{
+    struct problem error = {0};
+    struct protocol_result result = {
+        .attempt = {.key = run->key, .item = run->item, .n = run->n},
+        .started_at = run->started_at,
+        .ended_at = clock_now_ms(),
+        .exit_code = -1,
+    };
+
+    output_drain(run->output);
+    output_drain(run->error);
+    output_view(run->output, &result.standard_output);
+    output_view(run->error, &result.standard_error);
+    tell_end(run, &result, &error);
+    result.error = result.ending == ENDING_SUCCEEDED ? NULL : error.text;
+    return executor_finish(executor, &result);
+}
+
+void run_free(struct run *run)
+{
+    struct keeper_report ignored;
+
+    if (!run) {
+        return;
+    }
+    if (run->keeper.control >= 0) {
+        (void)keeper_take_report(&run->keeper, &ignored);
+    }
+    output_free(run->output);
+    output_free(run->error);
+    free(run->key);
+    free(run);
+}
