@@ -8,11 +8,6 @@
 #include "assent/base/json.h"
 #include "assent/base/text.h"
 
-/*
- * Whatever the body says more than once must be the same each time, at the top and in `data`, or it
- * is refused: a granted decision never comes from a body that could also be read another way.
- */
-
 static const char *const id_keys[] = {"requestId", "request_id", "approvalId", "approval_id", NULL};
 static const char *const decision_keys[] = {"event", "type", "status", "data", NULL};
 static const char *const decided_by_keys[] = {

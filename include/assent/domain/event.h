@@ -3,7 +3,11 @@
  *
  * The shapes of the service and of its two client libraries are all taken: camelCase and
  * snake_case, flat or inside `data`. A service may say instead by JSON Pointers where its fields
- * are; a field with a pointer is looked for there only.
+ * are; a field with a pointer is looked for there only. Where the decision has one, no event is
+ * ignored: its name is what is found there.
+ *
+ * Whatever a body says more than once must be the same each time, or it is refused: a granted
+ * decision never comes from a body that could also be read another way.
  *
  * Owns: a struct event owns its JSON; its texts point into it. Runs in: core. Pure.
  * May call: json, digest, text.
@@ -12,6 +16,7 @@
 #define ASSENT_DOMAIN_EVENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,7 +39,7 @@ struct event_pointers {
 };
 
 struct event {
-    bool ignored;     /* signed, but no approval event: nothing below request_id is set */
+    bool ignored;     /* signed, but no approval event: only name, delivery_id and json are set */
     const char *name; /* what the sender calls it, for the log; NULL if it says nothing */
     char delivery_id[EVENT_DELIVERY_ID_LIMIT + 1]; /* or the hexadecimal SHA-256 of the body */
     char request_id[REQUEST_ID_LIMIT + 1];
@@ -46,7 +51,7 @@ struct event {
 };
 
 /* Reads a body. Returns 0 (event_free), -EBADMSG with a problem that may be shown to the sender, or
- * -ENOMEM. `pointers` may be NULL. */
+ * -ENOMEM or -EIO. `pointers` may be NULL. */
 int event_parse(const void *body, size_t length, const struct event_pointers *pointers,
                 struct event *ret_event, struct problem *ret_problem);
 
