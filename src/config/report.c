@@ -42,6 +42,11 @@ static char *compose(const char *file, unsigned line, const char *section, const
         error = buffer_append_format(&text, "%s: ", key);
     if (error == 0)
         error = buffer_append_text(&text, what);
+    /* A value may hold newlines, an error is one line. */
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.data[i] < ' ' || text.data[i] == 0x7f)
+            text.data[i] = ' ';
+    }
     char *composed = error == 0 ? buffer_take_text(&text) : NULL;
     buffer_free(&text);
     return composed;

@@ -32,6 +32,7 @@ struct parser {
     struct buffer value;
     bool continued;
     struct line indentation; /* of the first continuation line */
+    bool astray;             /* the line above was indented without a value to continue */
 };
 
 static bool is_blank(char c)
@@ -128,7 +129,10 @@ static int end_value(struct parser *parser)
 
 static int take_continuation(struct parser *parser, struct line line)
 {
+    if (parser->key == NULL && parser->astray)
+        return 0;
     if (parser->key == NULL) {
+        parser->astray = true;
         report(parser, NULL,
                "an indented line continues the value right above it, and there is "
                "none (a blank line or a comment ends a value); expected a line that "
@@ -247,6 +251,7 @@ static int take_line(struct parser *parser, struct line line)
     bool blank = indentation_of(line) == line.length;
     if (!blank && is_blank(line.text[0]))
         return take_continuation(parser, line);
+    parser->astray = false;
     int error = end_value(parser);
     if (error < 0 || blank || line.text[0] == '#' || line.text[0] == ';')
         return error;

@@ -136,8 +136,8 @@ struct config_errors {
 };
 
 /* Reads `path` and, beside it, conf.d/X.conf in the order of names, and the secrets and other files
- * that it names. Returns 0 (config_free), -EINVAL with every error, or -ENOMEM. `ret_errors` is
- * filled on -EINVAL (config_errors_free). */
+ * that it names. Returns 0 (config_free), -EINVAL with every error, -ENOMEM or -EIO. `ret_errors`
+ * is filled on -EINVAL (config_errors_free). */
 int config_load(const char *path, struct config **ret_config, struct config_errors *ret_errors);
 void config_errors_free(struct config_errors *errors);
 
@@ -149,7 +149,7 @@ int config_dump(const struct config *config, FILE *out);
 /* What `role` may know of it, as bytes that config_unpack reads. They hold secrets: buffer_wipe.
  * Not for one that was unpacked. 0, -ENOMEM or -EMSGSIZE. */
 int config_pack(const struct config *config, enum role role, struct buffer *out);
-/* 0 (config_free), -EBADMSG or -ENOMEM. */
+/* 0 (config_free), -EBADMSG, -ENOMEM or -EIO. */
 int config_unpack(const void *bytes, size_t length, struct config **ret_config);
 
 /* NULL if there is none. config_action falls back to [action *]. */

@@ -7,7 +7,7 @@
  *       an indented line continues the value before it, joined by a newline; the indentation of the
  *       value's first continuation line is taken off each of its continuation lines
  *
- * Nothing is escaped and nothing is case-folded. A blank line ends a value. A line is at most
+ * Nothing is escaped and nothing is case-folded. A blank line or a comment ends a value. A line is at most
  * INI_LINE_LIMIT bytes; NUL, invalid UTF-8 and control characters other than tab are errors, and so
  * is anything before the first section. A carriage return before a newline is dropped.
  * Sections that come twice and keys are not judged here: that is config's.
