@@ -160,6 +160,11 @@ static void send_request(struct gate *gate, struct request *request, int64_t now
     }
 }
 
+static void tell_backlog(struct gate *gate)
+{
+    outbox_set_backlog(gate->outbox, gate->stream ? stream_queued(gate->stream) : 0);
+}
+
 /* A drained core answers what waits; what is sent behind the DRAIN needs another one. */
 static void send_requests(struct gate *gate, struct request *first)
 {
@@ -180,6 +185,7 @@ static void send_requests(struct gate *gate, struct request *first)
         }
         stream_cork(gate->stream, false);
     }
+    tell_backlog(gate);
 }
 
 static void start_watch_timer(struct gate *gate)
@@ -207,8 +213,9 @@ static void flush_outbox(struct gate *gate)
     if (first) {
         send_requests(gate, first);
         start_watch_timer(gate);
+    } else {
+        tell_backlog(gate);
     }
-    outbox_set_backlog(gate->outbox, gate->stream ? stream_queued(gate->stream) : 0);
 }
 
 static int on_outbox(sd_event_source *source, int fd, uint32_t revents, void *userdata)

@@ -12,7 +12,7 @@ struct outbox {
     struct request *first;
     struct request **end;
     size_t bytes;
-    size_t backlog;
+    size_t backlog; /* what was taken counts here until the main thread has counted it itself */
     bool closed;
 };
 
@@ -78,6 +78,7 @@ static struct request *take(struct outbox *outbox)
     struct request *first = outbox->first;
     outbox->first = NULL;
     outbox->end = &outbox->first;
+    outbox->backlog += outbox->bytes;
     outbox->bytes = 0;
     return first;
 }

@@ -72,13 +72,11 @@ static int listen_on_loopback(uint16_t *ret_port)
     return fd;
 }
 
-static int listen_on_path(char path[108])
+static int listen_on_path(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    snprintf(path, 108, "/tmp/assent-test-gate-%ld.sock", (long)getpid());
-    (void)unlink(path);
     memcpy(address.sun_path, path, strlen(path) + 1);
     ck_assert(bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
     ck_assert(listen(fd, 512) == 0);
@@ -109,18 +107,33 @@ static void send_config(struct rig *rig, const void *bytes, size_t length)
     close(fd);
 }
 
+static void write_config(struct rig *rig, const char *const *services, char *ret_path, size_t size)
+{
+    (void)snprintf(ret_path, size, "%s/assentd.conf", rig->directory);
+    FILE *file = fopen(ret_path, "we");
+
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "[server]\nlisten = 127.0.0.1:8787\nmax_body = %d\n", RIG_MAX_BODY);
+    for (size_t i = 0; services[i]; i++) {
+        fprintf(file, "[service s%zu]\npath = %s\nscheme = none\nallow_unsigned = yes\n", i,
+                services[i]);
+    }
+    ck_assert_int_eq(fclose(file), 0);
+}
+
 static void pack_services(struct rig *rig, const char *const *services, struct buffer *out)
 {
-    struct config_service list[8] = {0};
-    struct config config = {
-        .max_body = RIG_MAX_BODY, .log_level = LOG_LEVEL_INFO, .services = list};
+    char path[128];
+    struct config *config = NULL;
+    struct config_errors errors = {0};
 
-    for (size_t i = 0; services[i]; i++) {
-        list[i].name = (char *)(uintptr_t)(services[i] + 1);
-        list[i].path = (char *)(uintptr_t)services[i];
-        config.service_count++;
-    }
-    ck_assert_int_eq(config_pack(&config, rig->role, out), 0);
+    write_config(rig, services, path, sizeof path);
+    int r = config_load(path, &config, &errors);
+
+    ck_assert_msg(r == 0, "%s", errors.count ? errors.lines[0] : strerror(-r));
+    ck_assert_int_eq(config_pack(config, rig->role, out), 0);
+    config_free(config);
+    (void)unlink(path);
 }
 
 /* No assertion of Check may be made here: it would write to a descriptor that is another now. */
@@ -167,6 +180,9 @@ void rig_start(struct rig *rig, enum role role, const char *const *services)
 
     *rig = (struct rig){.role = role};
     rig->listener = listen_on_loopback(&rig->port);
+    (void)snprintf(rig->directory, sizeof rig->directory, "/tmp/assent-test-gate-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(rig->directory));
+    (void)snprintf(rig->socket_path, sizeof rig->socket_path, "%s/gate.sock", rig->directory);
     rig->unix_listener = listen_on_path(rig->socket_path);
     fork_gate(rig);
     pack_services(rig, services, &bytes);
@@ -222,6 +238,7 @@ int rig_wait(struct rig *rig)
         close(rig->core);
     }
     (void)unlink(rig->socket_path);
+    (void)rmdir(rig->directory);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

@@ -27,7 +27,8 @@ struct rig {
     int core;     /* core's end of the stream */
     int listener; /* as the supervisor keeps it */
     uint16_t port;
-    char socket_path[108]; /* of a second listener on a Unix socket */
+    char directory[64];
+    char socket_path[108]; /* of a second listener on a Unix socket, in the directory */
     int unix_listener;
 };
 

@@ -32,7 +32,7 @@ void outbox_wake(struct outbox *outbox);
 
 /* All requests in the order they came, linked by `next`, or NULL. */
 struct request *outbox_take(struct outbox *outbox);
-/* The bytes that wait in the stream to core. */
+/* The bytes that wait in the stream to core, once what was taken is in it. */
 void outbox_set_backlog(struct outbox *outbox, size_t bytes);
 /* As outbox_take, and nothing can be pushed from here on. */
 struct request *outbox_close(struct outbox *outbox);
