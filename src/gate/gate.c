@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <systemd/sd-event.h>
 #include <time.h>
 #include <unistd.h>
@@ -412,6 +413,17 @@ static void gate_end(struct gate *gate)
     rules_free(gate->rules);
 }
 
+/* Each connection takes a descriptor, and the usual limit is as old as select. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int gate_main(enum role role)
 {
     static const struct member_handlers handlers = {
@@ -423,6 +435,7 @@ int gate_main(enum role role)
     };
     struct gate gate = {.role = role};
     int status = EXIT_FAILURE;
+    raise_descriptor_limit();
     int r = gate_begin(&gate);
 
     if (r == 0) {

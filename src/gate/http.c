@@ -19,9 +19,9 @@
 #define PUBLIC_CONNECTION_LIMIT  1024
 #define CONTROL_CONNECTION_LIMIT 8192
 #define CONNECTION_TIMEOUT       10 /* seconds without a byte; not for suspended ones */
-/* The head as it was sent, what the library notes about each header, and the head of the answer.
- * It is touched only as far as it is used, so a waiting connection costs less. */
-#define CONNECTION_MEMORY ((size_t)32 << 10)
+/* A head of RULES_HEAD_LIMIT, what the library notes about each of its headers, and the head of the
+ * answer. Every connection that was used for more than one request holds all of it. */
+#define CONNECTION_MEMORY ((size_t)24 << 10)
 /* A body that grew too large is read on for so long, to answer a client that writes first and
  * reads then. */
 #define DISCARD_LIMIT ((size_t)1 << 20)

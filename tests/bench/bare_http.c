@@ -65,7 +65,7 @@ int main(int argc, char **argv)
         MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
                          answer, NULL, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_THREAD_POOL_SIZE,
                          2U, MHD_OPTION_CONNECTION_LIMIT, 1024U, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                         (size_t)32 << 10, MHD_OPTION_CONNECTION_TIMEOUT, 10U, MHD_OPTION_END);
+                         (size_t)24 << 10, MHD_OPTION_CONNECTION_TIMEOUT, 10U, MHD_OPTION_END);
 
     if (!daemon) {
         fprintf(stderr, "%s: can't listen on port %ld\n", argv[0], port);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -140,12 +141,15 @@ static void pack_services(struct rig *rig, const char *const *services, struct b
 static void run_gate(struct rig *rig, int channel)
 {
     int nothing = fcntl(open("/dev/null", O_RDWR), F_DUPFD, 10);
+    struct rlimit limit;
 
     channel = fcntl(channel, F_DUPFD, 10);
     if (dup2(channel, CHANNEL_FD) != CHANNEL_FD || dup2(nothing, CHANNEL_LOCK_FD) < 0 ||
-        close_range(CHANNEL_LOCK_FD + 1, ~0U, 0) < 0) {
+        close_range(CHANNEL_LOCK_FD + 1, ~0U, 0) < 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0) {
         abort();
     }
+    limit.rlim_cur = RIG_DESCRIPTORS;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
     exit(gate_main(rig->role));
 }
 

@@ -19,6 +19,7 @@
 
 #define RIG_PATIENCE_MS 10000
 #define RIG_MAX_BODY    4096
+#define RIG_DESCRIPTORS 64 /* the soft limit that the gate finds */
 
 struct rig {
     pid_t pid;

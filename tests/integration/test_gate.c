@@ -443,6 +443,35 @@ START_TEST(more_headers_than_a_frame_holds_are_431)
 }
 END_TEST
 
+START_TEST(the_largest_head_of_all_passes_with_its_body)
+{
+    char *text = filled(RIG_MAX_BODY);
+    struct buffer request = {0};
+    struct core_frame frame;
+    struct client client;
+
+    ck_assert_int_eq(buffer_append_format(&request,
+                                          "POST " HOOK HEAD JSON_TYPE "Content-Length: %d\r\n",
+                                          RIG_MAX_BODY),
+                     0);
+    for (int i = 3; i < PROTOCOL_HEADER_COUNT; i++) {
+        ck_assert_int_eq(buffer_append_format(&request, "X-%03d: %.*s\r\n", i, 120, text), 0);
+    }
+    ck_assert_uint_gt(request.length, RULES_HEAD_LIMIT - 200);
+    ck_assert_int_eq(buffer_append_format(&request, "\r\n%s", text), 0);
+    client_open(&rig, &client);
+    client_send(&client, buffer_text(&request));
+    core_receive(&rig, &frame);
+    ck_assert_uint_eq(frame.request.header_count, PROTOCOL_HEADER_COUNT);
+    core_answer_text(&rig, frame.request.id, 200, "{}");
+    ck_assert_int_eq(client_status(&client), 200);
+    core_frame_free(&frame);
+    client_close(&client);
+    buffer_free(&request);
+    free(text);
+}
+END_TEST
+
 /* --- core and clients that go away ------------------------------------------------------------ */
 
 START_TEST(when_core_goes_all_who_wait_get_503_and_a_new_core_goes_on)
@@ -734,7 +763,7 @@ START_TEST(a_gate_without_its_supervisor_ends_at_once)
     client_post(&client, HOOK, "{}");
     (void)core_receive_id(&rig);
     ck_assert_int_eq(shutdown(rig.channel, SHUT_RDWR), 0);
-    (void)rig_wait(&rig);
+    ck_assert_int_eq(rig_wait(&rig), EXIT_FAILURE);
     client_close(&client);
 }
 END_TEST
@@ -861,9 +890,9 @@ START_TEST(a_core_that_does_not_keep_up_gets_no_more_than_64_mib)
 }
 END_TEST
 
-START_TEST(hundreds_may_wait_at_once)
+START_TEST(more_may_wait_at_once_than_the_usual_limit_of_descriptors)
 {
-    enum { COUNT = 400 };
+    enum { COUNT = 400 }; /* and 64 descriptors at first */
     static struct client clients[COUNT];
     static uint64_t ids[COUNT];
 
@@ -918,6 +947,7 @@ static void add_public(Suite *suite)
     tcase_add_test(tcase, a_body_that_grows_too_large_is_refused);
     tcase_add_test(tcase, a_client_that_writes_all_of_its_large_body_still_reads_the_refusal);
     tcase_add_test(tcase, headers_of_16_kib_are_taken_and_larger_ones_are_431);
+    tcase_add_test(tcase, the_largest_head_of_all_passes_with_its_body);
     tcase_add_test(tcase, more_headers_than_a_frame_holds_are_431);
 
     tcase = new_case(suite, "gone", start_public, stop);
@@ -948,7 +978,7 @@ static void add_control(Suite *suite)
     tcase_add_test(tcase, a_call_needs_a_content_type_only_for_a_body);
     tcase_add_test(tcase, a_context_of_16_mib_passes_both_ways);
     tcase_add_test(tcase, a_core_that_does_not_keep_up_gets_no_more_than_64_mib);
-    tcase_add_test(tcase, hundreds_may_wait_at_once);
+    tcase_add_test(tcase, more_may_wait_at_once_than_the_usual_limit_of_descriptors);
 }
 
 int main(void)
