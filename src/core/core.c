@@ -23,8 +23,7 @@
 _Noreturn void core_abandon(const char *what)
 {
     log_discard();
-    log_event(LOG_LEVEL_ERROR, "the store failed; ending, to read again what is on disk", "at",
-              what, NULL);
+    log_event(LOG_LEVEL_ERROR, "ending, to start again from what is on disk", "failed", what, NULL);
     _exit(EX_IOERR);
 }
 

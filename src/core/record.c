@@ -237,6 +237,9 @@ static json_t *replaced_text(const unsigned char *bytes, size_t length)
     struct buffer text = {0};
     json_t *json;
 
+    if (length == 0) {
+        return json_string("");
+    }
     if (text_is_utf8(bytes, length)) {
         return json_stringn((const char *)bytes, length);
     }

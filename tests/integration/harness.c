@@ -247,13 +247,14 @@ void house_configure(struct house *house, const char *sections)
 
 /* --- processes -------------------------------------------------------------------------------- */
 
-static int split_wrapper(char *wrapper, char **arguments)
+/* The words stay in the copy: the process becomes another one at once. */
+static int split_wrapper(const char *wrapper, char **arguments)
 {
     int count = 0;
-    char *rest = wrapper;
+    char *rest = strdup(wrapper ? wrapper : "");
     char *word;
 
-    while (wrapper && count < ARGUMENT_LIMIT - 4 && (word = strtok_r(rest, " ", &rest))) {
+    while (count < ARGUMENT_LIMIT - 4 && (word = strtok_r(rest, " ", &rest))) {
         arguments[count++] = word;
     }
     return count;
@@ -262,15 +263,16 @@ static int split_wrapper(char *wrapper, char **arguments)
 static _Noreturn void become_daemon(const struct house *house)
 {
     char *arguments[ARGUMENT_LIMIT];
-    char *wrapper = getenv("ASSENT_TEST_WRAPPER");
+    const char *build = getenv("ASSENT_BUILD");
+    const char *wrapper = getenv("ASSENT_TEST_WRAPPER");
     char *log = house_file(house, "log");
     char *notify = house_file(house, "notify");
     char *program = NULL;
     int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    int count = split_wrapper(wrapper ? strdup(wrapper) : NULL, arguments);
+    int count = split_wrapper(wrapper, arguments);
 
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (asprintf(&program, "%s/assentd", getenv("ASSENT_BUILD")) < 0) {
+    if (asprintf(&program, "%s/assentd", build ? build : "build") < 0) {
         _exit(127);
     }
     arguments[count++] = program;
@@ -282,6 +284,13 @@ static _Noreturn void become_daemon(const struct house *house)
     (void)dup2(fd, STDOUT_FILENO);
     (void)execvp(arguments[0], arguments);
     _exit(127);
+}
+
+static bool has_ended(pid_t pid)
+{
+    siginfo_t info = {0};
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
 }
 
 /* Reads one notification; false if none came in time or the daemon has ended. */
@@ -298,7 +307,7 @@ static bool read_notification(struct house *house, char *text, size_t size)
             text[length > 0 ? length : 0] = '\0';
             return length > 0;
         }
-        if (waitpid(house->pid, NULL, WNOHANG | WNOWAIT) != 0) {
+        if (has_ended(house->pid)) {
             return false;
         }
     }

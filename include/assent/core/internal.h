@@ -59,7 +59,8 @@ struct core {
 /* Opens the transaction if there is none and sees to its commit. */
 void core_begin(struct core *core);
 
-/* What is on disk is unknown: ends the process without an answer. Never returns. */
+/* What is on disk is unknown, or memory is out: ends the process without an answer, and a new one
+ * starts from what is on disk. Never returns. */
 _Noreturn void core_abandon(const char *what);
 
 /* For calls of the store that may fail only by -EIO or -ENOMEM. */
