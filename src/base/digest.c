@@ -39,9 +39,14 @@ static void fetch_algorithms(void)
     }
 }
 
-int digest_sha256(const void *bytes, size_t length, unsigned char ret_digest[DIGEST_SHA256_SIZE])
+void digest_prepare(void)
 {
     pthread_once(&algorithms_once, fetch_algorithms);
+}
+
+int digest_sha256(const void *bytes, size_t length, unsigned char ret_digest[DIGEST_SHA256_SIZE])
+{
+    digest_prepare();
     if (sha256 == NULL || EVP_Digest(bytes, length, ret_digest, NULL, sha256, NULL) != 1) {
         return -EIO;
     }
@@ -51,7 +56,7 @@ int digest_sha256(const void *bytes, size_t length, unsigned char ret_digest[DIG
 int digest_hmac_sha256(const void *key, size_t key_length, const void *bytes, size_t length,
                        unsigned char ret_digest[DIGEST_SHA256_SIZE])
 {
-    pthread_once(&algorithms_once, fetch_algorithms);
+    digest_prepare();
     EVP_MAC_CTX *context = hmac_template == NULL ? NULL : EVP_MAC_CTX_dup(hmac_template);
     if (context == NULL) {
         return -EIO;

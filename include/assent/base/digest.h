@@ -11,6 +11,10 @@
 
 #define DIGEST_SHA256_SIZE 32
 
+/* Looks the algorithms up, for which libcrypto reads its configuration file: a role whose jail will
+ * forbid that calls it before. Without it the first digest does so. */
+void digest_prepare(void);
+
 /* SHA-256 (FIPS 180-4) of the bytes. 0 or -EIO. */
 int digest_sha256(const void *bytes, size_t length, unsigned char ret_digest[DIGEST_SHA256_SIZE]);
 
