@@ -177,38 +177,48 @@ static bool is_program(const char *path)
 
 /* A program by absolute path must be there. One by its name is looked for when it is run: the PATH
  * is then the hook's. */
-static int check_program(const struct source_section *section, struct config_report *report)
+static int check_program(const struct config_hook *hook, const struct source_section *section,
+                         struct config_report *report)
 {
     const struct source_entry *entry = source_find(section, "exec");
     char **words = NULL;
     size_t count;
-    if (entry == NULL)
+    if (hook->words.count == 0 || template_has_placeholders(hook->words.items[0]))
         return 0;
     int error = argv_split(entry->value, &words, &count, NULL);
     if (error == 0 && words[0][0] == '/' && !is_program(words[0]))
         source_report(report, section, entry,
-                      "there is no program %.200s; expected an executable "
-                      "file",
-                      words[0]);
+                      "there is no program %.200s; expected an executable file", words[0]);
     argv_free(words);
-    return error == -EINVAL ? 0 : error;
+    return error;
 }
 
-int files_check(const struct config_source *source, struct config_report *report)
+static int check_hook(const struct config_hook *hook, const struct source_section *section,
+                      struct config_report *report)
+{
+    const struct source_entry *workdir = source_find(section, "workdir");
+    if (hook->workdir != NULL && !is_directory(hook->workdir))
+        source_report(report, section, workdir, "there is no such directory; expected %s",
+                      workdir->key->expected);
+    return check_program(hook, section, report);
+}
+
+static void check_group(const struct config *config, const struct config_source *source,
+                        struct config_report *report)
+{
+    const struct source_section *control = source_nth(source, SECTION_CONTROL, 0);
+    if (config->control_socket_group == NULL || getgrnam(config->control_socket_group) != NULL)
+        return;
+    const struct source_entry *group = source_find(control, "socket_group");
+    source_report(report, control, group, "there is no such group; expected the name of one");
+}
+
+int files_check(const struct config *config, const struct config_source *source,
+                struct config_report *report)
 {
     int error = 0;
-    for (size_t i = 0; error == 0 && i < source->section_count; i++) {
-        const struct source_section *section = &source->sections[i];
-        const struct source_entry *workdir = source_find(section, "workdir");
-        const struct source_entry *group = source_find(section, "socket_group");
-        if (workdir != NULL && workdir->value[0] == '/' && !is_directory(workdir->value))
-            source_report(report, section, workdir, "there is no such directory; expected %s",
-                          workdir->key->expected);
-        if (group != NULL && group->value[0] != '\0' && getgrnam(group->value) == NULL)
-            source_report(report, section, group, "there is no such group; expected %s",
-                          group->key->expected);
-        if (section->kind == SECTION_HOOK)
-            error = check_program(section, report);
-    }
+    check_group(config, source, report);
+    for (size_t i = 0; error == 0 && i < config->hook_count; i++)
+        error = check_hook(&config->hooks[i], source_nth(source, SECTION_HOOK, i), report);
     return error;
 }

@@ -107,7 +107,7 @@ static int make(struct loader *loader, struct config_source *source, struct conf
     if (error == 0)
         error = config_check(config, source, &loader->report);
     if (error == 0)
-        error = files_check(source, &loader->report);
+        error = files_check(config, source, &loader->report);
     if (error == 0 && source_count(source, SECTION_SERVER) == 0)
         report_add(
             &loader->report, loader->path, 0, NULL, NULL,

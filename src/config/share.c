@@ -112,7 +112,11 @@ static int unpack_entry(struct unpacker *unpacker, struct source_section *sectio
     if (entry == NULL)
         return -ENOMEM;
     entry->loaded = loaded;
-    return loaded ? buffer_append(&entry->content, content, length) : 0;
+    if (!loaded)
+        return 0;
+    /* An empty file has a place in memory too. */
+    int error = buffer_reserve(&entry->content, length + 1);
+    return error == 0 ? buffer_append(&entry->content, content, length) : error;
 }
 
 static int unpack_section(struct unpacker *unpacker, struct config_source *source, enum role role)
@@ -123,7 +127,7 @@ static int unpack_section(struct unpacker *unpacker, struct config_source *sourc
         section_rule((enum config_section)kind)->named != (name != NULL))
         return -EBADMSG;
     struct source_section *section =
-        source_add_section(source, (enum config_section)kind, name, NULL, 0);
+        source_add_section(source, (enum config_section)kind, name, "configuration", 0);
     if (section == NULL)
         return -ENOMEM;
     int error = kind == SECTION_HOOK ? unpack_hook(unpacker, section) : 0;

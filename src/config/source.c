@@ -20,11 +20,10 @@ struct source_section *source_add_section(struct config_source *source, enum con
     *section = (struct source_section){
         .kind = kind,
         .name = name != NULL ? strdup(name) : NULL,
-        .file = file != NULL ? strdup(file) : NULL,
+        .file = strdup(file),
         .line = line,
     };
-    bool complete =
-        (section->name != NULL) == (name != NULL) && (section->file != NULL) == (file != NULL);
+    bool complete = (section->name != NULL) == (name != NULL) && section->file != NULL;
     return complete ? section : NULL;
 }
 

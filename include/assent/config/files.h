@@ -24,6 +24,7 @@ int files_load(struct config_source *source, const char *directory, const char *
                struct config_report *report);
 
 /* Reports programs, directories and groups that are not there. 0 or -ENOMEM. */
-int files_check(const struct config_source *source, struct config_report *report);
+int files_check(const struct config *config, const struct config_source *source,
+                struct config_report *report);
 
 #endif

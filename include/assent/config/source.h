@@ -43,7 +43,7 @@ struct source_hook {
 struct source_section {
     enum config_section kind;
     char *name; /* NULL where the kind has none */
-    char *file; /* NULL if it came as bytes */
+    char *file;
     unsigned line;
     bool again; /* such a section came before it, which is an error */
     struct source_entry *entries;
@@ -62,7 +62,7 @@ struct config_source {
 int source_from_ini(struct config_source *source, const struct ini *ini,
                     struct config_report *report);
 
-/* Appends an empty section or entry; `name` and `file` may be NULL. NULL without memory. */
+/* Appends an empty section or entry; `name` may be NULL. NULL without memory. */
 struct source_section *source_add_section(struct config_source *source, enum config_section kind,
                                           const char *name, const char *file, unsigned line);
 struct source_entry *source_add_entry(struct source_section *section, const struct config_key *key,
