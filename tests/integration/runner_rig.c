@@ -385,13 +385,35 @@ void runner_rig_await_lock(struct runner_rig *rig)
     (void)close(fd);
 }
 
-char *runner_rig_text(const struct protocol_output *output)
+/* --- what came of it -------------------------------------------------------------------------- */
+
+void runner_rig_expect(const struct protocol_output *output, const char *expected)
 {
-    char *text = malloc(output->head_length + output->tail_length + 1);
+    size_t length = output->head_length + output->tail_length;
+    char *text = malloc(length + 1);
 
     ck_assert_ptr_nonnull(text);
     memcpy(text, output->head, output->head_length);
     memcpy(text + output->head_length, output->tail, output->tail_length);
-    text[output->head_length + output->tail_length] = '\0';
-    return text;
+    text[length] = '\0';
+    ck_assert_str_eq(text, expected);
+    free(text);
+}
+
+void runner_rig_expect_output(const struct protocol_result *result, const char *expected)
+{
+    runner_rig_expect(&result->standard_output, expected);
+}
+
+void runner_rig_expect_success(const struct protocol_result *result, const char *output)
+{
+    ck_assert_msg(result->ending == ENDING_SUCCEEDED, "%s", result->error);
+    ck_assert_ptr_null(result->error);
+    runner_rig_expect_output(result, output);
+}
+
+void runner_rig_expect_failure(const struct protocol_result *result, const char *error)
+{
+    ck_assert_int_eq(result->ending, ENDING_FAILED);
+    ck_assert_str_eq(result->error, error);
 }

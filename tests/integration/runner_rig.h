@@ -73,7 +73,10 @@ void runner_rig_await_lock(struct runner_rig *rig);
 /* Waits for the runner's end and returns its status. */
 int runner_rig_await_end(struct runner_rig *rig);
 
-/* Output in one piece: head and tail. Freed by the caller. */
-char *runner_rig_text(const struct protocol_output *output);
+void runner_rig_expect(const struct protocol_output *output, const char *expected);
+/* The same of standard output alone, and of it together with how the run ended. */
+void runner_rig_expect_output(const struct protocol_result *result, const char *expected);
+void runner_rig_expect_success(const struct protocol_result *result, const char *output);
+void runner_rig_expect_failure(const struct protocol_result *result, const char *error);
 
 #endif

@@ -1,4 +1,5 @@
 #include <check.h>
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,8 +9,7 @@
 
 #include "integration/runner_rig.h"
 
-/* For what must be so already. */
-enum { AT_ONCE_MS = 0, LINE = 128 };
+enum { LINE = 128 };
 
 static struct runner_rig rig;
 static struct protocol_result result;
@@ -25,14 +25,6 @@ static void tear_down(void)
     runner_rig_clear(&rig);
 }
 
-static void expect_output(const char *expected)
-{
-    char *text = runner_rig_text(&result.standard_output);
-
-    ck_assert_str_eq(text, expected);
-    free(text);
-}
-
 static void run_one(const char *hooks)
 {
     runner_rig_start(&rig, hooks);
@@ -40,25 +32,12 @@ static void run_one(const char *hooks)
     result = runner_rig_result(&rig);
 }
 
-static void expect_success(const char *output)
-{
-    ck_assert_msg(result.ending == ENDING_SUCCEEDED, "%s", result.error);
-    ck_assert_ptr_null(result.error);
-    expect_output(output);
-}
-
-static void expect_failure(const char *error)
-{
-    ck_assert_int_eq(result.ending, ENDING_FAILED);
-    ck_assert_str_eq(result.error, error);
-}
-
 /* --- how a program ends ----------------------------------------------------------------------- */
 
 START_TEST(a_program_that_ends_well_has_succeeded)
 {
     run_one("[hook h]\nexec = /bin/echo done\n");
-    expect_success("done\n");
+    runner_rig_expect_success(&result, "done\n");
     ck_assert_str_eq(result.attempt.key, "k1");
     ck_assert_int_eq(result.exit_code, 0);
     ck_assert_int_eq(result.signal, 0);
@@ -70,14 +49,10 @@ END_TEST
 
 START_TEST(an_exit_status_is_a_failure_and_both_outputs_are_kept)
 {
-    char *error;
-
     run_one("[hook h]\nshell = echo out; echo err >&2; exit 3\n");
-    expect_failure("exit status 3");
-    expect_output("out\n");
-    error = runner_rig_text(&result.standard_error);
-    ck_assert_str_eq(error, "err\n");
-    free(error);
+    runner_rig_expect_failure(&result, "exit status 3");
+    runner_rig_expect_output(&result, "out\n");
+    runner_rig_expect(&result.standard_error, "err\n");
     ck_assert_int_eq(result.exit_code, 3);
     ck_assert_int_gt(result.started_at, 0);
 }
@@ -86,7 +61,7 @@ END_TEST
 START_TEST(a_signal_is_a_failure_with_its_name)
 {
     run_one("[hook h]\nshell = kill -SEGV $$\n");
-    expect_failure("killed by SIGSEGV");
+    runner_rig_expect_failure(&result, "killed by SIGSEGV");
     ck_assert_int_eq(result.signal, SIGSEGV);
     ck_assert_int_eq(result.exit_code, -1);
 }
@@ -108,7 +83,7 @@ static void expect_not_started(const char *what, const char *name, const char *w
     char expected[256];
 
     (void)snprintf(expected, sizeof expected, "%s %s/%s: %s", what, rig.directory, name, why);
-    expect_failure(expected);
+    runner_rig_expect_failure(&result, expected);
     ck_assert_int_eq(result.started_at, 0);
     ck_assert_int_eq(result.exit_code, -1);
     ck_assert_uint_eq(result.standard_error.head_length, 0);
@@ -157,7 +132,7 @@ START_TEST(arguments_that_the_kernel_refuses_fail_the_run)
     runner_rig_run_with(&rig, "h", "k1", (const char *)record.data, record.length);
     buffer_free(&record);
     result = runner_rig_result(&rig);
-    expect_failure("can't run /bin/echo: Argument list too long");
+    runner_rig_expect_failure(&result, "can't run /bin/echo: Argument list too long");
 }
 END_TEST
 
@@ -185,7 +160,7 @@ END_TEST
 START_TEST(placeholders_stay_inside_their_word)
 {
     run_one("[hook h]\nexec = printf '<%s>' --id={request_id} -- {context.subject} {job.key}\n");
-    expect_success("<--id=req_1><--><it's; $(here)><k1>");
+    runner_rig_expect_success(&result, "<--id=req_1><--><it's; $(here)><k1>");
 }
 END_TEST
 
@@ -196,7 +171,7 @@ START_TEST(the_record_is_standard_input)
     runner_rig_start(&rig, "[hook h]\nexec = cat\n");
     runner_rig_run_with(&rig, "h", "k1", record, strlen(record));
     result = runner_rig_result(&rig);
-    expect_success(record);
+    runner_rig_expect_success(&result, record);
 }
 END_TEST
 
@@ -214,7 +189,7 @@ START_TEST(a_record_of_16_mib_reaches_the_program)
     runner_rig_run_with(&rig, "h", "k1", (const char *)record.data, record.length);
     buffer_free(&record);
     result = runner_rig_result(&rig);
-    expect_success("16777238\n");
+    runner_rig_expect_success(&result, "16777238\n");
 }
 END_TEST
 
@@ -244,7 +219,7 @@ START_TEST(the_environment_is_this_and_nothing_else)
                               "PWD=%s/runner\n",
                               rig.directory),
                      0);
-    expect_success(expected);
+    runner_rig_expect_success(&result, expected);
     free(expected);
 }
 END_TEST
@@ -252,7 +227,8 @@ END_TEST
 START_TEST(nothing_is_open_but_the_three_streams)
 {
     run_one("[hook h]\nexec = /bin/ls /proc/self/fd\n");
-    expect_success("0\n1\n2\n3\n"); /* the last is the directory that ls reads */
+    runner_rig_expect_success(&result,
+                              "0\n1\n2\n3\n"); /* the last is the directory that ls reads */
 }
 END_TEST
 
@@ -267,7 +243,7 @@ START_TEST(signals_session_umask_and_place_are_as_new)
                               "%s/runner\nleads its session\n",
                               rig.directory),
                      0);
-    expect_success(expected);
+    runner_rig_expect_success(&result, expected);
     free(expected);
 }
 END_TEST
@@ -285,115 +261,6 @@ START_TEST(endless_output_is_kept_in_bounded_memory)
 }
 END_TEST
 
-/* --- nothing of a run outlives it ------------------------------------------------------------- */
-
-/* A child in a session of its own, left by its parent, that ignores SIGTERM and says its pid. */
-#define ESCAPE         \
-    "exec 9>@/alive\n" \
-    "    (setsid sh -c 'trap \"\" TERM; echo $$ >&9; while :; do sleep 1; done' &)\n"
-
-START_TEST(a_timeout_ends_what_left_the_session_and_ignores_term)
-{
-    run_one("[hook h]\ntimeout = 300ms\nkill_after = 200ms\nshell = " ESCAPE "    sleep 60\n");
-    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
-    expect_failure("timed out after 300ms; killed");
-    ck_assert_int_ge(result.ended_at - result.started_at, 500);
-}
-END_TEST
-
-START_TEST(a_timeout_lets_programs_end_by_themselves)
-{
-    run_one("[hook h]\ntimeout = 300ms\nshell = trap 'echo bye; exit 0' TERM; echo hello;"
-            " while :; do sleep 0.05; done\n");
-    expect_failure("timed out after 300ms; terminated");
-    expect_output("hello\nbye\n");
-    ck_assert_int_eq(result.exit_code, 0);
-}
-END_TEST
-
-START_TEST(a_timeout_ends_a_stopped_program)
-{
-    run_one("[hook h]\ntimeout = 200ms\nshell = kill -STOP $$\n");
-    expect_failure("timed out after 200ms; terminated");
-    ck_assert_int_eq(result.signal, SIGTERM);
-}
-END_TEST
-
-START_TEST(a_grandchild_that_holds_the_output_does_not_hold_the_job)
-{
-    run_one("[hook h]\nshell = exec 9>@/alive; setsid sleep 60 & sleep 60 & echo done\n");
-    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
-    expect_success("done\n");
-    ck_assert_int_lt(result.ended_at - result.started_at, 30000);
-}
-END_TEST
-
-START_TEST(what_a_program_leaves_behind_is_ended)
-{
-    run_one("[hook h]\nshell = " ESCAPE "    exit 0\n");
-    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
-    expect_success("");
-}
-END_TEST
-
-START_TEST(a_program_that_always_forks_and_exits_is_ended)
-{
-    run_one("[hook h]\nshell = exec 9>@/alive\n"
-            "    printf '#!/bin/sh\\n\"$0\" &\\n' > @/comet; chmod +x @/comet; @/comet\n");
-    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
-    expect_success("");
-}
-END_TEST
-
-START_TEST(when_the_runner_is_killed_everything_ends_before_the_lock_is_free)
-{
-    runner_rig_start(&rig, "[hook h]\nshell = trap '' TERM\n    " ESCAPE "    sleep 60\n"
-                           "[hook i]\nexec = sleep 60\n");
-    runner_rig_run(&rig, "h", "k1");
-    runner_rig_run(&rig, "h", "k2");
-    runner_rig_run(&rig, "i", "k3");
-    runner_rig_await_birth(&rig, line, sizeof line);
-    runner_rig_await_birth(&rig, line, sizeof line);
-    ck_assert_int_eq(kill(rig.pid, SIGKILL), 0);
-    (void)runner_rig_await_end(&rig);
-    runner_rig_await_lock(&rig);
-    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
-}
-END_TEST
-
-START_TEST(when_the_supervisor_is_gone_everything_ends_and_then_the_runner)
-{
-    runner_rig_start(&rig, "[hook h]\nshell = trap '' TERM\n    " ESCAPE "    sleep 60\n");
-    runner_rig_run(&rig, "h", "k1");
-    runner_rig_await_birth(&rig, line, sizeof line);
-    (void)close(rig.channel);
-    rig.channel = -1;
-    ck_assert_int_eq(runner_rig_await_end(&rig), 0);
-    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
-}
-END_TEST
-
-START_TEST(when_a_keeper_is_killed_its_run_is_interrupted_and_all_of_it_ended)
-{
-    runner_rig_start(&rig, "[hook h]\nshell = echo partly\n    echo $PPID > @/keeper\n"
-                           "    " ESCAPE "    sleep 60\n"
-                           "[hook killer]\nshell = kill -KILL $(cat @/keeper); sleep 0.2\n");
-    runner_rig_run(&rig, "h", "k1");
-    runner_rig_await_birth(&rig, line, sizeof line);
-    runner_rig_run(&rig, "killer", "k2");
-    result = runner_rig_result(&rig);
-    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
-    ck_assert_str_eq(result.attempt.key, "k1");
-    ck_assert_int_eq(result.ending, ENDING_INTERRUPTED);
-    ck_assert_ptr_nonnull(result.error);
-    expect_output("partly\n");
-    /* and the other run, which was under its own keeper, went on */
-    result = runner_rig_result(&rig);
-    ck_assert_str_eq(result.attempt.key, "k2");
-    expect_success("");
-}
-END_TEST
-
 /* --- side by side ----------------------------------------------------------------------------- */
 
 START_TEST(runs_go_on_side_by_side)
@@ -406,8 +273,59 @@ START_TEST(runs_go_on_side_by_side)
     runner_rig_run(&rig, "i", "k2");
     for (int i = 0; i < 2; i++) {
         result = runner_rig_result(&rig);
-        expect_success(strcmp(result.attempt.key, "k1") == 0 ? "hello\n" : "");
+        runner_rig_expect_success(&result, strcmp(result.attempt.key, "k1") == 0 ? "hello\n" : "");
     }
+}
+END_TEST
+
+static size_t descriptors_of_runner(void)
+{
+    char path[64];
+    DIR *directory;
+    size_t count = 0;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)rig.pid);
+    directory = opendir(path);
+    ck_assert_ptr_nonnull(directory);
+    while (readdir(directory)) {
+        count++;
+    }
+    (void)closedir(directory);
+    return count;
+}
+
+static bool runner_has_children(void)
+{
+    char path[64];
+    FILE *file;
+    bool any;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)rig.pid, (int)rig.pid);
+    file = fopen(path, "re");
+    ck_assert_ptr_nonnull(file);
+    any = fgetc(file) != EOF;
+    (void)fclose(file);
+    return any;
+}
+
+START_TEST(many_runs_leave_no_descriptor_and_no_process_behind)
+{
+    char key[16];
+    size_t before;
+
+    runner_rig_start(&rig, "[hook h]\nexec = /usr/bin/printf -- %s {job.key}\n");
+    before = descriptors_of_runner();
+    for (int i = 0; i < 50; i++) {
+        (void)snprintf(key, sizeof key, "k%d", i);
+        runner_rig_run(&rig, "h", key);
+    }
+    for (int i = 0; i < 50; i++) {
+        result = runner_rig_result(&rig);
+        runner_rig_expect_success(&result, result.attempt.key);
+    }
+    runner_rig_settle(&rig);
+    ck_assert_uint_eq(descriptors_of_runner(), before);
+    ck_assert(!runner_has_children());
 }
 END_TEST
 
@@ -416,14 +334,14 @@ END_TEST
 START_TEST(a_repeated_start_runs_once)
 {
     run_one("[hook h]\nshell = echo x >> @/count; exec cat @/count\n");
-    expect_success("x\n");
+    runner_rig_expect_success(&result, "x\n");
     runner_rig_run(&rig, "h", "k1");
     result = runner_rig_result(&rig);
-    expect_success("x\n");
+    runner_rig_expect_success(&result, "x\n");
     runner_rig_settle(&rig);
     runner_rig_run(&rig, "h", "k2");
     result = runner_rig_result(&rig);
-    expect_success("x\nx\n");
+    runner_rig_expect_success(&result, "x\nx\n");
 }
 END_TEST
 
@@ -440,7 +358,7 @@ START_TEST(a_run_goes_on_while_core_is_away)
     ck_assert_str_eq(hello.attempts[0].key, "k1");
     protocol_hello_free(&hello);
     result = runner_rig_result(&rig);
-    expect_success("done\n");
+    runner_rig_expect_success(&result, "done\n");
 }
 END_TEST
 
@@ -449,77 +367,18 @@ START_TEST(a_reload_brings_new_hooks_and_a_broken_one_changes_nothing)
     struct protocol_digests digests;
 
     run_one("[hook h]\nexec = echo old\n");
-    expect_success("old\n");
+    runner_rig_expect_success(&result, "old\n");
     ck_assert_uint_ne(runner_rig_reload_bytes(&rig, "nonsense", 8), 0);
     runner_rig_run(&rig, "h", "k2");
     result = runner_rig_result(&rig);
-    expect_success("old\n");
+    runner_rig_expect_success(&result, "old\n");
     ck_assert_uint_eq(runner_rig_reload(&rig, "[hook h]\nexec = echo new\n"), 0);
     ck_assert_int_eq(protocol_decode_digests(runner_rig_next(&rig), &digests), 0);
     ck_assert_uint_eq(digests.count, 1);
     protocol_digests_free(&digests);
     runner_rig_run(&rig, "h", "k3");
     result = runner_rig_result(&rig);
-    expect_success("new\n");
-}
-END_TEST
-
-/* --- the end ---------------------------------------------------------------------------------- */
-
-static void stop(void)
-{
-    ck_assert_int_eq(channel_send(rig.channel, CHANNEL_STOP, 0, -1), 0);
-}
-
-START_TEST(with_nothing_to_do_it_stops_at_once)
-{
-    run_one("[hook h]\nexec = true\n");
-    runner_rig_acknowledge(&rig, "k1");
-    runner_rig_settle(&rig);
-    stop();
-    ck_assert_int_eq(runner_rig_await_end(&rig), 0);
-}
-END_TEST
-
-START_TEST(a_stop_interrupts_what_runs_whatever_its_exit)
-{
-    runner_rig_start(&rig, "[hook h]\nshell = trap 'exit 0' TERM; exec 9>@/alive; echo up >&9;"
-                           " while :; do sleep 0.05; done\n");
-    runner_rig_run(&rig, "h", "k1");
-    runner_rig_await_birth(&rig, line, sizeof line);
-    stop();
-    result = runner_rig_result(&rig);
-    ck_assert_int_eq(result.ending, ENDING_INTERRUPTED);
-    ck_assert_str_eq(result.error, "stopped with assentd");
-    ck_assert_int_eq(result.exit_code, 0);
-    runner_rig_run(&rig, "h", "k2");
-    ck_assert_uint_eq(runner_rig_next(&rig)->type, FRAME_REFUSED);
-    runner_rig_acknowledge(&rig, "k1");
-    ck_assert_int_eq(runner_rig_await_end(&rig), 0);
-}
-END_TEST
-
-START_TEST(a_stop_ends_what_ignores_term_too)
-{
-    runner_rig_start(&rig, "[hook h]\nshell = trap '' TERM\n    " ESCAPE "    sleep 60\n");
-    runner_rig_run(&rig, "h", "k1");
-    runner_rig_await_birth(&rig, line, sizeof line);
-    stop();
-    result = runner_rig_result(&rig);
-    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
-    ck_assert_int_eq(result.ending, ENDING_INTERRUPTED);
-    ck_assert_int_eq(result.signal, SIGKILL);
-    runner_rig_acknowledge(&rig, "k1");
-    ck_assert_int_eq(runner_rig_await_end(&rig), 0);
-}
-END_TEST
-
-START_TEST(a_stop_does_not_wait_for_ever_for_core)
-{
-    run_one("[hook h]\nexec = true\n");
-    expect_success("");
-    stop();
-    ck_assert_int_eq(runner_rig_await_end(&rig), 0);
+    runner_rig_expect_success(&result, "new\n");
 }
 END_TEST
 
@@ -548,23 +407,11 @@ int main(void)
     tcase_add_test(tests, nothing_is_open_but_the_three_streams);
     tcase_add_test(tests, signals_session_umask_and_place_are_as_new);
     tcase_add_test(tests, endless_output_is_kept_in_bounded_memory);
-    tcase_add_test(tests, a_timeout_ends_what_left_the_session_and_ignores_term);
-    tcase_add_test(tests, a_timeout_lets_programs_end_by_themselves);
-    tcase_add_test(tests, a_timeout_ends_a_stopped_program);
-    tcase_add_test(tests, a_grandchild_that_holds_the_output_does_not_hold_the_job);
-    tcase_add_test(tests, what_a_program_leaves_behind_is_ended);
-    tcase_add_test(tests, a_program_that_always_forks_and_exits_is_ended);
-    tcase_add_test(tests, when_the_runner_is_killed_everything_ends_before_the_lock_is_free);
-    tcase_add_test(tests, when_the_supervisor_is_gone_everything_ends_and_then_the_runner);
-    tcase_add_test(tests, when_a_keeper_is_killed_its_run_is_interrupted_and_all_of_it_ended);
     tcase_add_test(tests, runs_go_on_side_by_side);
+    tcase_add_test(tests, many_runs_leave_no_descriptor_and_no_process_behind);
     tcase_add_test(tests, a_repeated_start_runs_once);
     tcase_add_test(tests, a_run_goes_on_while_core_is_away);
     tcase_add_test(tests, a_reload_brings_new_hooks_and_a_broken_one_changes_nothing);
-    tcase_add_test(tests, with_nothing_to_do_it_stops_at_once);
-    tcase_add_test(tests, a_stop_interrupts_what_runs_whatever_its_exit);
-    tcase_add_test(tests, a_stop_ends_what_ignores_term_too);
-    tcase_add_test(tests, a_stop_does_not_wait_for_ever_for_core);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

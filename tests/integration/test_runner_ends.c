@@ -1,0 +1,231 @@
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "integration/runner_rig.h"
+
+/* For what must be so already. */
+enum { AT_ONCE_MS = 0, LINE = 128 };
+
+static struct runner_rig rig;
+static struct protocol_result result;
+static char line[LINE];
+
+static void set_up(void)
+{
+    runner_rig_open(&rig);
+}
+
+static void tear_down(void)
+{
+    runner_rig_clear(&rig);
+}
+
+static void run_one(const char *hooks)
+{
+    runner_rig_start(&rig, hooks);
+    runner_rig_run(&rig, "h", "k1");
+    result = runner_rig_result(&rig);
+}
+
+/* --- nothing of a run outlives it ------------------------------------------------------------- */
+
+/* A child in a session of its own, left by its parent, that ignores SIGTERM and says its pid. */
+#define ESCAPE         \
+    "exec 9>@/alive\n" \
+    "    (setsid sh -c 'trap \"\" TERM; echo $$ >&9; while :; do sleep 1; done' &)\n"
+
+START_TEST(a_timeout_ends_what_left_the_session_and_ignores_term)
+{
+    run_one("[hook h]\ntimeout = 300ms\nkill_after = 200ms\nshell = " ESCAPE "    sleep 60\n");
+    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
+    runner_rig_expect_failure(&result, "timed out after 300ms; killed");
+    ck_assert_int_ge(result.ended_at - result.started_at, 500);
+}
+END_TEST
+
+START_TEST(a_timeout_lets_programs_end_by_themselves)
+{
+    run_one("[hook h]\ntimeout = 300ms\nshell = trap 'echo bye; exit 0' TERM; echo hello;"
+            " while :; do sleep 0.05; done\n");
+    runner_rig_expect_failure(&result, "timed out after 300ms; terminated");
+    runner_rig_expect_output(&result, "hello\nbye\n");
+    ck_assert_int_eq(result.exit_code, 0);
+}
+END_TEST
+
+START_TEST(a_timeout_ends_a_stopped_program)
+{
+    run_one("[hook h]\ntimeout = 200ms\nshell = kill -STOP $$\n");
+    runner_rig_expect_failure(&result, "timed out after 200ms; terminated");
+    ck_assert_int_eq(result.signal, SIGTERM);
+}
+END_TEST
+
+START_TEST(a_grandchild_that_holds_the_output_does_not_hold_the_job)
+{
+    run_one("[hook h]\nshell = exec 9>@/alive; setsid sleep 60 & sleep 60 & echo done\n");
+    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
+    runner_rig_expect_success(&result, "done\n");
+    ck_assert_int_lt(result.ended_at - result.started_at, 30000);
+}
+END_TEST
+
+START_TEST(what_a_program_leaves_behind_is_ended)
+{
+    run_one("[hook h]\nshell = " ESCAPE "    exit 0\n");
+    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
+    runner_rig_expect_success(&result, "");
+}
+END_TEST
+
+/* It is gone before anyone who looks for it could end it, again and again (for a while: a test that
+ * fails shall end too). */
+START_TEST(a_program_that_always_forks_and_exits_is_ended)
+{
+    run_one("[hook h]\nshell = exec 9>@/alive\n"
+            "    hop() { [ $1 -gt 50000 ] || hop $(($1 + 1)) & }; hop 0\n");
+    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
+    runner_rig_expect_success(&result, "");
+    ck_assert_int_lt(result.ended_at - result.started_at, 1000);
+}
+END_TEST
+
+START_TEST(when_the_runner_is_killed_everything_ends_before_the_lock_is_free)
+{
+    runner_rig_start(&rig, "[hook h]\nshell = trap '' TERM\n    " ESCAPE "    sleep 60\n"
+                           "[hook i]\nexec = sleep 60\n");
+    runner_rig_run(&rig, "h", "k1");
+    runner_rig_run(&rig, "h", "k2");
+    runner_rig_run(&rig, "i", "k3");
+    runner_rig_await_birth(&rig, line, sizeof line);
+    runner_rig_await_birth(&rig, line, sizeof line);
+    ck_assert_int_eq(kill(rig.pid, SIGKILL), 0);
+    (void)runner_rig_await_end(&rig);
+    runner_rig_await_lock(&rig);
+    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
+}
+END_TEST
+
+START_TEST(when_the_supervisor_is_gone_everything_ends_and_then_the_runner)
+{
+    runner_rig_start(&rig, "[hook h]\nshell = trap '' TERM\n    " ESCAPE "    sleep 60\n");
+    runner_rig_run(&rig, "h", "k1");
+    runner_rig_await_birth(&rig, line, sizeof line);
+    (void)close(rig.channel);
+    rig.channel = -1;
+    ck_assert_int_eq(runner_rig_await_end(&rig), 0);
+    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
+}
+END_TEST
+
+START_TEST(when_a_keeper_is_killed_its_run_is_interrupted_and_all_of_it_ended)
+{
+    runner_rig_start(&rig, "[hook h]\nshell = echo partly\n    echo $PPID > @/keeper\n"
+                           "    " ESCAPE "    sleep 60\n"
+                           "[hook killer]\nshell = kill -KILL $(cat @/keeper); sleep 0.2\n");
+    runner_rig_run(&rig, "h", "k1");
+    runner_rig_await_birth(&rig, line, sizeof line);
+    runner_rig_run(&rig, "killer", "k2");
+    result = runner_rig_result(&rig);
+    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
+    ck_assert_str_eq(result.attempt.key, "k1");
+    ck_assert_int_eq(result.ending, ENDING_INTERRUPTED);
+    ck_assert_ptr_nonnull(result.error);
+    runner_rig_expect_output(&result, "partly\n");
+    /* and the other run, which was under its own keeper, went on */
+    result = runner_rig_result(&rig);
+    ck_assert_str_eq(result.attempt.key, "k2");
+    runner_rig_expect_success(&result, "");
+}
+END_TEST
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static void stop(void)
+{
+    ck_assert_int_eq(channel_send(rig.channel, CHANNEL_STOP, 0, -1), 0);
+}
+
+START_TEST(with_nothing_to_do_it_stops_at_once)
+{
+    run_one("[hook h]\nexec = true\n");
+    runner_rig_acknowledge(&rig, "k1");
+    runner_rig_settle(&rig);
+    stop();
+    ck_assert_int_eq(runner_rig_await_end(&rig), 0);
+}
+END_TEST
+
+START_TEST(a_stop_interrupts_what_runs_whatever_its_exit)
+{
+    runner_rig_start(&rig, "[hook h]\nshell = trap 'exit 0' TERM; exec 9>@/alive; echo up >&9;"
+                           " while :; do sleep 0.05; done\n");
+    runner_rig_run(&rig, "h", "k1");
+    runner_rig_await_birth(&rig, line, sizeof line);
+    stop();
+    result = runner_rig_result(&rig);
+    ck_assert_int_eq(result.ending, ENDING_INTERRUPTED);
+    ck_assert_str_eq(result.error, "stopped with assentd");
+    ck_assert_int_eq(result.exit_code, 0);
+    runner_rig_run(&rig, "h", "k2");
+    ck_assert_uint_eq(runner_rig_next(&rig)->type, FRAME_REFUSED);
+    runner_rig_acknowledge(&rig, "k1");
+    ck_assert_int_eq(runner_rig_await_end(&rig), 0);
+}
+END_TEST
+
+START_TEST(a_stop_ends_what_ignores_term_too)
+{
+    runner_rig_start(&rig, "[hook h]\nshell = trap '' TERM\n    " ESCAPE "    sleep 60\n");
+    runner_rig_run(&rig, "h", "k1");
+    runner_rig_await_birth(&rig, line, sizeof line);
+    stop();
+    result = runner_rig_result(&rig);
+    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
+    ck_assert_int_eq(result.ending, ENDING_INTERRUPTED);
+    ck_assert_int_eq(result.signal, SIGKILL);
+    runner_rig_acknowledge(&rig, "k1");
+    ck_assert_int_eq(runner_rig_await_end(&rig), 0);
+}
+END_TEST
+
+START_TEST(a_stop_does_not_wait_for_ever_for_core)
+{
+    run_one("[hook h]\nexec = true\n");
+    runner_rig_expect_success(&result, "");
+    stop();
+    ck_assert_int_eq(runner_rig_await_end(&rig), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("runner_ends");
+    TCase *tests = tcase_create("runner_ends");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, a_timeout_ends_what_left_the_session_and_ignores_term);
+    tcase_add_test(tests, a_timeout_lets_programs_end_by_themselves);
+    tcase_add_test(tests, a_timeout_ends_a_stopped_program);
+    tcase_add_test(tests, a_grandchild_that_holds_the_output_does_not_hold_the_job);
+    tcase_add_test(tests, what_a_program_leaves_behind_is_ended);
+    tcase_add_test(tests, a_program_that_always_forks_and_exits_is_ended);
+    tcase_add_test(tests, when_the_runner_is_killed_everything_ends_before_the_lock_is_free);
+    tcase_add_test(tests, when_the_supervisor_is_gone_everything_ends_and_then_the_runner);
+    tcase_add_test(tests, when_a_keeper_is_killed_its_run_is_interrupted_and_all_of_it_ended);
+    tcase_add_test(tests, with_nothing_to_do_it_stops_at_once);
+    tcase_add_test(tests, a_stop_interrupts_what_runs_whatever_its_exit);
+    tcase_add_test(tests, a_stop_ends_what_ignores_term_too);
+    tcase_add_test(tests, a_stop_does_not_wait_for_ever_for_core);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
