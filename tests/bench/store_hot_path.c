@@ -165,7 +165,8 @@ static void measure(const char *path, int64_t pending, int64_t webhooks, bool sh
     }
     double start = seconds();
     while (bench.requests < pending)
-        register_requests(&bench, pending - bench.requests < 1000 ? pending - bench.requests : 1000);
+        register_requests(&bench,
+                          pending - bench.requests < 1000 ? pending - bench.requests : 1000);
     double registered = (double)bench.requests / (seconds() - start);
     double spent = take_webhooks(&bench, webhooks);
     (void)printf("%8" PRId64 " pending, webhooks %s: %8.0f webhooks/s (%7.0f registered/s, memory "
