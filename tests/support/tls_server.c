@@ -1,0 +1,91 @@
+#include "support/tls_server.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Runs openssl with its output on `output`; returns its process. */
+static pid_t run_openssl(const char *const *arguments, int output)
+{
+    pid_t pid = fork();
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDERR_FILENO);
+        (void)dup2(output >= 0 ? output : null, STDOUT_FILENO);
+        closefrom(STDERR_FILENO + 1);
+        (void)execvp("openssl", (char *const *)(uintptr_t)arguments);
+        _exit(127);
+    }
+    return pid;
+}
+
+void tls_server_certify(struct tls_server *server, const char *directory, const char *prefix,
+                        const char *name)
+{
+    char subject[96];
+    const char *const arguments[] = {
+        "openssl", "req",       "-x509", "-newkey",           "rsa:2048", "-nodes",
+        "-days",   "2",         "-subj", "/CN=assent-test",   "-addext",  subject,
+        "-keyout", server->key, "-out",  server->certificate, NULL};
+    int status;
+
+    (void)snprintf(subject, sizeof subject, "subjectAltName=%s", name);
+    (void)snprintf(server->key, sizeof server->key, "%s/%s-key.pem", directory, prefix);
+    (void)snprintf(server->certificate, sizeof server->certificate, "%s/%s-cert.pem", directory,
+                   prefix);
+    ck_assert_int_gt(waitpid(run_openssl(arguments, -1), &status, 0), 0);
+    ck_assert_msg(status == 0, "openssl req failed");
+}
+
+/* openssl prints `ACCEPT 127.0.0.1:PORT` when it listens. */
+static int read_port(int output)
+{
+    char text[512];
+    size_t length = 0;
+
+    while (length < sizeof text - 1) {
+        ssize_t count = read(output, text + length, sizeof text - 1 - length);
+        char *accept;
+
+        ck_assert_msg(count > 0, "openssl s_server did not start");
+        length += (size_t)count;
+        text[length] = '\0';
+        accept = strstr(text, "ACCEPT ");
+        if (accept && strchr(accept, '\n')) {
+            return (int)strtol(strrchr(accept, ':') + 1, NULL, 10);
+        }
+    }
+    ck_abort_msg("openssl s_server does not say where it listens");
+    return -1;
+}
+
+void tls_server_start(struct tls_server *server)
+{
+    const char *const arguments[] = {
+        "openssl",           "s_server", "-accept",   "127.0.0.1:0", "-cert",
+        server->certificate, "-key",     server->key, "-www",        NULL};
+    int ends[2];
+
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    server->pid = run_openssl(arguments, ends[1]);
+    (void)close(ends[1]);
+    server->output = ends[0];
+    server->port = read_port(ends[0]);
+}
+
+void tls_server_stop(struct tls_server *server)
+{
+    (void)kill(server->pid, SIGKILL);
+    (void)waitpid(server->pid, NULL, 0);
+    (void)close(server->output);
+}

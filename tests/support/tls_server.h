@@ -1,0 +1,27 @@
+/*
+ * A TLS server with a self-signed certificate, for tests: openssl's own.
+ *
+ * Owns: its process. Runs in: the test's process. May call: fork and exec of openssl.
+ */
+#ifndef TESTS_SUPPORT_TLS_SERVER_H
+#define TESTS_SUPPORT_TLS_SERVER_H
+
+#include <sys/types.h>
+
+struct tls_server {
+    pid_t pid;
+    int port;
+    int output;
+    char certificate[160]; /* its file, in PEM */
+    char key[160];
+};
+
+/* Makes a key and a certificate for `name` (`DNS:localhost`, `IP:127.0.0.1`) in the directory:
+ * PREFIX-cert.pem and PREFIX-key.pem. Fills certificate and key. */
+void tls_server_certify(struct tls_server *server, const char *directory, const char *prefix,
+                        const char *name);
+/* Listens on 127.0.0.1 and answers every GET with 200. */
+void tls_server_start(struct tls_server *server);
+void tls_server_stop(struct tls_server *server);
+
+#endif
