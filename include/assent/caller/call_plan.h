@@ -1,0 +1,32 @@
+/*
+ * A hook of kind http and a record make one call: everything rendered, nothing sent yet.
+ *
+ * Owns: what its request points to; secrets are wiped when it is freed. Runs in: the caller.
+ * May call: config, template, json.
+ */
+#ifndef ASSENT_CALLER_CALL_PLAN_H
+#define ASSENT_CALLER_CALL_PLAN_H
+
+#include "assent/base/problem.h"
+#include "assent/caller/http_call.h"
+#include "assent/config/config.h"
+
+struct call_plan {
+    struct http_request request; /* views into what follows */
+    char *method;
+    char *url;
+    char **headers;
+    size_t header_count;
+    struct buffer body;
+    struct buffer tls_ca;
+};
+
+/* Fills the templates from the record (JSON). Keeps no pointer to either. 0 (call_plan_free),
+ * -EINVAL with a problem where the call can't be made of it, or -ENOMEM. */
+int call_plan_make(const struct config_hook *hook, const void *record, size_t record_length,
+                   struct call_plan **ret_plan, struct problem *ret_problem);
+
+/* Takes NULL. */
+void call_plan_free(struct call_plan *plan);
+
+#endif

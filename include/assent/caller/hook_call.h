@@ -1,0 +1,34 @@
+/*
+ * From START to RESULT: the runs of http hooks.
+ *
+ *   begin ─▶ call_plan ─▶ http_call ─▶ ending ─▶ executor_finish
+ *               └─ can't be made ───────┘
+ *
+ * Owns: the calls under way. Runs in: the caller, in the thread of the loop.
+ * May call: call_plan, http_call, executor, clock, log.
+ */
+#ifndef ASSENT_CALLER_HOOK_CALL_H
+#define ASSENT_CALLER_HOOK_CALL_H
+
+#include <systemd/sd-event.h>
+
+#include "assent/base/executor.h"
+#include "assent/config/config.h"
+
+struct hook_calls;
+
+/* The executor is told of every end; it is not owned. 0 or negative errno. */
+int hook_calls_new(sd_event *loop, struct executor *executor, struct hook_calls **ret_calls);
+
+/* Begins the attempt; what keeps it from beginning becomes its result. `hook` may be NULL, and is
+ * not needed any more afterwards. */
+void hook_call_begin(struct hook_calls *calls, const struct config_hook *hook,
+                     const struct protocol_start *start);
+
+/* Ends all calls under way as interrupted, with that reason. */
+void hook_calls_cut_off(struct hook_calls *calls, const char *reason);
+
+/* Ends them without a word. Takes NULL. */
+void hook_calls_free(struct hook_calls *calls);
+
+#endif

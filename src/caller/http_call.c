@@ -1,0 +1,476 @@
+#include "assent/caller/http_call.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "assent/base/capture.h"
+#include "assent/base/digest.h"
+#include "assent/base/log.h"
+
+#define PROTOCOLS  "http,https"
+#define USER_AGENT "assentd/" ASSENT_VERSION
+/* Beyond these an answer is not read on. */
+#define BODY_LIMIT   (64ull << 20)
+#define HEADER_LIMIT (256u << 10)
+#define PHRASE_SIZE  64
+/* How late a timer may be, in microseconds. */
+#define TIMER_ACCURACY 1000
+
+struct http_engine {
+    sd_event *loop;
+    sd_event_source *timer;
+    CURLM *multi;
+    bool global;
+};
+
+struct http_call {
+    struct http_engine *engine;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct capture *capture;
+    uint64_t body_length;
+    size_t header_length;
+    long
+        answered_hop; /* redirects that were followed before the last whole header; -1: none came */
+    char phrase[PHRASE_SIZE];
+    char cause[CURL_ERROR_SIZE];
+    http_done done;
+    void *userdata;
+};
+
+/* --- what comes in ---------------------------------------------------------------------------- */
+
+static void take_phrase(struct http_call *call, const char *line, size_t length)
+{
+    const char *phrase = memchr(line, ' ', length);
+    size_t left = phrase ? length - (size_t)(phrase - line) : 0;
+    size_t kept = 0;
+
+    for (size_t i = sizeof " 200 " - 1; i < left && kept < PHRASE_SIZE - 1; i++) {
+        if (phrase[i] != '\r' && phrase[i] != '\n') {
+            call->phrase[kept++] = phrase[i];
+        }
+    }
+    call->phrase[kept] = '\0';
+}
+
+/* Called for each line of a header, the empty one too, of every answer and, behind the body, of a
+ * trailer. */
+static size_t on_header(char *line, size_t size, size_t count, void *userdata)
+{
+    struct http_call *call = userdata;
+    size_t length = size * count;
+    long hop = 0;
+    long status = 0;
+
+    call->header_length += length;
+    if (call->header_length > HEADER_LIMIT) {
+        return 0;
+    }
+    (void)curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_COUNT, &hop);
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (hop == call->answered_hop) {
+        return length;
+    }
+    if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+        take_phrase(call, line, length);
+        if (status == 303) {
+            /* "See other" is looked at with GET, whatever the method was. */
+            (void)curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, NULL);
+            (void)curl_easy_setopt(call->easy, CURLOPT_POSTREDIR, 0L);
+        }
+    } else if (line[0] == '\r' || line[0] == '\n') {
+        call->answered_hop = status >= 200 ? hop : -1;
+    }
+    return length;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *userdata)
+{
+    struct http_call *call = userdata;
+    size_t length = size * count;
+
+    call->body_length += length;
+    (void)capture_add(call->capture, bytes, length);
+    return call->body_length > BODY_LIMIT ? 0 : length;
+}
+
+static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
+                                 struct curl_sockaddr *address)
+{
+    (void)userdata;
+    (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* --- one call --------------------------------------------------------------------------------- */
+
+static int append_line(struct http_call *call, const char *line)
+{
+    struct curl_slist *grown = curl_slist_append(call->headers, line);
+
+    if (!grown) {
+        return -ENOMEM;
+    }
+    call->headers = grown;
+    return 0;
+}
+
+/* To libcurl a header with a semicolon in place of the colon is one to send without a value. */
+static int append_header(struct http_call *call, const char *header)
+{
+    const char *colon = strchr(header, ':');
+    char *empty;
+    int r;
+
+    if (!colon || colon[1 + strspn(colon + 1, " ")] != '\0') {
+        return append_line(call, header);
+    }
+    empty = strndup(header, (size_t)(colon - header) + 1);
+    if (!empty) {
+        return -ENOMEM;
+    }
+    empty[colon - header] = ';';
+    r = append_line(call, empty);
+    free(empty);
+    return r;
+}
+
+static int append_headers(struct http_call *call, const struct http_request *request)
+{
+    bool typed = false;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < request->header_count; i++) {
+        typed = typed || strncasecmp(request->headers[i], "Content-Type:", 13) == 0;
+        r = append_header(call, request->headers[i]);
+    }
+    /* Without a value: libcurl shall not add them by itself. */
+    if (r == 0) {
+        r = append_line(call, "Expect:");
+    }
+    return r == 0 && !typed ? append_line(call, "Content-Type:") : r;
+}
+
+/* Whether all went well is asked once, in the end. */
+#define SET(option, value) (failed |= curl_easy_setopt(easy, option, value) != CURLE_OK)
+
+static bool set_method(CURL *easy, const struct http_request *request)
+{
+    bool failed = false;
+    bool get = strcmp(request->method, "GET") == 0;
+    bool head = strcmp(request->method, "HEAD") == 0;
+    bool post = strcmp(request->method, "POST") == 0;
+
+    if (head) {
+        SET(CURLOPT_NOBODY, 1L);
+    } else if (request->body || post) {
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
+        SET(CURLOPT_POSTFIELDS, request->body ? (const char *)request->body : "");
+    }
+    if (!head && !post && (!get || request->body)) {
+        SET(CURLOPT_CUSTOMREQUEST, request->method);
+        SET(CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL);
+    }
+    return !failed;
+}
+
+static bool set_connection(CURL *easy, const struct http_request *request)
+{
+    bool failed = false;
+    long timeout = request->timeout_ms < LONG_MAX ? (long)request->timeout_ms : LONG_MAX;
+
+    SET(CURLOPT_PROTOCOLS_STR, PROTOCOLS);
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_NOPROXY, "*");
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_TIMEOUT_MS, timeout);
+    /* On a connection that was used before, libcurl repeats a call whose answer does not come. */
+    SET(CURLOPT_FRESH_CONNECT, 1L);
+    SET(CURLOPT_FORBID_REUSE, 1L);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    /* Else the end of a call would wait for a name that is still being looked up. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
+    return !failed;
+}
+
+static bool set_trust(CURL *easy, const struct http_request *request)
+{
+    bool failed = false;
+
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    if (request->tls_ca) {
+        struct curl_blob blob = {.data = (void *)(uintptr_t)request->tls_ca,
+                                 .len = request->tls_ca_length,
+                                 .flags = CURL_BLOB_COPY};
+
+        SET(CURLOPT_CAINFO_BLOB, &blob);
+        SET(CURLOPT_CAPATH, NULL);
+    }
+    return !failed;
+}
+
+static bool set_request(CURL *easy, const struct http_request *request)
+{
+    bool failed = false;
+
+    SET(CURLOPT_URL, request->url);
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_USERAGENT, USER_AGENT);
+    if (request->redirects > 0) {
+        SET(CURLOPT_FOLLOWLOCATION, 1L);
+        SET(CURLOPT_MAXREDIRS, (long)request->redirects);
+        SET(CURLOPT_REDIR_PROTOCOLS_STR, PROTOCOLS);
+        SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+        SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
+    }
+    return !failed;
+}
+
+static bool set_callbacks(CURL *easy, struct http_call *call)
+{
+    bool failed = false;
+
+    SET(CURLOPT_PRIVATE, call);
+    SET(CURLOPT_ERRORBUFFER, call->cause);
+    SET(CURLOPT_HTTPHEADER, call->headers);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, call);
+    SET(CURLOPT_WRITEFUNCTION, on_body);
+    SET(CURLOPT_WRITEDATA, call);
+    return !failed;
+}
+
+int http_call_begin(struct http_engine *engine, const struct http_request *request, http_done done,
+                    void *userdata, struct http_call **ret_call)
+{
+    struct http_call *call = calloc(1, sizeof *call);
+
+    if (!call) {
+        return -ENOMEM;
+    }
+    *call = (struct http_call){.done = done, .userdata = userdata, .answered_hop = -1};
+    call->easy = curl_easy_init();
+    if (!call->easy || capture_new(request->output_limit, &call->capture) < 0 ||
+        append_headers(call, request) < 0 || !set_connection(call->easy, request) ||
+        !set_trust(call->easy, request) || !set_request(call->easy, request) ||
+        !set_method(call->easy, request) || !set_callbacks(call->easy, call) ||
+        curl_multi_add_handle(engine->multi, call->easy) != CURLM_OK) {
+        http_call_free(call);
+        return -ENOMEM;
+    }
+    call->engine = engine;
+    *ret_call = call;
+    return 0;
+}
+
+void http_call_free(struct http_call *call)
+{
+    if (!call) {
+        return;
+    }
+    if (call->engine) {
+        (void)curl_multi_remove_handle(call->engine->multi, call->easy);
+    }
+    curl_easy_cleanup(call->easy);
+    for (struct curl_slist *header = call->headers; header; header = header->next) {
+        digest_wipe(header->data, strlen(header->data));
+    }
+    curl_slist_free_all(call->headers);
+    capture_free(call->capture);
+    free(call);
+}
+
+/* A byte that the kernel took counts as sent. */
+static enum http_outcome outcome_of(const struct http_call *call)
+{
+    long hop = 0;
+    long sent = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_COUNT, &hop);
+    (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
+    if (call->answered_hop == hop) {
+        return HTTP_ANSWERED;
+    }
+    return sent == 0 ? HTTP_NOT_SENT : HTTP_NO_ANSWER;
+}
+
+static const char *cause_of(const struct http_call *call, CURLcode result)
+{
+    if (call->header_length > HEADER_LIMIT) {
+        return "the header of the answer is too large";
+    }
+    return call->cause[0] ? call->cause : curl_easy_strerror(result);
+}
+
+static void end_call(struct http_call *call, CURLcode result)
+{
+    struct http_end end = {
+        .outcome = outcome_of(call),
+        .phrase = call->phrase,
+        .timed_out = result == CURLE_OPERATION_TIMEDOUT,
+        .cause = cause_of(call, result),
+    };
+    long status = 0;
+
+    if (end.outcome == HTTP_ANSWERED) {
+        (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    }
+    end.status = (int)status;
+    capture_view(call->capture, &end.body);
+    /* From here on the body that was sent may go. */
+    (void)curl_multi_remove_handle(call->engine->multi, call->easy);
+    call->engine = NULL;
+    call->done(call->userdata, &end);
+    http_call_free(call);
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+static void end_finished(struct http_engine *engine)
+{
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(engine->multi, &left))) {
+        struct http_call *call = NULL;
+
+        if (message->msg == CURLMSG_DONE &&
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call) == CURLE_OK) {
+            end_call(call, message->data.result);
+        }
+    }
+}
+
+/* Where libcurl can't go on, the process ends: its attempts are then known as cut off. */
+static int act(struct http_engine *engine, curl_socket_t fd, int events)
+{
+    int running;
+    CURLMcode code = curl_multi_socket_action(engine->multi, fd, events, &running);
+
+    if (code != CURLM_OK) {
+        log_event(LOG_LEVEL_ERROR, "can't go on with calls", "error", curl_multi_strerror(code),
+                  NULL);
+        return sd_event_exit(engine->loop, EXIT_FAILURE);
+    }
+    end_finished(engine);
+    return 0;
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    int events = (revents & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                 (revents & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                 (revents & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+
+    (void)source;
+    return act(userdata, fd, events);
+}
+
+static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
+{
+    (void)source;
+    (void)now;
+    return act(userdata, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *watched)
+{
+    struct http_engine *engine = userdata;
+    sd_event_source *source = watched;
+    uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
+
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        (void)curl_multi_assign(engine->multi, fd, NULL);
+        sd_event_source_disable_unref(source);
+        return 0;
+    }
+    if (source) {
+        return sd_event_source_set_io_events(source, events) < 0 ? -1 : 0;
+    }
+    if (sd_event_add_io(engine->loop, &source, fd, events, on_io, engine) < 0) {
+        return -1;
+    }
+    (void)curl_multi_assign(engine->multi, fd, source);
+    return 0;
+}
+
+static int set_timer(CURLM *multi, long delay_ms, void *userdata)
+{
+    struct http_engine *engine = userdata;
+    int r;
+
+    (void)multi;
+    if (delay_ms < 0) {
+        return sd_event_source_set_enabled(engine->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
+    }
+    r = sd_event_source_set_time_relative(engine->timer, (uint64_t)delay_ms * 1000);
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(engine->timer, SD_EVENT_ONESHOT);
+    }
+    return r < 0 ? -1 : 0;
+}
+
+static int prepare_multi(struct http_engine *engine)
+{
+    engine->global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    engine->multi = engine->global ? curl_multi_init() : NULL;
+    if (!engine->multi ||
+        curl_multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION, watch_socket) != CURLM_OK ||
+        curl_multi_setopt(engine->multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
+        curl_multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION, set_timer) != CURLM_OK ||
+        curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK) {
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+int http_engine_new(sd_event *loop, struct http_engine **ret_engine)
+{
+    struct http_engine *engine = calloc(1, sizeof *engine);
+    int r;
+
+    if (!engine) {
+        return -ENOMEM;
+    }
+    engine->loop = loop;
+    r = sd_event_add_time(loop, &engine->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, on_timer,
+                          engine);
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(engine->timer, SD_EVENT_OFF);
+    }
+    if (r >= 0) {
+        r = prepare_multi(engine);
+    }
+    if (r < 0) {
+        http_engine_free(engine);
+        return r;
+    }
+    *ret_engine = engine;
+    return 0;
+}
+
+void http_engine_free(struct http_engine *engine)
+{
+    if (!engine) {
+        return;
+    }
+    if (engine->multi) {
+        (void)curl_multi_cleanup(engine->multi);
+    }
+    if (engine->global) {
+        curl_global_cleanup();
+    }
+    sd_event_source_disable_unref(engine->timer);
+    free(engine);
+}
