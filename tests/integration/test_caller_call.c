@@ -346,14 +346,22 @@ START_TEST(redirects_are_followed_as_far_as_allowed)
 }
 END_TEST
 
-START_TEST(a_kept_method_is_redirected_with_its_body)
+START_TEST(a_method_is_redirected_with_its_body)
 {
-    redirect(307, "/", "/there");
-    run("[hook tell]\nhttp = PUT http://127.0.0.1:PORT/\nbody = {\"a\":1}\nredirects = 1\n",
-        "tell");
+    redirect(307, "/kept", "/there");
+    redirect(302, "/found", "/there");
+    caller_rig_begin(&rig, "[hook kept]\nhttp = POST http://127.0.0.1:PORT/kept\n"
+                           "body = {\"a\":1}\nredirects = 1\n"
+                           "[hook found]\nhttp = PUT http://127.0.0.1:PORT/found\n"
+                           "body = {\"a\":1}\nredirects = 1\n");
+    caller_rig_run(&rig, "kept", RECORD, &result);
     assert_ended(ENDING_SUCCEEDED, 200, NULL);
-    ck_assert_str_eq(http_server_request(server, 1)->method, "PUT");
+    caller_rig_run(&rig, "found", RECORD, &result);
+    assert_ended(ENDING_SUCCEEDED, 200, NULL);
+    ck_assert_str_eq(http_server_request(server, 1)->method, "POST");
     ck_assert_str_eq(http_server_request(server, 1)->body, "{\"a\":1}");
+    ck_assert_str_eq(http_server_request(server, 3)->method, "PUT");
+    ck_assert_str_eq(http_server_request(server, 3)->body, "{\"a\":1}");
 }
 END_TEST
 
@@ -433,7 +441,7 @@ static Suite *suite(void)
     tcase_set_timeout(redirects, 60);
     tcase_add_test(redirects, a_redirect_is_not_followed_by_itself);
     tcase_add_test(redirects, redirects_are_followed_as_far_as_allowed);
-    tcase_add_test(redirects, a_kept_method_is_redirected_with_its_body);
+    tcase_add_test(redirects, a_method_is_redirected_with_its_body);
     tcase_add_test(redirects, see_other_is_looked_at_with_get);
     tcase_add_test(redirects, a_bearer_token_goes_to_its_own_server_only);
     suite_add_tcase(caller, redirects);
