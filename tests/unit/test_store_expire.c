@@ -45,11 +45,8 @@ static int64_t add_whole(const char *id, enum request_state state, enum job_stat
     struct store_delivery first = fixture_delivery("evt_1", id, request);
     struct store_delivery second = fixture_delivery("evt_2", id, request);
     struct protocol_output output = {.head = "hello", .head_length = 5};
-    struct store_attempt attempt = {.job = job,
-                                    .item = PROTOCOL_NO_ITEM,
-                                    .n = 1,
-                                    .ended_at = OLD,
-                                    .ending = ENDING_SUCCEEDED};
+    struct store_attempt attempt = {
+        .job = job, .item = PROTOCOL_NO_ITEM, .n = 1, .ended_at = OLD, .ending = ENDING_SUCCEEDED};
     ck_assert_int_eq(store_delivery_add(store, &first), 0);
     ck_assert_int_eq(store_delivery_add(store, &second), 0);
     add_event(request, OLD);

@@ -355,12 +355,12 @@ START_TEST(output_comes_back_byte_for_byte)
     struct outputs expected = {&standard_output, &standard_error};
     struct store_attempt attempt = ended(4, 1);
     fixture_attempt(4, 1, STORE_EXECUTOR_RUNNER, FIXTURE_NOW);
-    ck_assert_int_eq(
-        store_output_get(store, 4, PROTOCOL_NO_ITEM, 1, compare_outputs, &expected), -ENOENT);
+    ck_assert_int_eq(store_output_get(store, 4, PROTOCOL_NO_ITEM, 1, compare_outputs, &expected),
+                     -ENOENT);
     ck_assert_int_eq(store_attempt_end(store, &attempt, &standard_output, &standard_error), 0);
     fixture_reopen();
-    ck_assert_int_eq(
-        store_output_get(store, 4, PROTOCOL_NO_ITEM, 1, compare_outputs, &expected), 17);
+    ck_assert_int_eq(store_output_get(store, 4, PROTOCOL_NO_ITEM, 1, compare_outputs, &expected),
+                     17);
 }
 END_TEST
 

@@ -1,0 +1,310 @@
+/*
+ * What was committed stays: through kill -9, files that may not grow, and a disk that is full.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "assent/base/clock.h"
+#include "store_fixture.h"
+
+#define KILLS      40
+#define PER_COMMIT 8
+
+static char directory[] = "/tmp/assent-crash-XXXXXX";
+static char path[64];
+
+static void make_directory(void)
+{
+    memcpy(directory + sizeof directory - 7, "XXXXXX", 6);
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    (void)snprintf(path, sizeof path, "%s/assentd.db", directory);
+}
+
+static void remove_directory(void)
+{
+    char name[80];
+    store_free(store);
+    store = NULL;
+    (void)snprintf(name, sizeof name, "%s-wal", path);
+    (void)unlink(name);
+    (void)unlink(path);
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+
+static int open_store(void)
+{
+    struct problem problem = {""};
+    int error = store_open(path, &store, &problem);
+    if (error != 0)
+        (void)fprintf(stderr, "store_open: %s\n", problem.text);
+    return error;
+}
+
+/* One transaction: PER_COMMIT requests, each asked, answered, and given a job. 0 or the first
+ * error. */
+static int commit_some(int64_t *ret_last)
+{
+    static char context[2000];
+    int error = store_begin(store);
+    memset(context, 'x', sizeof context - 1);
+    for (int i = 0; i < PER_COMMIT && error == 0; i++) {
+        char id[32];
+        int64_t requests[REQUEST_STATE_COUNT];
+        int64_t jobs[JOB_STATE_COUNT];
+        if (store_count(store, requests, jobs) != 0)
+            return -EIO;
+        (void)snprintf(id, sizeof id, "req_%lld", (long long)requests[REQUEST_APPROVED] + 1);
+        struct store_request request = fixture_request(id);
+        error = store_request_add(store, &request, context, &request.number);
+        struct store_delivery delivery = fixture_delivery("evt_1", id, request.number);
+        if (error == 0)
+            error = store_delivery_add(store, &delivery);
+        request.state = REQUEST_APPROVED;
+        request.final_at = FIXTURE_NOW;
+        if (error == 0)
+            error = store_request_decide(store, &request);
+        struct store_job job = {.request = request.number, .hook = (char *)"tell-team"};
+        int64_t number = 0;
+        if (error == 0)
+            error = store_job_add(store, &job, &number);
+        *ret_last = request.number;
+    }
+    return error == 0 ? store_commit(store) : error;
+}
+
+/* Every request up to `acknowledged` is decided, knows its delivery, and has its job; what is
+ * behind it came whole or not at all. */
+static void assert_whole(int64_t acknowledged)
+{
+    int64_t requests[REQUEST_STATE_COUNT];
+    int64_t jobs[JOB_STATE_COUNT];
+    ck_assert_int_eq(store_begin(store), 0);
+    ck_assert_int_eq(store_count(store, requests, jobs), 0);
+    ck_assert_int_ge(requests[REQUEST_APPROVED], acknowledged);
+    ck_assert_int_eq(requests[REQUEST_APPROVED] % PER_COMMIT, 0);
+    ck_assert_int_eq(requests[REQUEST_PENDING], 0);
+    ck_assert_int_eq(jobs[JOB_QUEUED], requests[REQUEST_APPROVED]);
+    for (int64_t number = 1; number <= requests[REQUEST_APPROVED]; number++) {
+        struct store_request request;
+        struct store_job job;
+        char *context = NULL;
+        ck_assert_int_eq(store_request_get(store, number, &request), 0);
+        struct store_delivery delivery = fixture_delivery("evt_1", request.id, number);
+        ck_assert_int_eq(store_delivery_add(store, &delivery), -EEXIST);
+        ck_assert_int_eq(store_job_get(store, number, &job), 0);
+        ck_assert_int_eq(job.request, number);
+        ck_assert_int_eq(store_request_context(store, number, &context), 0);
+        free(context);
+        store_job_free(&job);
+        store_request_free(&request);
+    }
+    ck_assert_int_eq(store_commit(store), 0);
+}
+
+/* --- kill -9 ---------------------------------------------------------------------------------- */
+
+/* Commits until it is killed, and tells each commit. */
+static void commit_for_ever(int acknowledge)
+{
+    int64_t last = 0;
+    if (open_store() != 0)
+        _exit(1);
+    while (commit_some(&last) == 0) {
+        if (write(acknowledge, &last, sizeof last) != sizeof last)
+            break;
+    }
+    _exit(2);
+}
+
+/* Kills a committing process some time after its `count`th commit; what it last acknowledged. */
+static int64_t kill_after(int count, long nanoseconds)
+{
+    int64_t acknowledged = 0;
+    int64_t last = 0;
+    int ends[2];
+    int status = 0;
+    struct timespec pause = {.tv_nsec = nanoseconds};
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        commit_for_ever(ends[1]);
+    (void)close(ends[1]);
+    for (int i = 0; i < count && read(ends[0], &last, sizeof last) == sizeof last; i++)
+        acknowledged = last;
+    (void)nanosleep(&pause, NULL);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status));
+    while (read(ends[0], &last, sizeof last) == sizeof last)
+        acknowledged = last;
+    (void)close(ends[0]);
+    return acknowledged;
+}
+
+START_TEST(nothing_that_was_acknowledged_is_lost_by_kill_9)
+{
+    unsigned seed = 20260316;
+    for (int i = 0; i < KILLS; i++) {
+        int64_t acknowledged = kill_after(rand_r(&seed) % 6, rand_r(&seed) % 3000000);
+        ck_assert_int_eq(open_store(), 0);
+        assert_whole(acknowledged);
+        store_free(store);
+        store = NULL;
+    }
+}
+END_TEST
+
+/* --- writes that fail ------------------------------------------------------------------------- */
+
+/* Commits until the store fails; the last number that was committed. */
+static int64_t commit_until_failure(void)
+{
+    int64_t committed = 0;
+    int64_t last = 0;
+    int error = 0;
+    while ((error = commit_some(&last)) == 0)
+        committed = last;
+    ck_assert_int_eq(error, -EIO);
+    return committed;
+}
+
+static void assert_dead(void)
+{
+    struct store_request request;
+    int64_t last = 0;
+    ck_assert_int_eq(store_commit(store), -EIO);
+    ck_assert_int_eq(store_begin(store), -EIO);
+    ck_assert_int_eq(commit_some(&last), -EIO);
+    ck_assert_int_eq(store_request_get(store, 1, &request), -EIO);
+}
+
+static void limit_file_size(rlim_t bytes)
+{
+    struct rlimit limit;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST(a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_again)
+{
+    static const rlim_t limits[] = {300 << 10, 301 << 10, (512 << 10) + 100, 2 << 20};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        int64_t requests[REQUEST_STATE_COUNT];
+        int64_t jobs[JOB_STATE_COUNT];
+        int64_t last = 0;
+        ck_assert_int_eq(open_store(), 0);
+        ck_assert_int_eq(store_count(store, requests, jobs), 0);
+        limit_file_size(limits[i]);
+        int64_t committed = commit_until_failure();
+        assert_dead();
+        store_free(store);
+        limit_file_size(RLIM_INFINITY);
+        if (committed == 0)
+            committed = requests[REQUEST_APPROVED];
+
+        ck_assert_int_eq(open_store(), 0);
+        assert_whole(committed);
+        ck_assert_int_eq(commit_some(&last), 0);
+        store_free(store);
+        store = NULL;
+    }
+}
+END_TEST
+
+/* --- a full disk ------------------------------------------------------------------------------ */
+
+static void fill(const char *name, size_t leave)
+{
+    static char block[4096];
+    int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_ge(fd, 0);
+    off_t size = 0;
+    ssize_t written = 0;
+    while ((written = write(fd, block, sizeof block)) > 0)
+        size += written;
+    ck_assert_int_eq(ftruncate(fd, size - (off_t)leave), 0);
+    ck_assert_int_eq(close(fd), 0);
+}
+
+static void wait_for_room(bool expected)
+{
+    int64_t end = clock_monotonic_ms() + 5000;
+    while (store_has_room(store) != expected)
+        ck_assert_int_lt(clock_monotonic_ms(), end);
+}
+
+START_TEST(a_full_disk_is_seen_before_it_is_hit_and_costs_nothing_committed)
+{
+    char filler[80];
+    int64_t last = 0;
+    (void)snprintf(filler, sizeof filler, "%s/filler", directory);
+    if (mount("tmpfs", directory, "tmpfs", 0, "size=4m") != 0) {
+        (void)fprintf(stderr, "skipped: a file system can't be mounted here (%s)\n",
+                      strerror(errno));
+        return;
+    }
+    ck_assert_int_eq(open_store(), 0);
+    ck_assert(store_has_room(store));
+    fill(filler, 256 << 10);
+    wait_for_room(false);
+    int64_t committed = commit_until_failure();
+    ck_assert_int_gt(committed, 0);
+    assert_dead();
+    store_free(store);
+    ck_assert_int_eq(unlink(filler), 0);
+
+    ck_assert_int_eq(open_store(), 0);
+    ck_assert(store_has_room(store));
+    assert_whole(committed);
+    ck_assert_int_eq(commit_some(&last), 0);
+    store_free(store);
+    store = NULL;
+    ck_assert_int_eq(umount(directory), 0);
+}
+END_TEST
+
+START_TEST(a_new_store_on_a_full_disk_is_an_error_that_leaves_no_database)
+{
+    char filler[80];
+    struct stat status;
+    (void)snprintf(filler, sizeof filler, "%s/filler", directory);
+    if (mount("tmpfs", directory, "tmpfs", 0, "size=1m") != 0) {
+        (void)fprintf(stderr, "skipped: a file system can't be mounted here (%s)\n",
+                      strerror(errno));
+        return;
+    }
+    fill(filler, 16 << 10);
+    ck_assert_int_eq(open_store(), -EIO);
+    ck_assert_int_ne(stat(path, &status), 0);
+    ck_assert_int_eq(unlink(filler), 0);
+    ck_assert_int_eq(open_store(), 0);
+    store_free(store);
+    store = NULL;
+    ck_assert_int_eq(umount(directory), 0);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *tests = tcase_create("crash");
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, make_directory, remove_directory);
+    tcase_add_test(tests, nothing_that_was_acknowledged_is_lost_by_kill_9);
+    tcase_add_test(tests, a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_again);
+    tcase_add_test(tests, a_full_disk_is_seen_before_it_is_hit_and_costs_nothing_committed);
+    tcase_add_test(tests, a_new_store_on_a_full_disk_is_an_error_that_leaves_no_database);
+    return fixture_run(tests, "store_crash");
+}
