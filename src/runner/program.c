@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "assent/base/buffer.h"
 #include "assent/base/channel.h"
 #include "assent/base/json.h"
+#include "assent/base/signals.h"
 #include "assent/runner/environment.h"
 
 #define FIRST_SPARE_FD 16
@@ -143,17 +143,6 @@ void program_clear(struct program *program)
 
 /* --- execute ---------------------------------------------------------------------------------- */
 
-static void reset_signals(void)
-{
-    sigset_t none;
-
-    for (int number = 1; number < NSIG; number++) {
-        (void)signal(number, SIG_DFL);
-    }
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* Moved out of the way first, so that placing one can't overwrite another. Returns the descriptor
  * for failures, or negative errno. */
 static int place_descriptors(const struct program *program, int failure_fd)
@@ -230,7 +219,7 @@ _Noreturn void program_execute(const struct program *program, int failure_fd)
     int placed;
 
     (void)setsid();
-    reset_signals();
+    signals_reset();
     (void)umask(program->umask);
     placed = place_descriptors(program, failure_fd);
     if (placed < 0) {

@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "assent/base/channel.h"
+#include "assent/base/signals.h"
 
 /* Above every descriptor that a role is given, so that moving one can't overwrite another. */
 #define FIRST_SPARE_FD 16
@@ -29,17 +29,6 @@ int role_process_program(void)
     return fd < 0 ? -errno : fd;
 }
 
-static void reset_signals(void)
-{
-    sigset_t none;
-
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    for (int signal_number = 1; signal_number < NSIG; signal_number++) {
-        (void)signal(signal_number, SIG_DFL);
-    }
-}
-
 static _Noreturn void become(enum role role, int program_fd, int channel, int lock_fd)
 {
     char *const arguments[] = {(char *)(uintptr_t)role_title(role), NULL};
@@ -52,7 +41,7 @@ static _Noreturn void become(enum role role, int program_fd, int channel, int lo
         dup2(spare_channel, CHANNEL_FD) < 0 || dup2(spare_lock, CHANNEL_LOCK_FD) < 0) {
         _exit(EXIT_NO_EXEC);
     }
-    reset_signals();
+    signals_reset();
     /* What belongs to the supervisor alone. */
     (void)unsetenv("NOTIFY_SOCKET");
     (void)unsetenv("CREDENTIALS_DIRECTORY");

@@ -1,0 +1,12 @@
+/*
+ * Signals as a new program expects them.
+ *
+ * Owns: nothing. Runs in: a process between fork and exec. May call: rt_sigaction, sigprocmask.
+ */
+#ifndef ASSENT_BASE_SIGNALS_H
+#define ASSENT_BASE_SIGNALS_H
+
+/* Gives every signal its default action and blocks none, whatever this process was started with. */
+void signals_reset(void);
+
+#endif
