@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,20 +179,34 @@ int process_tree_read(const pid_t *keep, size_t keep_count, struct process_tree 
     return 0;
 }
 
+int process_open(pid_t pid)
+{
+    int fd = pidfd_open(pid, 0);
+
+    return fd < 0 ? -errno : fd;
+}
+
+int process_signal(pid_t pid, int fd, int signal)
+{
+    int r = fd >= 0 ? pidfd_send_signal(fd, signal, NULL, 0) : kill(pid, signal);
+
+    return r < 0 ? -errno : 0;
+}
+
 /* A pid may have been given to another process meanwhile. A pidfd can't: once it is there, and the
  * process behind the pid is still the one that was listed, so is the one behind the pidfd. */
 static void signal_one(const struct process *process, int signal)
 {
     struct process now;
-    int fd = pidfd_open(process->pid, 0);
+    int fd = process_open(process->pid);
 
-    if (fd < 0) {
-        return;
+    if ((fd >= 0 || fd == -ENOSYS) && read_process(process->pid, &now) == 0 &&
+        now.started == process->started) {
+        (void)process_signal(process->pid, fd, signal);
     }
-    if (read_process(process->pid, &now) == 0 && now.started == process->started) {
-        (void)pidfd_send_signal(fd, signal, NULL, 0);
+    if (fd >= 0) {
+        (void)close(fd);
     }
-    (void)close(fd);
 }
 
 void process_tree_signal(const struct process_tree *tree, int signal)

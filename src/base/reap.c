@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -73,7 +72,7 @@ int reap_once(const pid_t *keep, size_t keep_count)
 /* A child's pid can't be given away before it is reaped. Without a pidfd this is a pause. */
 static void await_end(pid_t child)
 {
-    struct pollfd ended = {.fd = pidfd_open(child, 0), .events = POLLIN};
+    struct pollfd ended = {.fd = process_open(child), .events = POLLIN};
 
     (void)poll(&ended, 1, LOOK_AGAIN_MS);
     if (ended.fd >= 0) {
@@ -142,20 +141,22 @@ static int read_environment(pid_t pid, struct buffer *environment)
 static int end_if_marked(pid_t pid, const char *prefix)
 {
     struct buffer environment = {0};
-    struct pollfd ended = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+    struct pollfd ended = {.fd = process_open(pid), .events = POLLIN};
     int marked = 0;
     int r;
 
-    if (ended.fd < 0) {
+    if (ended.fd < 0 && ended.fd != -ENOSYS) {
         return 0;
     }
     r = read_environment(pid, &environment);
     if (r == 0 && has_mark(&environment, prefix)) {
-        marked = pidfd_send_signal(ended.fd, SIGKILL, NULL, 0) == 0;
+        marked = process_signal(pid, ended.fd, SIGKILL) == 0;
         (void)poll(&ended, marked ? 1 : 0, LOOK_AGAIN_MS);
     }
     buffer_free(&environment);
-    (void)close(ended.fd);
+    if (ended.fd >= 0) {
+        (void)close(ended.fd);
+    }
     return r < 0 ? r : marked;
 }
 

@@ -31,6 +31,11 @@ struct process_tree {
  * listed too. 0 (process_tree_free) or negative errno. */
 int process_tree_read(const pid_t *keep, size_t keep_count, struct process_tree *ret_tree);
 
+/* A pidfd of the process, or negative errno: -ENOSYS where there are none, as under valgrind. */
+int process_open(pid_t pid);
+/* Signals the process by its pidfd, or by its pid where `fd` is negative. 0 or negative errno. */
+int process_signal(pid_t pid, int fd, int signal);
+
 /* Sends the signal to each of them that is still the same process. */
 void process_tree_signal(const struct process_tree *tree, int signal);
 
