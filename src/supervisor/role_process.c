@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "assent/base/channel.h"
@@ -15,27 +16,45 @@
 #define FIRST_SPARE_FD 16
 #define EXIT_NO_EXEC   127
 
-int role_process_program(void)
+int role_program_open(struct role_program *ret_program)
 {
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    int fd;
+    struct role_program program = {.fd = -1};
+    ssize_t length = readlink("/proc/self/exe", program.path, sizeof program.path - 1);
 
     if (length < 0) {
         return -errno;
     }
-    path[length] = '\0';
-    fd = open(path, O_PATH | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    program.fd = open(program.path, O_PATH | O_CLOEXEC);
+    if (program.fd < 0) {
+        return -errno;
+    }
+    *ret_program = program;
+    return 0;
 }
 
-static _Noreturn void become(enum role role, int program_fd, int channel, int lock_fd)
+/* By its path while that still names it, since tools that follow an exec look there; else by its
+ * descriptor. Returns only if neither works. */
+static void execute(const struct role_program *program, int fd, char *const *arguments)
+{
+    struct stat named;
+    struct stat opened;
+    char path[64];
+
+    if (stat(program->path, &named) == 0 && fstat(fd, &opened) == 0 &&
+        named.st_dev == opened.st_dev && named.st_ino == opened.st_ino) {
+        (void)execve(program->path, arguments, environ);
+    }
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    (void)execve(path, arguments, environ);
+}
+
+static _Noreturn void become(enum role role, const struct role_program *program, int channel,
+                             int lock_fd)
 {
     char *const arguments[] = {(char *)(uintptr_t)role_title(role), NULL};
-    char path[64];
     int spare_channel = fcntl(channel, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
     int spare_lock = fcntl(lock_fd, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
-    int spare_program = fcntl(program_fd, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
+    int spare_program = fcntl(program->fd, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
 
     if (spare_channel < 0 || spare_lock < 0 || spare_program < 0 ||
         dup2(spare_channel, CHANNEL_FD) < 0 || dup2(spare_lock, CHANNEL_LOCK_FD) < 0) {
@@ -45,13 +64,13 @@ static _Noreturn void become(enum role role, int program_fd, int channel, int lo
     /* What belongs to the supervisor alone. */
     (void)unsetenv("NOTIFY_SOCKET");
     (void)unsetenv("CREDENTIALS_DIRECTORY");
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", spare_program);
-    (void)execve(path, arguments, environ);
+    (void)setenv(ROLE_VARIABLE, role_title(role), 1);
+    execute(program, spare_program, arguments);
     _exit(EXIT_NO_EXEC);
 }
 
-int role_process_start(enum role role, int program_fd, int lock_fd, pid_t *ret_pid,
-                       int *ret_channel)
+int role_process_start(enum role role, const struct role_program *program, int lock_fd,
+                       pid_t *ret_pid, int *ret_channel)
 {
     int channel[2];
     pid_t pid;
@@ -62,7 +81,7 @@ int role_process_start(enum role role, int program_fd, int lock_fd, pid_t *ret_p
     }
     pid = fork();
     if (pid == 0) {
-        become(role, program_fd, channel[1], lock_fd);
+        become(role, program, channel[1], lock_fd);
     }
     if (pid < 0 || fcntl(channel[0], F_SETFL, O_NONBLOCK) < 0) {
         r = -errno;

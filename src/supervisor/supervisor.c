@@ -54,7 +54,7 @@ struct supervisor {
     struct sockets public_sockets;
     struct sockets control_sockets;
     int lock_fd;
-    int program_fd;
+    struct role_program program;
     bool announced; /* the service manager knows that we are ready */
     bool stopping;
     int exit_status;
@@ -156,7 +156,7 @@ static int start_child(struct child *child)
     if (child->role == ROLE_RUNNER) {
         end_orphans(supervisor);
     }
-    r = role_process_start(child->role, supervisor->program_fd, supervisor->lock_fd, &child->pid,
+    r = role_process_start(child->role, &supervisor->program, supervisor->lock_fd, &child->pid,
                            &child->channel);
     if (r < 0) {
         return r;
@@ -479,9 +479,9 @@ static int prepare(struct supervisor *supervisor, struct problem *ret_problem)
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
         return -errno;
     }
-    supervisor->program_fd = role_process_program();
-    if (supervisor->program_fd < 0) {
-        return supervisor->program_fd;
+    r = role_program_open(&supervisor->program);
+    if (r < 0) {
+        return r;
     }
     r = state_lock_take(supervisor->config->store_path, &supervisor->lock_fd, identity,
                         ret_problem);
@@ -537,7 +537,7 @@ static void supervisor_clear(struct supervisor *supervisor)
     sockets_close(&supervisor->public_sockets);
     sockets_close(&supervisor->control_sockets);
     close_if_open(supervisor->lock_fd);
-    close_if_open(supervisor->program_fd);
+    close_if_open(supervisor->program.fd);
     sd_event_unref(supervisor->loop);
     config_free(supervisor->config);
 }
@@ -545,7 +545,7 @@ static void supervisor_clear(struct supervisor *supervisor)
 int supervisor_run(const char *path, struct config *config)
 {
     struct supervisor supervisor = {
-        .path = path, .config = config, .lock_fd = -1, .program_fd = -1};
+        .path = path, .config = config, .lock_fd = -1, .program = {.fd = -1}};
     struct problem problem;
     int status;
     int r;

@@ -373,6 +373,29 @@ static char *title_of(pid_t pid)
     return read_path(path);
 }
 
+static bool has_variable(pid_t pid, const char *variable)
+{
+    char path[64];
+    char text[16384];
+    bool has = false;
+    ssize_t length;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (length > 0) {
+        text[length] = '\0';
+        for (const char *at = text; at < text + length && !has; at += strlen(at) + 1) {
+            has = strcmp(at, variable) == 0;
+        }
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return has;
+}
+
 static pid_t parent_of(pid_t pid)
 {
     char path[64];
@@ -390,13 +413,18 @@ static pid_t parent_of(pid_t pid)
     return parent;
 }
 
-/* Under a wrapper the title stands somewhere in the command line. */
+/* Under valgrind the title is not in the command line. */
 static bool has_title(pid_t pid, const char *title)
 {
+    char *variable = NULL;
     char *text = title_of(pid);
-    bool has = strstr(text, title) != NULL;
+    bool has = strcmp(text, title) == 0;
 
     free(text);
+    if (!has && asprintf(&variable, "ASSENT_ROLE=%s", title) >= 0) {
+        has = has_variable(pid, variable);
+        free(variable);
+    }
     return has;
 }
 

@@ -15,6 +15,10 @@ enum role {
     ROLE_COUNT,
 };
 
+/* The environment variable that has the title too, since tools that follow an exec, as valgrind,
+ * replace argv[0]. */
+#define ROLE_VARIABLE "ASSENT_ROLE"
+
 /* What `ps` shows of the process, and by which a starting process knows its role:
  * `assentd: gate public`. */
 const char *role_title(enum role role);
