@@ -17,6 +17,8 @@
 #define FIRST_SPARE_FD 16
 #define FAILURE_FD     3
 #define EXIT_NO_EXEC   127
+/* What the kernel takes as one argument, with its NUL. */
+#define WORD_LIMIT (128u << 10)
 
 /* --- prepare ---------------------------------------------------------------------------------- */
 
@@ -26,6 +28,13 @@ static int render_word(const struct template *template, const json_t *record, ch
     struct buffer word = {0};
     int r = template_render(template, record, &word, ret_problem);
 
+    if (r == 0 && word.length >= WORD_LIMIT) {
+        problem_set(ret_problem,
+                    "an argument would be %zu bytes long and can be %u at most; standard input has "
+                    "all of the record",
+                    word.length, WORD_LIMIT - 1);
+        r = -E2BIG;
+    }
     if (r == 0) {
         *ret_word = buffer_take_text(&word);
         r = *ret_word ? 0 : -ENOMEM;

@@ -70,7 +70,7 @@ void runner_rig_await_birth(struct runner_rig *rig, char *ret_line, size_t size)
 bool runner_rig_nothing_lives(struct runner_rig *rig, int patience_ms);
 /* Waits until nobody holds the lock that the runner was given. */
 void runner_rig_await_lock(struct runner_rig *rig);
-/* Waits for the runner's end and returns its status. */
+/* Waits for the runner's end, as long as the test may take, and returns its status. */
 int runner_rig_await_end(struct runner_rig *rig);
 
 void runner_rig_expect(const struct protocol_output *output, const char *expected);
