@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -229,11 +228,13 @@ void rig_order_stop(struct rig *rig)
 
 int rig_wait(struct rig *rig)
 {
+    struct channel_packet packet;
     int status = 0;
-    int process = pidfd_open(rig->pid, 0);
 
-    await_readable(process, "the end of the gate");
-    close(process);
+    /* Its end closes the channel. */
+    do {
+        await_readable(rig->channel, "the end of the gate");
+    } while (channel_receive(rig->channel, &packet) == 1);
     ck_assert(waitpid(rig->pid, &status, 0) == rig->pid);
     close(rig->channel);
     close(rig->listener);
