@@ -454,3 +454,47 @@ void reply_free(struct reply *reply)
     free(reply->body);
     reply->body = NULL;
 }
+
+void client_expect_error(struct rig *rig, const char *text, int status, const char *code,
+                         const char *allow)
+{
+    struct client client;
+    struct reply reply;
+    char start[64];
+
+    client_open(rig, &client);
+    client_send(&client, text);
+    client_receive(&client, &reply);
+    ck_assert_msg(reply.status == status, "%d in place of %d for %s", reply.status, status, text);
+    snprintf(start, sizeof start, "{\"error\":\"%s\",\"message\":\"", code);
+    ck_assert_msg(strncmp(reply.body, start, strlen(start)) == 0, "body %s", reply.body);
+    ck_assert_ptr_nonnull(strstr(reply.body, "\"next_steps\":[\""));
+    ck_assert_str_eq(reply_header(&reply, "Content-Type"), "application/json");
+    ck_assert_str_eq(reply_header(&reply, "Cache-Control"), "no-store");
+    ck_assert_str_eq(reply_header(&reply, "Connection"), "close");
+    if (allow) {
+        ck_assert_str_eq(reply_header(&reply, "Allow"), allow);
+    } else {
+        ck_assert_ptr_null(reply_header(&reply, "Allow"));
+    }
+    client_expect_end(&client);
+    reply_free(&reply);
+    client_close(&client);
+}
+
+void client_expect_service(struct rig *rig, struct client *client, const char *path)
+{
+    client_post(client, path, "{}");
+    core_answer_text(rig, core_receive_id(rig), 200, "{}");
+    ck_assert_int_eq(client_status(client), 200);
+}
+
+char *filled(size_t length)
+{
+    char *text = malloc(length + 1);
+
+    ck_assert_ptr_nonnull(text);
+    memset(text, 'x', length);
+    text[length] = '\0';
+    return text;
+}

@@ -21,6 +21,12 @@
 #define RIG_MAX_BODY    4096
 #define RIG_DESCRIPTORS 64 /* the soft limit that the gate finds */
 
+/* Parts of requests. */
+#define HOOK      "/webhook/approval"
+#define HEAD      " HTTP/1.1\r\nHost: x\r\n"
+#define JSON_TYPE "Content-Type: application/json\r\n"
+#define EMPTY     "Content-Length: 0\r\n\r\n"
+
 struct rig {
     pid_t pid;
     enum role role;
@@ -92,6 +98,15 @@ int client_status(struct client *client);
 /* The other end must have closed, with nothing left to read. */
 void client_expect_end(struct client *client);
 void client_close(struct client *client);
+
+/* Sends the text on a new connection and expects this error in JSON, then the connection's end. */
+void client_expect_error(struct rig *rig, const char *text, int status, const char *code,
+                         const char *allow);
+/* Posts an empty object, answers it as core, and expects the answer. */
+void client_expect_service(struct rig *rig, struct client *client, const char *path);
+
+/* So many letters; free(). */
+char *filled(size_t length);
 
 /* The value of a header of the reply, in a static buffer; NULL if it has none. */
 const char *reply_header(const struct reply *reply, const char *name);
