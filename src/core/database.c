@@ -14,9 +14,11 @@
 #define STATEMENT_SLOTS 256
 /* Pages kept in memory, in KiB; pages in the log that start a checkpoint; bytes that its file keeps
  * after one. */
-#define CACHE_KIB        8192
-#define CHECKPOINT_PAGES 4000
-#define LOG_LIMIT        33554432
+#define CACHE_KIB 6144
+#ifndef CHECKPOINT_PAGES
+#define CHECKPOINT_PAGES 2000
+#endif
+#define LOG_LIMIT 16777216
 
 struct database_statement {
     struct database *database;
@@ -52,6 +54,19 @@ static void database_fail(struct database *database, const char *name, int code)
               name, "error",
               known == SQLITE_OK ? sqlite3_errstr(code) : sqlite3_errmsg(database->connection),
               "kind", sqlite3_errstr(known == SQLITE_OK ? code : known), NULL);
+}
+
+/* Called after each commit with the length of the log. SQLite's own way would go on after a sync
+ * that failed and try it again; a disk that is full only leaves the log as long as it is. */
+static int on_log_length(void *userdata, sqlite3 *connection, const char *name, int pages)
+{
+    struct database *database = userdata;
+    if (pages < CHECKPOINT_PAGES)
+        return SQLITE_OK;
+    int code = sqlite3_wal_checkpoint_v2(connection, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_FULL && (code & 0xff) != SQLITE_BUSY)
+        database_fail(database, "checkpoint of a long log", code & 0xff);
+    return SQLITE_OK;
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -121,7 +136,6 @@ static int set_pragmas(sqlite3 *connection, const char **ret_failed)
         {"PRAGMA cache_size = -" NUMBER(CACHE_KIB), NULL},
         {"PRAGMA journal_mode = WAL", "wal"},
         {"PRAGMA synchronous = FULL", NULL},
-        {"PRAGMA wal_autocheckpoint = " NUMBER(CHECKPOINT_PAGES), NULL},
         {"PRAGMA journal_size_limit = " NUMBER(LOG_LIMIT), NUMBER(LOG_LIMIT)},
         {"PRAGMA synchronous", "2"},
         {"PRAGMA locking_mode", "exclusive"},
@@ -184,6 +198,7 @@ int database_open(const char *path, struct database **ret_database, struct probl
         database_free(database);
         return error;
     }
+    (void)sqlite3_wal_hook(database->connection, on_log_length, database);
     *ret_database = database;
     return 0;
 }
@@ -241,7 +256,8 @@ int database_begin(struct database *database)
 
 int database_commit(struct database *database)
 {
-    return database_run(database_query(database, &COMMIT));
+    int error = database_run(database_query(database, &COMMIT));
+    return error != 0 ? error : database->error;
 }
 
 bool database_in_transaction(const struct database *database)

@@ -188,8 +188,10 @@ static int make_at(const char *path, struct problem *ret_problem)
     error = fill_new(database);
     database_free(database);
     remove_with(path, "-wal");
-    if (error != 0)
+    if (error != 0) {
+        remove_with(path, "");
         problem_set(ret_problem, "the database can't be made: %s", strerror(-error));
+    }
     return error;
 }
 
@@ -239,6 +241,20 @@ static int refresh_log(const char *path)
     if (length != 0 || fsync(fd) != 0)
         error = -EIO;
     (void)close(fd);
+    return error;
+}
+
+/* So that the log is in its directory on disk before anything is in the log: SQLite asks for this
+ * too, but does not look what became of it. */
+static int sync_directory(const char *path, struct problem *ret_problem)
+{
+    int directory = -1;
+    int error = open_directory_of(path, &directory, ret_problem);
+    if (error != 0)
+        return error;
+    if (fsync(directory) != 0)
+        error = -EIO;
+    (void)close(directory);
     return error;
 }
 
@@ -323,6 +339,8 @@ static int open_existing(struct store *store, struct problem *ret_problem)
     if (error == 0)
         error = database_checkpoint(store->database);
     if (error == 0)
+        error = sync_directory(store->path, ret_problem);
+    if (error == 0)
         error = load(store);
     if (error != 0)
         problem_set(ret_problem, "the database can't be read and brought up to date: %s",
@@ -333,6 +351,7 @@ static int open_existing(struct store *store, struct problem *ret_problem)
 int store_open(const char *path, struct store **ret_store, struct problem *ret_problem)
 {
     bool exists = false;
+    problem_set(ret_problem, "there is no memory to open the database");
     int error = inspect(path, &exists, ret_problem);
     if (error == 0 && !exists)
         error = make(path, ret_problem);

@@ -41,17 +41,27 @@ static const struct database_query NEXT_DEADLINE = {
 static const struct database_query TOMBSTONE_FIND = {
     "tombstone_find", "SELECT state FROM tombstone WHERE id = ? AND service = ?"};
 
-/* Each filter has a statement of its own, so that each goes along the index that suits it. A plus
- * keeps a term from using one. */
-#define LIST(terms) \
-    "SELECT " COLUMNS " FROM request WHERE number < ?1" terms " ORDER BY number DESC LIMIT ?2"
-static const struct database_query LIST_ALL = {"request_list", LIST("")};
-static const struct database_query LIST_STATE = {"request_list_state", LIST(" AND state = ?3")};
-static const struct database_query LIST_ACTION = {"request_list_action", LIST(" AND action = ?3")};
-static const struct database_query LIST_RARE_STATE = {"request_list_rare_state",
-                                                      LIST(" AND state = ?3 AND +action = ?4")};
-static const struct database_query LIST_COMMON_STATE = {"request_list_common_state",
-                                                        LIST(" AND +state = ?3 AND action = ?4")};
+/* Each filter has a statement of its own, so that each goes along what is short: the index of its
+ * state where that is rare, the index of its action where the state is common, or all requests,
+ * newest first. A plus keeps a term from using an index. */
+#define LIST(from, terms)                                              \
+    "SELECT " COLUMNS " FROM request " from " WHERE number < ?1" terms \
+    " ORDER BY number DESC LIMIT ?2"
+#define ANY_ACTION " AND (?4 IS NULL OR +action = ?4)"
+static const struct database_query LIST_ALL = {"request_list", LIST("NOT INDEXED", "")};
+static const struct database_query LIST_ACTION = {
+    "request_list_action", LIST("INDEXED BY request_action", " AND action = ?4")};
+static const struct database_query LIST_ACTION_STATE = {
+    "request_list_action_state",
+    LIST("INDEXED BY request_action", " AND +state = ?3 AND action = ?4")};
+static const struct database_query LIST_STATE = {
+    "request_list_state",
+    LIST("INDEXED BY request_state", " AND state = ?3 AND state <> 2" ANY_ACTION)};
+static const struct database_query LIST_PENDING = {
+    "request_list_pending",
+    LIST("INDEXED BY request_deadline", " AND state = ?3 AND state < 3" ANY_ACTION)};
+static const struct database_query LIST_ALL_STATE = {"request_list_all_state",
+                                                     LIST("NOT INDEXED", " AND state = ?3")};
 
 /* Requests in a state up to which looking at each of them costs little. */
 #define RARE 2000
@@ -281,26 +291,37 @@ int store_tombstone_find(struct store *store, const char *service, const char *i
 static const struct database_query *list_query(const struct store *store,
                                                const struct store_request_filter *filter)
 {
-    bool any_state = filter->state == REQUEST_STATE_COUNT;
-    if (filter->action == NULL)
-        return any_state ? &LIST_ALL : &LIST_STATE;
-    if (any_state)
-        return &LIST_ACTION;
-    return store->request_counts[filter->state] <= RARE ? &LIST_RARE_STATE : &LIST_COMMON_STATE;
+    if (filter->state == REQUEST_STATE_COUNT)
+        return filter->action == NULL ? &LIST_ALL : &LIST_ACTION;
+    bool rare = store->request_counts[filter->state] <= RARE;
+    if (filter->action != NULL && !rare)
+        return &LIST_ACTION_STATE;
+    if (filter->state != REQUEST_PENDING)
+        return &LIST_STATE;
+    return rare ? &LIST_PENDING : &LIST_ALL_STATE;
+}
+
+static struct database_statement *list_statement(struct store *store,
+                                                 const struct store_request_filter *filter,
+                                                 int limit)
+{
+    const struct database_query *query = list_query(store, filter);
+    struct database_statement *statement = database_query(store->database, query);
+    database_bind_integer(statement, filter->before > 0 ? filter->before : INT64_MAX);
+    database_bind_integer(statement, limit);
+    if (query == &LIST_ALL)
+        return statement;
+    database_bind_integer(statement, filter->state);
+    if (query != &LIST_ALL_STATE)
+        database_bind_text(statement, filter->action);
+    return statement;
 }
 
 int store_request_list(struct store *store, const struct store_request_filter *filter, int limit,
                        int (*each)(void *userdata, const struct store_request *request),
                        void *userdata)
 {
-    struct database_statement *statement =
-        database_query(store->database, list_query(store, filter));
-    database_bind_integer(statement, filter->before > 0 ? filter->before : INT64_MAX);
-    database_bind_integer(statement, limit);
-    if (filter->state != REQUEST_STATE_COUNT)
-        database_bind_integer(statement, filter->state);
-    if (filter->action != NULL)
-        database_bind_text(statement, filter->action);
+    struct database_statement *statement = list_statement(store, filter, limit);
     int error = 0;
     while ((error = database_step(statement)) == 1) {
         struct store_request row;

@@ -1,6 +1,6 @@
 #include "assent/core/store_internal.h"
 
-_Static_assert(REQUEST_PENDING < 3 && REQUEST_APPROVED == 3, "what the schema knows of requests");
+_Static_assert(REQUEST_PENDING == 2 && REQUEST_APPROVED == 3, "what the schema knows of requests");
 _Static_assert(JOB_QUEUED == 0 && JOB_RUNNING == 1 && JOB_SUCCEEDED == 2 && JOB_INTERRUPTED == 4,
                "what the schema knows of jobs");
 
@@ -49,9 +49,10 @@ const char STORE_SCHEMA[] =
     "CREATE UNIQUE INDEX request_id ON request (id, service);"
     "CREATE UNIQUE INDEX request_client_id ON request (client_id, owner)"
     "  WHERE client_id IS NOT NULL;"
-    "CREATE INDEX request_state ON request (state);"
+    /* Pending ones are found by their deadline, or by going through all where they are many. */
+    "CREATE INDEX request_state ON request (state) WHERE state <> 2;"
     "CREATE INDEX request_action ON request (action);"
-    "CREATE INDEX request_deadline ON request (deadline) WHERE state < 3 AND deadline > 0;"
+    "CREATE INDEX request_deadline ON request (deadline) WHERE state < 3;"
     "CREATE INDEX request_final_at ON request (final_at) WHERE final_at > 0;"
 
     /* Apart, so that the rows of requests stay small. */

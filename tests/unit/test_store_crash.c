@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +20,20 @@
 
 #define KILLS      40
 #define PER_COMMIT 8
+
+/* Syncs of files so far, and which of them fails; 0: none. SQLite's calls come here. */
+static int syncs;
+static int failing_sync;
+
+int fdatasync(int fd)
+{
+    struct stat status;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && ++syncs == failing_sync) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
 
 static char directory[] = "/tmp/assent-crash-XXXXXX";
 static char path[64];
@@ -224,6 +239,49 @@ START_TEST(a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_ag
 }
 END_TEST
 
+START_TEST(a_sync_that_failed_is_the_last)
+{
+    int64_t committed = 0;
+    failing_sync = 0;
+    ck_assert_int_eq(open_store(), 0);
+    for (int i = 1; i <= 12; i++) {
+        syncs = 0;
+        failing_sync = i;
+        int64_t reached = commit_until_failure();
+        committed = reached > 0 ? reached : committed;
+        assert_dead();
+        store_free(store);
+        ck_assert_int_eq(syncs, i);
+
+        failing_sync = 0;
+        ck_assert_int_eq(open_store(), 0);
+        assert_whole(committed);
+    }
+}
+END_TEST
+
+START_TEST(a_checkpoint_whose_sync_fails_ends_the_store_too)
+{
+    int64_t last = 0;
+    int error = 0;
+    failing_sync = 0;
+    ck_assert_int_eq(open_store(), 0);
+    for (int i = 0; i < 2000 && error == 0; i++) {
+        syncs = 0;
+        failing_sync = 2; /* a commit syncs once; with a checkpoint, more often */
+        error = commit_some(&last);
+    }
+    ck_assert_int_eq(error, -EIO);
+    ck_assert_int_eq(syncs, 2);
+    assert_dead();
+    store_free(store);
+    ck_assert_int_eq(syncs, 2);
+    failing_sync = 0;
+    ck_assert_int_eq(open_store(), 0);
+    assert_whole(last);
+}
+END_TEST
+
 /* --- a full disk ------------------------------------------------------------------------------ */
 
 static void fill(const char *name, size_t leave)
@@ -304,6 +362,8 @@ int main(void)
     tcase_add_checked_fixture(tests, make_directory, remove_directory);
     tcase_add_test(tests, nothing_that_was_acknowledged_is_lost_by_kill_9);
     tcase_add_test(tests, a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_again);
+    tcase_add_test(tests, a_sync_that_failed_is_the_last);
+    tcase_add_test(tests, a_checkpoint_whose_sync_fails_ends_the_store_too);
     tcase_add_test(tests, a_full_disk_is_seen_before_it_is_hit_and_costs_nothing_committed);
     tcase_add_test(tests, a_new_store_on_a_full_disk_is_an_error_that_leaves_no_database);
     return fixture_run(tests, "store_crash");
