@@ -25,7 +25,9 @@ static const struct database_query IDENTITY_GET = {
                     " max(last_event, coalesce((SELECT max(sequence) FROM event), 0))"
                     " FROM store"};
 static const struct database_query REQUEST_COUNTS = {
-    "request_counts", "SELECT state, count(*) FROM request GROUP BY state"};
+    "request_counts", "SELECT state, count(*) FROM request WHERE state <> 2 GROUP BY state"};
+static const struct database_query UNDECIDED_COUNT = {
+    "undecided_count", "SELECT count(*) FROM request INDEXED BY request_deadline WHERE state < 3"};
 static const struct database_query JOB_COUNTS = {
     "job_counts", "SELECT state, count(*) FROM job WHERE state <> 2 GROUP BY state"};
 static const struct database_query JOB_COUNT = {"job_count", "SELECT count(*) FROM job"};
@@ -288,17 +290,26 @@ static int load_counts(struct store *store, const struct database_query *query, 
     return step;
 }
 
-static int load_job_counts(struct store *store)
+/* What is in no index of states is what is left of all. */
+static int load_all_counts(struct store *store)
 {
-    int64_t total = 0;
-    int error = load_counts(store, &JOB_COUNTS, store->job_counts, JOB_STATE_COUNT);
+    int64_t undecided = 0;
+    int64_t jobs = 0;
+    int error = load_counts(store, &REQUEST_COUNTS, store->request_counts, REQUEST_STATE_COUNT);
     if (error == 0)
-        error = store_get_integer(database_query(store->database, &JOB_COUNT), &total);
+        error = load_counts(store, &JOB_COUNTS, store->job_counts, JOB_STATE_COUNT);
+    if (error == 0)
+        error = store_get_integer(database_query(store->database, &UNDECIDED_COUNT), &undecided);
+    if (error == 0)
+        error = store_get_integer(database_query(store->database, &JOB_COUNT), &jobs);
     if (error != 0)
         return error;
+    for (int state = 0; state < REQUEST_PENDING; state++)
+        undecided -= store->request_counts[state];
     for (int state = 0; state < JOB_STATE_COUNT; state++)
-        total -= store->job_counts[state];
-    store->job_counts[JOB_SUCCEEDED] = total;
+        jobs -= store->job_counts[state];
+    store->request_counts[REQUEST_PENDING] = undecided;
+    store->job_counts[JOB_SUCCEEDED] = jobs;
     return 0;
 }
 
@@ -322,9 +333,7 @@ static int load(struct store *store)
 {
     int error = load_identity(store);
     if (error == 0)
-        error = load_counts(store, &REQUEST_COUNTS, store->request_counts, REQUEST_STATE_COUNT);
-    if (error == 0)
-        error = load_job_counts(store);
+        error = load_all_counts(store);
     if (error == 0)
         error = load_services(store);
     return error;

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,8 @@ static void assert_refused(int expected, const char *said)
     ck_assert_int_eq(size_of(fixture_path(".new")), -1);
 }
 
-/* Runs `what` in a process of its own; its result, or -1000 if it did not return. */
+/* Runs `what` in a process of its own; its result, or KILLED. */
+#define KILLED (-1000)
 static int in_child(int (*what)(void))
 {
     pid_t child = fork();
@@ -70,7 +72,7 @@ static int in_child(int (*what)(void))
         _exit(-what());
     ck_assert_int_gt(child, 0);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? -WEXITSTATUS(status) : -1000;
+    return WIFEXITED(status) ? -WEXITSTATUS(status) : KILLED;
 }
 
 /* --- scenarios -------------------------------------------------------------------------------- */
@@ -136,7 +138,7 @@ static int commit_and_vanish(void)
     (void)fixture_add_id("req_of_the_child");
     if (store_commit(store) != 0 || size_of(fixture_path("-wal")) <= 0)
         return -2;
-    return 0;
+    return raise(SIGKILL);
 }
 
 START_TEST(opening_moves_the_log_of_a_process_that_vanished_into_the_database)
@@ -144,7 +146,7 @@ START_TEST(opening_moves_the_log_of_a_process_that_vanished_into_the_database)
     struct problem problem;
     struct store_request request;
     close_store();
-    ck_assert_int_eq(in_child(commit_and_vanish), 0);
+    ck_assert_int_eq(in_child(commit_and_vanish), KILLED);
     ck_assert_int_gt(size_of(fixture_path("-wal")), 0);
 
     ck_assert_int_eq(store_open(fixture_path(""), &store, &problem), 0);
@@ -269,6 +271,7 @@ static int open_too(void)
     struct problem problem = {""};
     struct store *second = NULL;
     int error = store_open(fixture_path(""), &second, &problem);
+    store_free(second);
     return error == -EBUSY && strstr(problem.text, "another process") == NULL ? -1 : error;
 }
 

@@ -357,12 +357,16 @@ START_TEST(counts_are_right_and_stay_right_across_a_restart)
 {
     int64_t requests[REQUEST_STATE_COUNT];
     int64_t jobs[JOB_STATE_COUNT];
+    struct store_request held = fixture_request("held");
     add_six();
+    held.state = REQUEST_HELD;
+    (void)fixture_add(&held);
     (void)fixture_job(5, "tell-team", JOB_QUEUED);
     (void)fixture_job(5, "tell-team", JOB_SUCCEEDED);
     (void)fixture_job(6, "tell-team", JOB_SUCCEEDED);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(store_count(store, requests, jobs), 0);
+        ck_assert_int_eq(requests[REQUEST_HELD], 1);
         ck_assert_int_eq(requests[REQUEST_PENDING], 4);
         ck_assert_int_eq(requests[REQUEST_APPROVED], 2);
         ck_assert_int_eq(requests[REQUEST_DENIED], 0);
