@@ -1,0 +1,42 @@
+/*
+ * One HTTP exchange. The one place of assentctl that calls libcurl.
+ *
+ * No redirects, no proxy from the environment, a connection of its own for every exchange: what is
+ * sent is sent once.
+ *
+ * Owns: nothing. Runs in: assentctl. May call: libcurl, jansson.
+ */
+#ifndef ASSENT_CTL_CLIENT_H
+#define ASSENT_CTL_CLIENT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "assent/base/problem.h"
+
+#define CLIENT_HEADER_LIMIT 4
+
+struct client_request {
+    const char *unix_socket; /* NULL: over the network, to where the URL says */
+    const char *url;
+    bool post;
+    const void *body; /* JSON, if `post`; may be NULL */
+    size_t body_length;
+    const char *headers[CLIENT_HEADER_LIMIT]; /* `Name: value`, up to the first NULL */
+    int64_t timeout_ms;
+};
+
+struct client_answer {
+    unsigned status;
+    json_t *json; /* NULL if the body is no JSON; json_decref */
+};
+
+/* Returns 0, or with a problem: -ENOTCONN if nothing was sent, since there was nobody to send to;
+ * -EIO if something may have been sent and no answer came; -EINVAL if the URL can't be used; or
+ * -ENOMEM. */
+int client_exchange(const struct client_request *request, struct client_answer *ret_answer,
+                    struct problem *ret_problem);
+
+#endif

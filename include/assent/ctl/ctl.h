@@ -1,0 +1,93 @@
+/*
+ * What the commands of assentctl share: how they are described, what they are given, how they end.
+ *
+ * A command collects its output on ctl->screen, which is written when it returns; what went wrong
+ * goes to standard error at once.
+ *
+ * Owns: a struct ctl owns its screen. Runs in: assentctl. May call: arguments, screen.
+ */
+#ifndef ASSENT_CTL_CTL_H
+#define ASSENT_CTL_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "assent/ctl/arguments.h"
+#include "assent/ctl/screen.h"
+
+#define CTL_DEFAULT_SOCKET "/run/assentd/control.sock"
+
+/* Exit statuses; docs/assentctl.1.scd tells users. */
+enum ctl_exit {
+    CTL_OK = 0,
+    CTL_ERROR = 1, /* the daemon answered with an error, or it isn't ready */
+    CTL_NO_DAEMON = 5,
+    CTL_USAGE = 64,
+    CTL_NO_MEMORY = 71,
+    CTL_OUTPUT_FAILED = 74,
+    CTL_CONFIG = 78,
+
+    /* of those that wait for a decision, where an error must not look like a denial */
+    CTL_APPROVED = 0,
+    CTL_DENIED = 1,
+    CTL_EXPIRED = 2,
+    CTL_ENDED = 3, /* canceled or failed */
+    CTL_UNDECIDED = 4,
+    CTL_WAIT_ERROR = 6,
+};
+
+struct ctl {
+    const char *command; /* its name, for messages */
+    const char *socket;  /* of the daemon */
+    bool json;
+    bool terminal; /* standard output is one */
+    struct screen screen;
+};
+
+struct command {
+    const char *name;
+    const char *operands; /* as the usage line shows them: `REQUEST`, `[JOB]`; NULL: takes none */
+    size_t least_operands;
+    size_t most_operands;
+    const char *summary;
+    const char *description;           /* paragraphs of the help, lines of at most 80 columns */
+    const struct option_spec *options; /* NULL: none of its own */
+    int (*run)(struct ctl *ctl, const struct arguments *arguments);
+};
+
+/* --- the commands ----------------------------------------------------------------------------- */
+
+extern const struct command command_register;
+extern const struct command command_list;
+extern const struct command command_show;
+extern const struct command command_wait;
+extern const struct command command_cancel;
+extern const struct command command_jobs;
+extern const struct command command_output;
+extern const struct command command_retry;
+extern const struct command command_send;
+extern const struct command command_status;
+
+/* All of them, in the order of the help, up to a NULL. */
+extern const struct command *const commands[];
+/* --socket, --json and the like: what every command takes. */
+extern const struct option_spec common_options[];
+
+const struct command *command_find(const char *name); /* NULL if there is none */
+/* The help of one command, or with NULL that of assentctl. */
+void command_help(struct screen *screen, const struct command *command);
+
+/* --- telling ---------------------------------------------------------------------------------- */
+
+/* Writes `assentctl: TEXT` to standard error, escaped. */
+void ctl_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same for a wrong command line, with where its help is. Returns CTL_USAGE. */
+int ctl_refuse(const struct ctl *ctl, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Shows JSON: indented on a terminal, else in one line. */
+void ctl_show_json(struct ctl *ctl, const json_t *json);
+/* Writes the screen to standard output and empties it. False if that failed. */
+bool ctl_flush(struct ctl *ctl);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * Jobs as people read them.
+ *
+ * Owns: nothing. Runs in: assentctl. Pure. May call: fields, screen, table.
+ */
+#ifndef ASSENT_CTL_JOB_VIEW_H
+#define ASSENT_CTL_JOB_VIEW_H
+
+#include <jansson.h>
+
+#include "assent/ctl/screen.h"
+#include "assent/ctl/table.h"
+
+/* A job with its attempts, over many lines. */
+void job_view(struct screen *screen, const json_t *job);
+
+/* One of several: a line, and below it what went wrong. */
+void job_view_line(struct screen *screen, const json_t *job);
+
+/* A list: the table, and a row of it. */
+struct table *job_table_new(void);
+void job_table_row(struct table *table, const json_t *job, int64_t now);
+
+enum colour job_colour(const char *state);
+
+#endif

@@ -1,0 +1,216 @@
+#include "assent/ctl/screen.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "assent/base/text.h"
+#include "assent/ctl/ctl.h"
+
+static const char *const colour_codes[COLOUR_COUNT] = {
+    [COLOUR_PLAIN] = "\033[0m", [COLOUR_STRONG] = "\033[1m", [COLOUR_FAINT] = "\033[2m",
+    [COLOUR_GOOD] = "\033[32m", [COLOUR_BAD] = "\033[31m",   [COLOUR_OPEN] = "\033[33m",
+};
+
+void screen_must(int r)
+{
+    if (r < 0) {
+        (void)fputs("assentctl: out of memory\n", stderr);
+        exit(CTL_NO_MEMORY);
+    }
+}
+
+void screen_text(struct screen *screen, const char *text)
+{
+    screen_must(buffer_append_text(&screen->text, text));
+}
+
+void screen_format(struct screen *screen, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    screen_text(screen, text);
+}
+
+void screen_colour(struct screen *screen, enum colour colour)
+{
+    if (screen->coloured) {
+        screen_text(screen, colour_codes[colour]);
+    }
+}
+
+void screen_outside(struct screen *screen, enum colour colour, const char *text)
+{
+    if (colour != COLOUR_PLAIN) {
+        screen_colour(screen, colour);
+    }
+    screen_must(text_append_escaped(&screen->text, text, strlen(text)));
+    if (colour != COLOUR_PLAIN) {
+        screen_colour(screen, COLOUR_PLAIN);
+    }
+}
+
+char *screen_escape(const char *text)
+{
+    struct buffer escaped = {0};
+    char *taken;
+
+    screen_must(text_append_escaped(&escaped, text, strlen(text)));
+    taken = buffer_take_text(&escaped);
+    screen_must(taken ? 0 : -1);
+    return taken;
+}
+
+/* --- widths ----------------------------------------------------------------------------------- */
+
+/* The bytes of the character at the front of a text that is valid UTF-8, and its columns. */
+static size_t character(const char *text, size_t *ret_columns)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t length = bytes[0] < 0x80 ? 1 : bytes[0] < 0xe0 ? 2 : bytes[0] < 0xf0 ? 3 : 4;
+    wchar_t point = length == 1 ? bytes[0] : bytes[0] & (0x7f >> length);
+    int columns;
+
+    for (size_t i = 1; i < length; i++) {
+        if ((bytes[i] & 0xc0) != 0x80) {
+            *ret_columns = 1;
+            return 1;
+        }
+        point = (point << 6) | (bytes[i] & 0x3f);
+    }
+    columns = wcwidth(point);
+    *ret_columns = columns < 0 ? 1 : (size_t)columns;
+    return length;
+}
+
+size_t screen_columns(const char *text)
+{
+    size_t total = 0;
+
+    while (*text) {
+        size_t columns;
+
+        text += character(text, &columns);
+        total += columns;
+    }
+    return total;
+}
+
+size_t screen_bytes_within(const char *text, size_t columns)
+{
+    size_t bytes = 0;
+    size_t used = 0;
+
+    while (text[bytes]) {
+        size_t more;
+        size_t length = character(text + bytes, &more);
+
+        if (used + more > columns) {
+            break;
+        }
+        used += more;
+        bytes += length;
+    }
+    return bytes;
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+/* The bytes of the next line of `text`: up to its last space within the width, if it has one. */
+static size_t line_length(const char *text, size_t columns)
+{
+    size_t bytes = screen_bytes_within(text, columns);
+    size_t space = bytes;
+
+    if (!text[bytes] || text[bytes] == ' ') {
+        return bytes;
+    }
+    while (space > 0 && text[space - 1] != ' ') {
+        space--;
+    }
+    while (space > 0 && text[space - 1] == ' ') {
+        space--;
+    }
+    /* Even a character that is wider than the line has to go somewhere. */
+    return space > 0 ? space : bytes > 0 ? bytes : character(text, &columns);
+}
+
+void screen_wrapped(struct screen *screen, size_t indent, const char *text)
+{
+    size_t columns = indent < SCREEN_WIDTH - 10 ? SCREEN_WIDTH - indent : 10;
+    char *escaped = screen_escape(text);
+    const char *at = escaped;
+
+    do {
+        size_t length = line_length(at, columns);
+
+        if (at != escaped) {
+            screen_format(screen, "%*s", (int)indent, "");
+        }
+        screen_must(buffer_append(&screen->text, at, length));
+        screen_text(screen, "\n");
+        at += length;
+        at += strspn(at, " ");
+    } while (*at);
+    free(escaped);
+}
+
+void screen_line(struct screen *screen, size_t indent, const struct screen_part *parts,
+                 size_t count)
+{
+    struct buffer whole = {0};
+    char *escaped;
+
+    for (size_t i = 0; i < count; i++) {
+        screen_must(buffer_append_text(&whole, parts[i].text));
+    }
+    screen_must(buffer_text(&whole) ? 0 : -1);
+    escaped = screen_escape((const char *)whole.data);
+    if (screen_columns(escaped) > SCREEN_WIDTH) {
+        screen_wrapped(screen, indent, (const char *)whole.data);
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            screen_outside(screen, parts[i].colour, parts[i].text);
+        }
+        screen_text(screen, "\n");
+    }
+    free(escaped);
+    buffer_free(&whole);
+}
+
+void screen_label(struct screen *screen, const char *label)
+{
+    int gap = SCREEN_LABEL_WIDTH - (int)strlen(label);
+
+    screen_colour(screen, COLOUR_FAINT);
+    screen_text(screen, label);
+    screen_colour(screen, COLOUR_PLAIN);
+    screen_format(screen, "%*s", gap > 0 ? gap : 1, "");
+}
+
+void screen_field(struct screen *screen, const char *label, const char *value)
+{
+    if (value && value[0]) {
+        screen_label(screen, label);
+        screen_wrapped(screen, SCREEN_LABEL_WIDTH, value);
+    }
+}
+
+void screen_time(struct screen *screen, int64_t time_ms)
+{
+    char text[TEXT_TIME_SIZE];
+
+    text_from_time(time_ms, text);
+    screen_format(screen, "%.10s %.8sZ", text, text + 11);
+}
+
+void screen_free(struct screen *screen)
+{
+    buffer_free(&screen->text);
+}
