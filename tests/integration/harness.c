@@ -1,9 +1,6 @@
 #include "integration/harness.h"
 
 #include <check.h>
-#include <ctype.h>
-#include <curl/curl.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -23,8 +20,6 @@
 #include <unistd.h>
 
 #include "assent/base/buffer.h"
-#include "assent/base/digest.h"
-#include "assent/base/text.h"
 
 #define POLL_MS        10
 #define ARGUMENT_LIMIT 32
@@ -35,6 +30,8 @@ struct house {
     char *socket;
     int notify;
     pid_t pid;
+    void (*prepare)(void *userdata);
+    void *userdata;
 };
 
 int64_t house_now_ms(void)
@@ -60,7 +57,7 @@ char *house_file(const struct house *house, const char *name)
     return path;
 }
 
-static char *read_path(const char *path)
+char *house_read_path(const char *path)
 {
     struct buffer bytes = {0};
     char piece[4096];
@@ -73,13 +70,16 @@ static char *read_path(const char *path)
     if (file) {
         (void)fclose(file);
     }
+    for (size_t i = 0; i < bytes.length; i++) {
+        bytes.data[i] = bytes.data[i] ? bytes.data[i] : '\n';
+    }
     return buffer_take_text(&bytes);
 }
 
 char *house_read(const struct house *house, const char *name)
 {
     char *path = house_file(house, name);
-    char *text = read_path(path);
+    char *text = house_read_path(path);
 
     free(path);
     return text;
@@ -260,30 +260,47 @@ static int split_wrapper(const char *wrapper, char **arguments)
     return count;
 }
 
-static _Noreturn void become_daemon(const struct house *house)
+/* `assentd -c FILE` and what follows; `last` is a NULL-terminated list, or NULL. */
+static _Noreturn void become_daemon(const struct house *house, const char *const *last)
 {
     char *arguments[ARGUMENT_LIMIT];
     const char *build = getenv("ASSENT_BUILD");
     const char *wrapper = getenv("ASSENT_TEST_WRAPPER");
-    char *log = house_file(house, "log");
-    char *notify = house_file(house, "notify");
-    char *program = NULL;
-    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int count = split_wrapper(wrapper, arguments);
 
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (asprintf(&program, "%s/assentd", build ? build : "build") < 0) {
+    if (asprintf(&arguments[count++], "%s/assentd", build ? build : "build") < 0) {
         _exit(127);
     }
-    arguments[count++] = program;
-    arguments[count++] = strdup("-c");
-    arguments[count++] = house_file(house, "assentd.conf");
+    if (!last) {
+        arguments[count++] = strdup("-c");
+        arguments[count++] = house_file(house, "assentd.conf");
+    }
+    for (; last && *last && count < ARGUMENT_LIMIT - 1; last++) {
+        arguments[count++] = house_format(house, "%s", *last);
+    }
     arguments[count] = NULL;
-    (void)setenv("NOTIFY_SOCKET", notify, 1);
-    (void)dup2(fd, STDERR_FILENO);
-    (void)dup2(fd, STDOUT_FILENO);
+    if (house->prepare) {
+        house->prepare(house->userdata);
+    }
     (void)execvp(arguments[0], arguments);
     _exit(127);
+}
+
+static void redirect(const struct house *house, const char *name, int fd)
+{
+    char *path = house_file(house, name);
+    int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+    (void)dup2(file, fd);
+    (void)close(file);
+    free(path);
+}
+
+void house_prepare(struct house *house, void (*prepare)(void *userdata), void *userdata)
+{
+    house->prepare = prepare;
+    house->userdata = userdata;
 }
 
 static bool has_ended(pid_t pid)
@@ -326,7 +343,7 @@ static bool await_ready(struct house *house)
     return false;
 }
 
-bool house_try_start(struct house *house)
+void house_begin_start(struct house *house)
 {
     char drop[512];
 
@@ -335,8 +352,23 @@ bool house_try_start(struct house *house)
     house->pid = fork();
     ck_assert_int_ge(house->pid, 0);
     if (house->pid == 0) {
-        become_daemon(house);
+        char *notify = house_file(house, "notify");
+
+        (void)setenv("NOTIFY_SOCKET", notify, 1);
+        redirect(house, "log", STDERR_FILENO);
+        redirect(house, "log", STDOUT_FILENO);
+        become_daemon(house, NULL);
     }
+}
+
+bool house_try_start(struct house *house)
+{
+    house_begin_start(house);
+    return await_ready(house);
+}
+
+bool house_await_start(struct house *house)
+{
     return await_ready(house);
 }
 
@@ -349,10 +381,15 @@ void house_start(struct house *house)
     }
 }
 
-static int wait_for_exit(struct house *house)
+int house_wait(struct house *house)
 {
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
     int status = 0;
 
+    while (!has_ended(house->pid)) {
+        ck_assert_msg(house_now_ms() < deadline, "assentd does not end");
+        pause_a_little();
+    }
     ck_assert_int_eq(waitpid(house->pid, &status, 0), house->pid);
     house->pid = 0;
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -360,158 +397,52 @@ static int wait_for_exit(struct house *house)
 
 int house_stop(struct house *house)
 {
+    struct process_tree processes = house_processes(house);
+    int status;
+
     ck_assert_int_gt(house->pid, 0);
     (void)kill(house->pid, SIGTERM);
-    return wait_for_exit(house);
-}
-
-static char *title_of(pid_t pid)
-{
-    char path[64];
-
-    (void)snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
-    return read_path(path);
-}
-
-static bool has_variable(pid_t pid, const char *variable)
-{
-    char path[64];
-    char text[16384];
-    bool has = false;
-    ssize_t length;
-    int fd;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (length > 0) {
-        text[length] = '\0';
-        for (const char *at = text; at < text + length && !has; at += strlen(at) + 1) {
-            has = strcmp(at, variable) == 0;
-        }
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return has;
-}
-
-static pid_t parent_of(pid_t pid)
-{
-    char path[64];
-    char *text;
-    char *end;
-    int parent = -1;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    text = read_path(path);
-    end = strrchr(text, ')');
-    if (end) {
-        (void)sscanf(end + 1, " %*c %d", &parent);
-    }
-    free(text);
-    return parent;
-}
-
-/* Under valgrind the title is not in the command line. */
-static bool has_title(pid_t pid, const char *title)
-{
-    char *variable = NULL;
-    char *text = title_of(pid);
-    bool has = strcmp(text, title) == 0;
-
-    free(text);
-    if (!has && asprintf(&variable, "ASSENT_ROLE=%s", title) >= 0) {
-        has = has_variable(pid, variable);
-        free(variable);
-    }
-    return has;
-}
-
-static pid_t find_child(pid_t parent, const char *title)
-{
-    DIR *directory = opendir("/proc");
-    struct dirent *entry;
-    pid_t found = 0;
-
-    while (directory && !found && (entry = readdir(directory))) {
-        pid_t pid =
-            isdigit((unsigned char)entry->d_name[0]) ? (pid_t)strtol(entry->d_name, NULL, 10) : 0;
-
-        if (pid > 0 && parent_of(pid) == parent && has_title(pid, title)) {
-            found = pid;
-        }
-    }
-    if (directory) {
-        (void)closedir(directory);
-    }
-    return found;
-}
-
-pid_t house_pid(const struct house *house)
-{
-    return house->pid;
-}
-
-pid_t house_role(const struct house *house, const char *title)
-{
-    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
-    pid_t pid;
-
-    while (!(pid = find_child(house->pid, title))) {
-        ck_assert_msg(house_now_ms() < deadline, "there is no %s", title);
-        pause_a_little();
-    }
-    return pid;
-}
-
-/* Another process's child can't be waited for; a signal that finds nobody says that it is gone. */
-static void await_death(pid_t pid, pid_t parent)
-{
-    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
-
-    while (kill(pid, 0) == 0 && parent_of(pid) == parent) {
-        ck_assert_msg(house_now_ms() < deadline, "process %d does not die", (int)pid);
-        pause_a_little();
-    }
-}
-
-void house_kill_role(const struct house *house, const char *title)
-{
-    pid_t pid = house_role(house, title);
-
-    (void)kill(pid, SIGKILL);
-    await_death(pid, house->pid);
+    status = house_wait(house);
+    processes_await_end(&processes, 0);
+    process_tree_free(&processes);
+    return status;
 }
 
 void house_kill(struct house *house)
 {
+    struct process_tree processes = house_processes(house);
+
     ck_assert_int_gt(house->pid, 0);
     (void)kill(house->pid, SIGKILL);
-    (void)wait_for_exit(house);
+    (void)house_wait(house);
+    processes_await_end(&processes, HOUSE_PATIENCE_MS);
+    process_tree_free(&processes);
+}
+
+int house_run(const struct house *house, const char *const *arguments, char **ret_out,
+              char **ret_error)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        redirect(house, "run.out", STDOUT_FILENO);
+        redirect(house, "run.error", STDERR_FILENO);
+        become_daemon(house, arguments);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    *ret_out = house_read(house, "run.out");
+    *ret_error = house_read(house, "run.error");
+    house_write(house, "run.out", "");
+    house_write(house, "run.error", "");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 void house_reload(struct house *house)
 {
     (void)kill(house->pid, SIGHUP);
     ck_assert_msg(await_ready(house), "assentd did not get ready after a reload");
-}
-
-void house_await_ready(const struct house *house)
-{
-    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
-    bool ready = false;
-
-    while (!ready) {
-        struct answer answer = house_control(house, "GET", "/readyz", NULL);
-
-        ready = answer.status == 200;
-        ck_assert_msg(ready || house_now_ms() < deadline, "never ready: %s", answer.body);
-        answer_clear(&answer);
-        if (!ready) {
-            pause_a_little();
-        }
-    }
 }
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
@@ -547,230 +478,12 @@ int house_port(const struct house *house)
     return house->port;
 }
 
+pid_t house_pid(const struct house *house)
+{
+    return house->pid;
+}
+
 const char *house_socket(const struct house *house)
 {
     return house->socket;
-}
-
-/* --- HTTP ------------------------------------------------------------------------------------- */
-
-static size_t collect(char *bytes, size_t size, size_t count, void *userdata)
-{
-    return buffer_append(userdata, bytes, size * count) == 0 ? size * count : 0;
-}
-
-static struct curl_slist *header_list(const char *const *headers)
-{
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
-
-    for (size_t i = 0; headers && headers[i]; i++) {
-        list = curl_slist_append(list, headers[i]);
-    }
-    return list;
-}
-
-static struct answer call(const char *socket, const char *method, const char *url,
-                          const char *const *headers, const char *body)
-{
-    struct answer answer = {0};
-    struct buffer bytes = {0};
-    struct buffer head = {0};
-    struct curl_slist *list = header_list(headers);
-    CURL *curl = curl_easy_init();
-    long status = 0;
-
-    ck_assert_ptr_nonnull(curl);
-    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)HOUSE_PATIENCE_MS);
-    (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-    (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &bytes);
-    (void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, &head);
-    (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-    if (socket) {
-        (void)curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
-    }
-    if (body) {
-        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
-        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
-    }
-    if (strcmp(method, "HEAD") == 0) {
-        (void)curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
-    }
-    if (curl_easy_perform(curl) == CURLE_OK) {
-        (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    }
-    curl_easy_cleanup(curl);
-    curl_slist_free_all(list);
-    answer.status = (int)status;
-    answer.json = json_loadb((const char *)bytes.data, bytes.length, 0, NULL);
-    answer.body = buffer_take_text(&bytes);
-    answer.headers = buffer_take_text(&head);
-    return answer;
-}
-
-void answer_clear(struct answer *answer)
-{
-    json_decref(answer->json);
-    free(answer->body);
-    free(answer->headers);
-    *answer = (struct answer){0};
-}
-
-struct answer house_public(const struct house *house, const char *method, const char *path,
-                           const char *const *headers, const char *body)
-{
-    char *url = house_format(house, "http://127.0.0.1:%%PORT%%%s", path);
-    struct answer answer = call(NULL, method, url, headers, body);
-
-    free(url);
-    return answer;
-}
-
-struct answer house_control(const struct house *house, const char *method, const char *path,
-                            const char *body)
-{
-    static const char *const headers[] = {"Content-Type: application/json", NULL};
-    char *url = NULL;
-    struct answer answer;
-
-    ck_assert_int_ge(asprintf(&url, "http://localhost%s", path), 0);
-    answer = call(house->socket, method, url, headers, body);
-    free(url);
-    return answer;
-}
-
-void house_sign(const char *body, size_t length, char ret_header[128])
-{
-    unsigned char digest[DIGEST_SHA256_SIZE];
-    char hex[2 * DIGEST_SHA256_SIZE + 1];
-
-    ck_assert_int_eq(digest_hmac_sha256(HOUSE_SECRET, strlen(HOUSE_SECRET), body, length, digest),
-                     0);
-    text_to_hex(digest, sizeof digest, hex);
-    (void)snprintf(ret_header, 128, "X-Daimon-Signature: sha256=%s", hex);
-}
-
-struct answer house_webhook(const struct house *house, const char *body)
-{
-    char signature[128];
-    const char *headers[] = {"Content-Type: application/json", signature, NULL};
-
-    house_sign(body, strlen(body), signature);
-    return house_public(house, "POST", "/webhook/approval", headers, body);
-}
-
-/* --- what tests do all the time --------------------------------------------------------------- */
-
-void house_register(const struct house *house, const char *body)
-{
-    struct answer answer = house_control(house, "POST", "/v1/requests", body);
-
-    ck_assert_msg(answer.status == 201, "registering: %d %s", answer.status, answer.body);
-    answer_clear(&answer);
-}
-
-void house_decide(const struct house *house, const char *body, const char *outcome)
-{
-    struct answer answer = house_webhook(house, body);
-    const char *told =
-        json_string_value(json_object_get(json_object_get(answer.json, "result"), "outcome"));
-
-    ck_assert_msg(answer.status == 200 && told && strcmp(told, outcome) == 0,
-                  "expected %s for %s, got %d %s", outcome, body, answer.status, answer.body);
-    answer_clear(&answer);
-}
-
-json_t *house_show(const struct house *house, const char *id)
-{
-    char *path = NULL;
-    struct answer answer;
-    json_t *result;
-
-    ck_assert_int_ge(asprintf(&path, "/v1/approvals/%s", id), 0);
-    answer = house_control(house, "GET", path, NULL);
-    ck_assert_msg(answer.status == 200, "%s: %d %s", path, answer.status, answer.body);
-    result = json_incref(json_object_get(answer.json, "result"));
-    answer_clear(&answer);
-    free(path);
-    return result;
-}
-
-static bool status_is(const struct house *house, const char *path, const char *status)
-{
-    struct answer answer = house_control(house, "GET", path, NULL);
-    const char *now =
-        json_string_value(json_object_get(json_object_get(answer.json, "result"), "status"));
-    bool is = now && strcmp(now, status) == 0;
-
-    answer_clear(&answer);
-    return is;
-}
-
-void house_await_status(const struct house *house, const char *id, const char *status)
-{
-    char *now = house_format(house, "/v1/approvals/%s", id);
-    char *later = house_format(house, "/v1/approvals/%s?wait=10", id);
-    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
-
-    while (!status_is(house, now, status) && !status_is(house, later, status)) {
-        ck_assert_msg(house_now_ms() < deadline, "%s never got %s", id, status);
-    }
-    free(now);
-    free(later);
-}
-
-static bool jobs_are(const json_t *request, size_t count, const char *state)
-{
-    const json_t *jobs = json_object_get(request, "jobs");
-    bool all = json_array_size(jobs) == count;
-
-    for (size_t i = 0; all && i < count; i++) {
-        const char *now = json_string_value(json_object_get(json_array_get(jobs, i), "state"));
-
-        all = now && strcmp(now, state) == 0;
-    }
-    return all;
-}
-
-void house_await_jobs(const struct house *house, const char *id, int count, const char *state)
-{
-    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
-    bool reached = false;
-
-    while (!reached) {
-        json_t *request = house_show(house, id);
-        char *text = json_dumps(json_object_get(request, "jobs"), 0);
-
-        reached = jobs_are(request, (size_t)count, state);
-        ck_assert_msg(reached || house_now_ms() < deadline, "%s never had %d jobs that are %s: %s",
-                      id, count, state, text);
-        free(text);
-        json_decref(request);
-        if (!reached) {
-            pause_a_little();
-        }
-    }
-}
-
-json_t *house_output(const struct house *house, const char *id)
-{
-    json_t *request = house_show(house, id);
-    json_t *job = json_array_get(json_object_get(request, "jobs"), 0);
-    char *path = NULL;
-    struct answer answer;
-    json_t *result;
-
-    ck_assert_int_ge(asprintf(&path, "/v1/jobs/%lld/output",
-                              (long long)json_integer_value(json_object_get(job, "job"))),
-                     0);
-    answer = house_control(house, "GET", path, NULL);
-    ck_assert_msg(answer.status == 200, "%s: %d %s", path, answer.status, answer.body);
-    result = json_incref(json_object_get(answer.json, "result"));
-    answer_clear(&answer);
-    json_decref(request);
-    free(path);
-    return result;
 }

@@ -20,6 +20,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "assent/base/process_tree.h"
+
 #define HOUSE_SECRET      "whsec_a-secret-of-the-tests"
 #define HOUSE_PATIENCE_MS 60000
 
@@ -32,16 +34,28 @@ struct house *house_new(void);
 void house_configure(struct house *house, const char *sections);
 /* The same, but with all of the configuration given; %PORT% and %DIR% are replaced. */
 void house_configure_all(struct house *house, const char *text);
+/* `prepare` is called in the process that is about to become assentd, standard error being the log
+ * already. */
+void house_prepare(struct house *house, void (*prepare)(void *userdata), void *userdata);
 /* Starts it and waits until it is ready. */
 void house_start(struct house *house);
 /* Starts it, and returns false if it ended before it was ready. */
 bool house_try_start(struct house *house);
-/* SIGTERM; waits; returns the exit status. */
+/* The same in two steps. */
+void house_begin_start(struct house *house);
+bool house_await_start(struct house *house);
+/* Waits until it has ended by itself; returns the exit status, 128 and more for a signal. */
+int house_wait(struct house *house);
+/* SIGTERM; waits; returns the exit status. Nothing that it had started may be left then. */
 int house_stop(struct house *house);
-/* SIGKILL to the supervisor; waits until every process of it has gone. */
+/* SIGKILL to the supervisor; waits until every process below it has gone. */
 void house_kill(struct house *house);
 /* SIGHUP; waits until it is ready again. */
 void house_reload(struct house *house);
+/* Runs `assentd ARGUMENTS...` (a NULL-terminated list, %DIR% is replaced) to its end, and returns
+ * its exit status; what it wrote is to be freed. */
+int house_run(const struct house *house, const char *const *arguments, char **ret_out,
+              char **ret_error);
 /* Stops it if it runs, checks that it stopped well, and removes the directory. */
 void house_free(struct house *house);
 
@@ -51,15 +65,29 @@ const char *house_socket(const struct house *house);
 pid_t house_pid(const struct house *house);
 /* The process with that title (`assentd: core`); waits for it. */
 pid_t house_role(const struct house *house, const char *title);
-/* SIGKILL to the role; waits until it is dead. */
-void house_kill_role(const struct house *house, const char *title);
-/* Waits until the role has another process than `old` and /readyz says ready. */
+/* The same, but not `old`. */
+pid_t house_next_role(const struct house *house, const char *title, pid_t old);
+/* SIGKILL to the role; waits until it is dead, and returns what it was. */
+pid_t house_kill_role(const struct house *house, const char *title);
+/* Waits until /readyz says ready. */
 void house_await_ready(const struct house *house);
+
+/* The daemon and every process below it; process_tree_free. */
+struct process_tree house_processes(const struct house *house);
+/* Waits until none of them is left. */
+void processes_await_end(const struct process_tree *processes, int within_ms);
+/* What is in /proc/PID/NAME, "" if it is not there; to be freed. */
+char *process_read(pid_t pid, const char *name);
+bool process_lives(pid_t pid);
+/* Waits until the process has ended, whosever child it is. */
+void process_await_end(pid_t pid);
 
 /* The path of a file in the directory; to be freed. */
 char *house_file(const struct house *house, const char *name);
 /* What is in that file ("" if it is not there); to be freed. */
 char *house_read(const struct house *house, const char *name);
+/* The same of any file. A NUL in it, as between arguments in /proc, becomes the end of a line. */
+char *house_read_path(const char *path);
 void house_write(const struct house *house, const char *name, const char *text);
 /* Waits until the file has at least so many lines. */
 void house_await_lines(const struct house *house, const char *name, int lines);
@@ -84,8 +112,28 @@ struct answer house_control(const struct house *house, const char *method, const
                             const char *body);
 /* A webhook with the right signature. */
 struct answer house_webhook(const struct house *house, const char *body);
-/* `sha256=...` of the body under the test's secret. */
+/* A webhook of another service. */
+struct answer house_webhook_to(const struct house *house, const char *path, const char *secret,
+                               const char *body);
+/* `X-Daimon-Signature: sha256=...` of the body under the test's secret. */
 void house_sign(const char *body, size_t length, char ret_header[128]);
+
+/* A request that is under way: it has been sent, and its answer is read later. */
+struct exchange;
+struct exchange *house_begin_control(const struct house *house, const char *method,
+                                     const char *path, const char *body);
+struct exchange *house_begin_webhook(const struct house *house, const char *body);
+/* True if an answer, or the connection's end, comes within that time. */
+bool exchange_answered(const struct exchange *exchange, int within_ms);
+/* Reads the answer to its end, and frees the exchange. */
+struct answer exchange_end(struct exchange *exchange);
+/* The client leaves without having read an answer. */
+void exchange_leave(struct exchange *exchange);
+
+/* `result` of an answer that must have that status; json_decref. Clears the answer. */
+json_t *answer_take(struct answer answer, int status);
+/* Checks and clears an error. `told` is a part of its message, or NULL. */
+void answer_expect_error(struct answer answer, int status, const char *code, const char *told);
 
 /* Registers and expects 201. */
 void house_register(const struct house *house, const char *body);
@@ -99,6 +147,11 @@ void house_await_status(const struct house *house, const char *id, const char *s
 void house_await_jobs(const struct house *house, const char *id, int count, const char *state);
 /* `result` of GET /v1/jobs/N/output of the request's first job; json_decref. */
 json_t *house_output(const struct house *house, const char *id);
+
+/* What stands at a JSON Pointer: a text ("" if there is none), a number (-1), a boolean. */
+const char *text_at(const json_t *json, const char *pointer);
+int64_t number_at(const json_t *json, const char *pointer);
+bool true_at(const json_t *json, const char *pointer);
 
 /* Text with %PORT%, %DIR% replaced, and printf-like formatting before it; to be freed. */
 char *house_format(const struct house *house, const char *format, ...)

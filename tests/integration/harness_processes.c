@@ -1,0 +1,228 @@
+#include "integration/harness.h"
+
+#include <check.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POLL_MS 10
+
+static void pause_a_little(void)
+{
+    (void)poll(NULL, 0, POLL_MS);
+}
+
+/* --- one process ------------------------------------------------------------------------------ */
+
+char *process_read(pid_t pid, const char *name)
+{
+    char path[64];
+
+    (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+    return house_read_path(path);
+}
+
+struct state {
+    char letter; /* 0: there is no such process */
+    pid_t parent;
+    unsigned long long started;
+};
+
+static struct state state_of(pid_t pid)
+{
+    struct state state = {0};
+    char *text = process_read(pid, "stat");
+    const char *end = strrchr(text, ')');
+    int parent = 0;
+
+    if (end && sscanf(end + 1,
+                      " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
+                      "%llu",
+                      &state.letter, &parent, &state.started) != 3) {
+        state.letter = 0;
+    }
+    state.parent = parent;
+    free(text);
+    return state;
+}
+
+/* A zombie has ended; whoever shall reap it may take its time. */
+static bool same_lives(const struct process *process)
+{
+    struct state state = state_of(process->pid);
+
+    return state.letter && state.letter != 'Z' && state.letter != 'X' &&
+           state.started == process->started;
+}
+
+bool process_lives(pid_t pid)
+{
+    struct state state = state_of(pid);
+
+    return state.letter && state.letter != 'Z' && state.letter != 'X';
+}
+
+void process_await_end(pid_t pid)
+{
+    const struct process process = {.pid = pid, .started = state_of(pid).started};
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+
+    while (same_lives(&process)) {
+        ck_assert_msg(house_now_ms() < deadline, "process %d does not end", (int)pid);
+        pause_a_little();
+    }
+}
+
+/* --- all processes of a daemon ---------------------------------------------------------------- */
+
+static bool is_parent(const struct process_tree *all, const bool *marked, pid_t pid)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        if (all->items[i].pid == pid) {
+            return marked[i];
+        }
+    }
+    return false;
+}
+
+static bool mark_more(const struct process_tree *all, pid_t daemon, bool *marked)
+{
+    bool changed = false;
+
+    for (size_t i = 0; i < all->count; i++) {
+        const struct process *process = &all->items[i];
+
+        if (!marked[i] && (process->pid == daemon || is_parent(all, marked, process->parent))) {
+            marked[i] = true;
+            changed = true;
+        }
+    }
+    return changed;
+}
+
+struct process_tree house_processes(const struct house *house)
+{
+    struct process_tree all;
+    struct process_tree own = {0};
+    bool *marked;
+
+    ck_assert_int_eq(process_tree_read(NULL, 0, &all), 0);
+    marked = calloc(all.count + 1, sizeof *marked);
+    own.items = calloc(all.count + 1, sizeof *own.items);
+    ck_assert(marked && own.items);
+    while (mark_more(&all, house_pid(house), marked)) {
+    }
+    for (size_t i = 0; i < all.count; i++) {
+        if (marked[i]) {
+            own.items[own.count++] = all.items[i];
+        }
+    }
+    free(marked);
+    process_tree_free(&all);
+    return own;
+}
+
+void processes_await_end(const struct process_tree *processes, int within_ms)
+{
+    int64_t deadline = house_now_ms() + within_ms;
+
+    for (size_t i = 0; i < processes->count; i++) {
+        while (same_lives(&processes->items[i])) {
+            ck_assert_msg(house_now_ms() < deadline, "process %d outlives its daemon",
+                          (int)processes->items[i].pid);
+            pause_a_little();
+        }
+    }
+}
+
+/* --- roles ------------------------------------------------------------------------------------ */
+
+static bool has_text(pid_t pid, const char *file, const char *searched)
+{
+    char *text = process_read(pid, file);
+    bool has = strstr(text, searched) != NULL;
+
+    free(text);
+    return has;
+}
+
+/* Under valgrind the title is not in the command line, but in the environment. */
+static bool has_title(pid_t pid, const char *title)
+{
+    char *variable = NULL;
+    bool has = has_text(pid, "cmdline", title);
+
+    if (!has && asprintf(&variable, "ASSENT_ROLE=%s", title) >= 0) {
+        has = has_text(pid, "environ", variable);
+        free(variable);
+    }
+    return has;
+}
+
+/* A zombie has no command line. */
+static pid_t find_role(const struct house *house, const char *title)
+{
+    struct process_tree tree = house_processes(house);
+    pid_t found = 0;
+
+    for (size_t i = 0; i < tree.count && !found; i++) {
+        if (tree.items[i].parent == house_pid(house) && has_title(tree.items[i].pid, title)) {
+            found = tree.items[i].pid;
+        }
+    }
+    process_tree_free(&tree);
+    return found;
+}
+
+pid_t house_role(const struct house *house, const char *title)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+    pid_t pid;
+
+    while (!(pid = find_role(house, title))) {
+        ck_assert_msg(house_now_ms() < deadline, "there is no %s", title);
+        pause_a_little();
+    }
+    return pid;
+}
+
+pid_t house_next_role(const struct house *house, const char *title, pid_t old)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+    pid_t pid;
+
+    while ((pid = find_role(house, title)) == 0 || pid == old) {
+        ck_assert_msg(house_now_ms() < deadline, "there is no new %s", title);
+        pause_a_little();
+    }
+    return pid;
+}
+
+pid_t house_kill_role(const struct house *house, const char *title)
+{
+    pid_t pid = house_role(house, title);
+
+    (void)kill(pid, SIGKILL);
+    process_await_end(pid);
+    return pid;
+}
+
+void house_await_ready(const struct house *house)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+    bool ready = false;
+
+    while (!ready) {
+        struct answer answer = house_control(house, "GET", "/readyz", NULL);
+
+        ready = answer.status == 200;
+        ck_assert_msg(ready || house_now_ms() < deadline, "never ready: %s", answer.body);
+        answer_clear(&answer);
+        if (!ready) {
+            pause_a_little();
+        }
+    }
+}

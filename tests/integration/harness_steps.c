@@ -1,0 +1,173 @@
+#include <check.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assent/base/json.h"
+#include "integration/harness.h"
+
+#define POLL_MS 10
+
+static void pause_a_little(void)
+{
+    (void)poll(NULL, 0, POLL_MS);
+}
+
+/* --- what was answered ------------------------------------------------------------------------ */
+
+const char *text_at(const json_t *json, const char *pointer)
+{
+    const char *text = json_string_value(json_at_pointer(json, pointer));
+
+    return text ? text : "";
+}
+
+int64_t number_at(const json_t *json, const char *pointer)
+{
+    const json_t *value = json_at_pointer(json, pointer);
+
+    return json_is_integer(value) ? json_integer_value(value) : -1;
+}
+
+bool true_at(const json_t *json, const char *pointer)
+{
+    return json_is_true(json_at_pointer(json, pointer));
+}
+
+json_t *answer_take(struct answer answer, int status)
+{
+    json_t *result = json_incref(json_object_get(answer.json, "result"));
+
+    ck_assert_msg(answer.status == status && result, "expected %d, got %d %s", status,
+                  answer.status, answer.body);
+    ck_assert(json_is_array(json_object_get(answer.json, "next_steps")));
+    answer_clear(&answer);
+    return result;
+}
+
+void answer_expect_error(struct answer answer, int status, const char *code, const char *told)
+{
+    const char *message = text_at(answer.json, "/message");
+
+    ck_assert_msg(answer.status == status && strcmp(text_at(answer.json, "/error"), code) == 0 &&
+                      (!told || strstr(message, told)),
+                  "expected %d %s about %s, got %d %s", status, code, told ? told : "anything",
+                  answer.status, answer.body);
+    ck_assert_int_gt((int)strlen(message), 0);
+    ck_assert(json_is_array(json_object_get(answer.json, "next_steps")));
+    answer_clear(&answer);
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+void house_register(const struct house *house, const char *body)
+{
+    struct answer answer = house_control(house, "POST", "/v1/requests", body);
+
+    ck_assert_msg(answer.status == 201, "registering: %d %s", answer.status, answer.body);
+    answer_clear(&answer);
+}
+
+void house_decide(const struct house *house, const char *body, const char *outcome)
+{
+    struct answer answer = house_webhook(house, body);
+    const char *told =
+        json_string_value(json_object_get(json_object_get(answer.json, "result"), "outcome"));
+
+    ck_assert_msg(answer.status == 200 && told && strcmp(told, outcome) == 0,
+                  "expected %s for %s, got %d %s", outcome, body, answer.status, answer.body);
+    answer_clear(&answer);
+}
+
+json_t *house_show(const struct house *house, const char *id)
+{
+    char *path = NULL;
+    struct answer answer;
+    json_t *result;
+
+    ck_assert_int_ge(asprintf(&path, "/v1/approvals/%s", id), 0);
+    answer = house_control(house, "GET", path, NULL);
+    ck_assert_msg(answer.status == 200, "%s: %d %s", path, answer.status, answer.body);
+    result = json_incref(json_object_get(answer.json, "result"));
+    answer_clear(&answer);
+    free(path);
+    return result;
+}
+
+static bool status_is(const struct house *house, const char *path, const char *status)
+{
+    struct answer answer = house_control(house, "GET", path, NULL);
+    const char *now =
+        json_string_value(json_object_get(json_object_get(answer.json, "result"), "status"));
+    bool is = now && strcmp(now, status) == 0;
+
+    answer_clear(&answer);
+    return is;
+}
+
+void house_await_status(const struct house *house, const char *id, const char *status)
+{
+    char *now = house_format(house, "/v1/approvals/%s", id);
+    char *later = house_format(house, "/v1/approvals/%s?wait=10", id);
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+
+    while (!status_is(house, now, status) && !status_is(house, later, status)) {
+        ck_assert_msg(house_now_ms() < deadline, "%s never got %s", id, status);
+    }
+    free(now);
+    free(later);
+}
+
+static bool jobs_are(const json_t *request, size_t count, const char *state)
+{
+    const json_t *jobs = json_object_get(request, "jobs");
+    bool all = json_array_size(jobs) == count;
+
+    for (size_t i = 0; all && i < count; i++) {
+        const char *now = json_string_value(json_object_get(json_array_get(jobs, i), "state"));
+
+        all = now && strcmp(now, state) == 0;
+    }
+    return all;
+}
+
+void house_await_jobs(const struct house *house, const char *id, int count, const char *state)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+    bool reached = false;
+
+    while (!reached) {
+        json_t *request = house_show(house, id);
+        char *text = json_dumps(json_object_get(request, "jobs"), 0);
+
+        reached = jobs_are(request, (size_t)count, state);
+        ck_assert_msg(reached || house_now_ms() < deadline, "%s never had %d jobs that are %s: %s",
+                      id, count, state, text);
+        free(text);
+        json_decref(request);
+        if (!reached) {
+            pause_a_little();
+        }
+    }
+}
+
+json_t *house_output(const struct house *house, const char *id)
+{
+    json_t *request = house_show(house, id);
+    json_t *job = json_array_get(json_object_get(request, "jobs"), 0);
+    char *path = NULL;
+    struct answer answer;
+    json_t *result;
+
+    ck_assert_int_ge(asprintf(&path, "/v1/jobs/%lld/output",
+                              (long long)json_integer_value(json_object_get(job, "job"))),
+                     0);
+    answer = house_control(house, "GET", path, NULL);
+    ck_assert_msg(answer.status == 200, "%s: %d %s", path, answer.status, answer.body);
+    result = json_incref(json_object_get(answer.json, "result"));
+    answer_clear(&answer);
+    json_decref(request);
+    free(path);
+    return result;
+}
