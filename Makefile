@@ -80,6 +80,8 @@ tests = $(filter tests/$(1)/test_%,$(sort $(foreach t,$(TESTS),$(wildcard tests/
 UNIT_TESTS := $(call binaries,$(call tests,unit))
 INTEGRATION_TESTS := $(call binaries,$(call tests,integration))
 TEST_PROGRAMS := $(call binaries,$(call c-files,tests/programs tests/bench tests/torture))
+# What the demo needs beside the programs: it must build without the packages of the tests.
+DEMO_PROGRAMS := $(call binaries,$(call c-files,tests/demo))
 FUZZERS := $(call binaries,$(call c-files,tests/fuzz))
 TEST_SOURCES := $(call c-files,tests/unit tests/integration tests/programs tests/bench tests/torture tests/fuzz tests/support)
 HELPER_OBJECTS := $(call objects,$(filter-out tests/unit/test_% tests/integration/test_%,\
@@ -92,7 +94,7 @@ ALL_C := $(shell find src include tests -name '*.[ch]' 2>/dev/null | sort)
 # ---- build
 
 all: $(PROGRAMS) ## build assentd and assentctl (the default)
-tests: all $(UNIT_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) ## build these and all test programs, run nothing
+tests: all $(UNIT_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(DEMO_PROGRAMS) ## build these and all test programs, run nothing
 man: $(MAN_PAGES) ## build the man pages
 
 $(OUT)/assentd: $(OUT)/obj/src/main.o $(OUT)/libassent.a
@@ -105,6 +107,10 @@ $(UNIT_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(FUZZERS): $(OUT)/%: $(OUT)
 	@mkdir -p $(@D)
 	$(call run,LD,$@) $(LINK) $(if $(filter $@,$(FUZZERS)),-fsanitize=fuzzer) -o $@ $^ \
 		$(CHECK_LIBS) $(LIB_LIBS) $(LDLIBS)
+
+$(DEMO_PROGRAMS): $(OUT)/%: $(OUT)/obj/%.o
+	@mkdir -p $(@D)
+	$(call run,LD,$@) $(LINK) -o $@ $^ $(LIB_LIBS) $(LDLIBS)
 
 $(OUT)/libassent.a: $(LIB_OBJECTS) $(OUT)/.objects
 	$(call run,AR,$@) rm -f $@ && $(AR) rc $@ $(LIB_OBJECTS)
@@ -129,7 +135,7 @@ $(OUT)/.flags $(OUT)/.objects: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' "$$STAMP" | cmp -s - $@ || printf '%s\n' "$$STAMP" >$@
 
--include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(call objects,$(MAINS) $(TEST_SOURCES)))
+-include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(call objects,$(MAINS) $(TEST_SOURCES) $(call c-files,tests/demo)))
 
 # ---- test
 
@@ -155,8 +161,10 @@ check: ## install what is missing, then run every check and test
 
 demo: ## install what is missing, then play the scenarios with real processes and real HTTP
 	tests/system/deps.sh build demo
-	$(SUBMAKE) $(PARALLEL) all
+	$(SUBMAKE) $(PARALLEL) all demo-programs
 	tests/demo/run
+
+demo-programs: $(DEMO_PROGRAMS)
 
 unit: $(UNIT_TESTS) ## run the unit tests (TESTS= selects, WRAPPER= runs them under something)
 	@$(RUN_TESTS) -w "$(WRAPPER)" $(UNIT_TESTS)
@@ -239,7 +247,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: all tests man check demo unit integration bench torture fuzz check-structure check-docs check-model \
-	check-format format check-bare deps install uninstall check-install clean help FORCE
+.PHONY: all tests man check demo demo-programs unit integration bench torture fuzz check-structure check-docs \
+	check-model check-format format check-bare deps install uninstall check-install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

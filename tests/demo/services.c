@@ -1,0 +1,223 @@
+/*
+ * The services that the demo's hooks call: an e-mail service and a team's chat, over real HTTP.
+ *
+ *   services DIRECTORY KEY      prints its port, then serves until SIGTERM
+ *
+ *   POST /v1/inboxes/INBOX/send   with `Authorization: Bearer KEY`: one line for each recipient in
+ *                                 DIRECTORY/mail. The same client_id again sends nothing again.
+ *   POST /team                    one line with the text in DIRECTORY/team
+ *
+ * One thread of libmicrohttpd serves, so nothing here needs a lock.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <microhttpd.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BODY_LIMIT      (1u << 20)
+#define CLIENT_ID_LIMIT 128
+#define SEEN_LIMIT      64
+#define CONNECTION_TIME 10
+
+struct services {
+    const char *key;
+    FILE *mail;
+    FILE *team;
+    char seen[SEEN_LIMIT][CLIENT_ID_LIMIT + 1];
+    size_t seen_count;
+};
+
+/* A request's body while it arrives. */
+struct call {
+    char body[BODY_LIMIT];
+    size_t length;
+};
+
+struct reply {
+    unsigned status;
+    json_t *body;
+};
+
+static struct reply error_reply(unsigned status, const char *code)
+{
+    return (struct reply){status, json_pack("{s:s}", "error", code)};
+}
+
+static bool authorized(const struct services *services, struct MHD_Connection *connection)
+{
+    static const char scheme[] = "Bearer ";
+    const char *given =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION);
+
+    return given && strncmp(given, scheme, strlen(scheme)) == 0 &&
+           strcmp(given + strlen(scheme), services->key) == 0;
+}
+
+/* True if a message with that client_id was sent before; remembers it. */
+static bool sent_before(struct services *services, const char *client_id)
+{
+    for (size_t i = 0; i < services->seen_count; i++) {
+        if (strcmp(services->seen[i], client_id) == 0) {
+            return true;
+        }
+    }
+    if (services->seen_count < SEEN_LIMIT) {
+        (void)snprintf(services->seen[services->seen_count++], CLIENT_ID_LIMIT + 1, "%s",
+                       client_id);
+    }
+    return false;
+}
+
+static struct reply send_mail(struct services *services, const json_t *message)
+{
+    const json_t *recipients = json_object_get(message, "to");
+    const char *subject = json_string_value(json_object_get(message, "subject"));
+    const char *client_id = json_string_value(json_object_get(message, "client_id"));
+    size_t count = json_array_size(recipients);
+
+    if (count == 0 || !subject || !client_id) {
+        return error_reply(MHD_HTTP_BAD_REQUEST, "invalid_request");
+    }
+    if (sent_before(services, client_id)) {
+        return (struct reply){MHD_HTTP_OK, json_pack("{s:{s:i}}", "result", "sent", 0)};
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *to = json_string_value(json_array_get(recipients, i));
+
+        (void)fprintf(services->mail, "%s: %s\n", to ? to : "?", subject);
+    }
+    (void)fflush(services->mail);
+    return (struct reply){MHD_HTTP_OK, json_pack("{s:{s:I}}", "result", "sent", (json_int_t)count)};
+}
+
+static struct reply tell_team(const struct services *services, const json_t *message)
+{
+    const char *text = json_string_value(json_object_get(message, "text"));
+
+    if (!text) {
+        return error_reply(MHD_HTTP_BAD_REQUEST, "invalid_request");
+    }
+    (void)fprintf(services->team, "%s\n", text);
+    (void)fflush(services->team);
+    return (struct reply){MHD_HTTP_OK, json_pack("{s:b}", "ok", 1)};
+}
+
+static struct reply serve(struct services *services, struct MHD_Connection *connection,
+                          const char *method, const char *path, const struct call *call)
+{
+    static const char inboxes[] = "/v1/inboxes/";
+    json_t *message = json_loadb(call->body, call->length, JSON_REJECT_DUPLICATES, NULL);
+    struct reply reply = error_reply(MHD_HTTP_NOT_FOUND, "not_found");
+
+    if (strcmp(method, MHD_HTTP_METHOD_POST) == 0 && strcmp(path, "/team") == 0) {
+        json_decref(reply.body);
+        reply = tell_team(services, message);
+    } else if (strncmp(path, inboxes, strlen(inboxes)) == 0) {
+        json_decref(reply.body);
+        reply = authorized(services, connection) ? send_mail(services, message)
+                                                 : error_reply(MHD_HTTP_UNAUTHORIZED, "no_key");
+    }
+    json_decref(message);
+    return reply;
+}
+
+static enum MHD_Result answer(struct MHD_Connection *connection, struct reply reply)
+{
+    char *text = json_dumps(reply.body, JSON_COMPACT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+    enum MHD_Result result;
+
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+    result = MHD_queue_response(connection, reply.status, response);
+    MHD_destroy_response(response);
+    json_decref(reply.body);
+    return result;
+}
+
+static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection,
+                                  const char *path, const char *method, const char *version,
+                                  const char *upload, size_t *upload_length, void **state)
+{
+    struct call *call = *state;
+
+    (void)version;
+    if (!call) {
+        *state = calloc(1, sizeof *call);
+        return *state ? MHD_YES : MHD_NO;
+    }
+    if (*upload_length > 0) {
+        if (*upload_length > sizeof call->body - call->length) {
+            return MHD_NO;
+        }
+        memcpy(call->body + call->length, upload, *upload_length);
+        call->length += *upload_length;
+        *upload_length = 0;
+        return MHD_YES;
+    }
+    return answer(connection, serve(userdata, connection, method, path, call));
+}
+
+static void on_completed(void *userdata, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode how)
+{
+    (void)userdata;
+    (void)connection;
+    (void)how;
+    free(*state);
+    *state = NULL;
+}
+
+static FILE *open_record(int directory, const char *name)
+{
+    int fd = openat(directory, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+    return fd < 0 ? NULL : fdopen(fd, "a");
+}
+
+static struct MHD_Daemon *start(struct services *services)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+                            on_request, services, MHD_OPTION_SOCK_ADDR, &address,
+                            MHD_OPTION_CONNECTION_TIMEOUT, CONNECTION_TIME,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+}
+
+int main(int argc, char **argv)
+{
+    static struct services services;
+    const union MHD_DaemonInfo *info;
+    struct MHD_Daemon *daemon;
+    sigset_t ends;
+    int directory = argc == 3 ? open(argv[1], O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    int received;
+
+    services.key = argc == 3 ? argv[2] : "";
+    services.mail = open_record(directory, "mail");
+    services.team = open_record(directory, "team");
+    if (!services.mail || !services.team) {
+        (void)fputs("usage: services DIRECTORY KEY\n", stderr);
+        return EXIT_FAILURE;
+    }
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigaddset(&ends, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &ends, NULL);
+    daemon = start(&services);
+    info = daemon ? MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
+    if (!info || printf("%u\n", info->port) < 0 || fflush(stdout) != 0) {
+        return EXIT_FAILURE;
+    }
+    (void)sigwait(&ends, &received);
+    MHD_stop_daemon(daemon);
+    return EXIT_SUCCESS;
+}
