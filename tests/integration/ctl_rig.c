@@ -1,0 +1,205 @@
+#include "integration/ctl_rig.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "assent/base/buffer.h"
+
+#define WORD_LIMIT 32
+#define ACCEPTED   3 /* in /proc/net/unix; not accepted yet is 2 */
+
+struct words {
+    char *items[WORD_LIMIT];
+};
+
+static struct words take_words(va_list arguments)
+{
+    struct words words = {0};
+    const char *build = getenv("ASSENT_BUILD");
+    char *program = NULL;
+    int count = 0;
+
+    ck_assert_int_ge(asprintf(&program, "%s/assentctl", build ? build : "build"), 0);
+    words.items[count] = program;
+    while (words.items[count]) {
+        ck_assert_int_lt(++count, WORD_LIMIT - 1);
+        words.items[count] = va_arg(arguments, char *);
+    }
+    return words;
+}
+
+static _Noreturn void become_ctl(const struct house *house, const struct words *words,
+                                 const char *no_colour)
+{
+    char *config = house_file(house, "assentd.conf");
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)setenv("ASSENT_SOCKET", house_socket(house), 1);
+    (void)setenv("ASSENT_CONFIG", config, 1);
+    (void)setenv("TERM", "xterm", 1);
+    (void)unsetenv("NO_COLOR");
+    if (no_colour) {
+        (void)setenv("NO_COLOR", no_colour, 1);
+    }
+    (void)execv(words->items[0], words->items);
+    _exit(127);
+}
+
+/* The output of a process that is not finished yet has a name with its pid. */
+static char *output_path(const struct house *house, pid_t pid, const char *name)
+{
+    char file[64];
+
+    (void)snprintf(file, sizeof file, "ctl.%d.%s", (int)pid, name);
+    return house_file(house, file);
+}
+
+static void redirect(const struct house *house, const char *name, int fd)
+{
+    char *path = output_path(house, getpid(), name);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    (void)dup2(file, fd);
+    free(path);
+}
+
+static pid_t start(const struct house *house, const struct words *words)
+{
+    pid_t pid = fork();
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        redirect(house, "out", STDOUT_FILENO);
+        redirect(house, "err", STDERR_FILENO);
+        become_ctl(house, words, NULL);
+    }
+    free(words->items[0]);
+    return pid;
+}
+
+static char *take_output(const struct house *house, pid_t pid, const char *name)
+{
+    char file[64];
+    char *path = output_path(house, pid, name);
+    char *text;
+
+    (void)snprintf(file, sizeof file, "ctl.%d.%s", (int)pid, name);
+    text = house_read(house, file);
+    (void)unlink(path);
+    free(path);
+    return text;
+}
+
+static int await_exit(pid_t pid)
+{
+    int status = 0;
+
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+struct said ctl_finish(const struct house *house, pid_t pid)
+{
+    struct said said = {.exit = await_exit(pid)};
+
+    said.out = take_output(house, pid, "out");
+    said.err = take_output(house, pid, "err");
+    return said;
+}
+
+pid_t ctl_start(const struct house *house, ...)
+{
+    va_list arguments;
+    struct words words;
+
+    va_start(arguments, house);
+    words = take_words(arguments);
+    va_end(arguments);
+    return start(house, &words);
+}
+
+struct said ctl(const struct house *house, ...)
+{
+    va_list arguments;
+    struct words words;
+
+    va_start(arguments, house);
+    words = take_words(arguments);
+    va_end(arguments);
+    return ctl_finish(house, start(house, &words));
+}
+
+struct said ctl_on_terminal(const struct house *house, const char *no_colour, ...)
+{
+    struct said said = {.err = NULL};
+    struct buffer out = {0};
+    char piece[4096];
+    va_list arguments;
+    struct words words;
+    ssize_t length;
+    int terminal;
+    pid_t pid;
+
+    va_start(arguments, no_colour);
+    words = take_words(arguments);
+    va_end(arguments);
+    pid = forkpty(&terminal, NULL, NULL, NULL);
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        become_ctl(house, &words, no_colour);
+    }
+    /* A terminal whose other end is closed gives an error in place of an end. */
+    while ((length = read(terminal, piece, sizeof piece)) > 0) {
+        ck_assert_int_eq(buffer_append(&out, piece, (size_t)length), 0);
+    }
+    (void)close(terminal);
+    free(words.items[0]);
+    said.exit = await_exit(pid);
+    said.out = buffer_take_text(&out);
+    return said;
+}
+
+static int count_connections(const char *path)
+{
+    FILE *file = fopen("/proc/net/unix", "re");
+    char line[512];
+    int count = 0;
+
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof line, file)) {
+        unsigned state = 0;
+        char name[256] = "";
+
+        (void)sscanf(line, "%*s %*s %*s %*s %*s %x %*s %255s", &state, name);
+        count += state == ACCEPTED && strcmp(name, path) == 0;
+    }
+    (void)fclose(file);
+    return count;
+}
+
+void ctl_await_connections(const struct house *house, int count)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+
+    while (count_connections(house_socket(house)) != count) {
+        ck_assert_msg(house_now_ms() < deadline, "there never were %d connections", count);
+        (void)poll(NULL, 0, 5);
+    }
+}
+
+void said_clear(struct said *said)
+{
+    free(said->out);
+    free(said->err);
+    *said = (struct said){0};
+}

@@ -1,0 +1,39 @@
+/*
+ * Runs assentctl against the assentd of a test.
+ *
+ *   struct said said = ctl(house, "show", "req_1", NULL);
+ *   ck_assert_int_eq(said.exit, 0);
+ *   said_clear(&said);
+ */
+#ifndef ASSENT_TESTS_CTL_RIG_H
+#define ASSENT_TESTS_CTL_RIG_H
+
+#include <sys/types.h>
+
+#include "integration/harness.h"
+
+struct said {
+    int exit;
+    char *out;
+    char *err;
+};
+
+/* Runs it to its end with those words, up to a NULL. It finds the daemon and its configuration by
+ * its environment. */
+struct said ctl(const struct house *house, ...) __attribute__((sentinel));
+
+/* The same, but on a terminal: `out` is all that it wrote there. `no_colour` is NO_COLOR's value, or
+ * NULL. */
+struct said ctl_on_terminal(const struct house *house, const char *no_colour, ...)
+    __attribute__((sentinel));
+
+/* Starts it, to be awaited with ctl_finish. */
+pid_t ctl_start(const struct house *house, ...) __attribute__((sentinel));
+struct said ctl_finish(const struct house *house, pid_t pid);
+
+/* Waits until so many clients, no more and no less, have been accepted at the control socket. */
+void ctl_await_connections(const struct house *house, int count);
+
+void said_clear(struct said *said);
+
+#endif
