@@ -91,7 +91,7 @@ static void note_error(struct reply *reply)
     problem_set(&reply->problem, "%.500s", message);
 }
 
-void ask_quietly(const struct ctl *ctl, const struct question *question, struct reply *ret_reply)
+void ask_quietly(struct ctl *ctl, const struct question *question, struct reply *ret_reply)
 {
     struct buffer url = {0};
     struct client_request request = {
@@ -109,6 +109,7 @@ void ask_quietly(const struct ctl *ctl, const struct question *question, struct 
     request.url = path_text(&url);
     r = client_exchange(&request, &answer, &ret_reply->problem);
     buffer_free(&url);
+    ctl->reached |= r == 0 || r == -EIO;
     if (r < 0) {
         note_failure(ctl, r, ret_reply);
         return;
@@ -133,7 +134,7 @@ void reply_complain(const struct ctl *ctl, const struct reply *reply)
     screen_free(&errors);
 }
 
-int ask(const struct ctl *ctl, const struct question *question, json_t **ret_result)
+int ask(struct ctl *ctl, const struct question *question, json_t **ret_result)
 {
     struct reply reply;
     int status;

@@ -106,8 +106,9 @@ static int explain(CURL *curl, CURLcode code, struct problem *ret_problem)
         problem_set(ret_problem, "%s; expected http:// or https://", curl_easy_strerror(code));
         return -EINVAL;
     case CURLE_COULDNT_CONNECT:
-        problem_set(ret_problem, "%s", error ? strerror((int)error) : curl_easy_strerror(code));
-        return -ENOTCONN;
+        /* Without an error there was somebody, who left before anything could be sent. */
+        problem_set(ret_problem, "%s", error ? strerror((int)error) : "it hung up");
+        return error ? -ENOTCONN : -EIO;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:

@@ -18,7 +18,7 @@ static int write_part(const json_t *result, const char *member, FILE *file)
     bool written;
 
     screen_must(kept_output(json_object_get(result, member), terminal, &text));
-    written = fwrite(text.data, 1, text.length, file) == text.length && fflush(file) == 0;
+    written = ctl_write(&text, file);
     buffer_free(&text);
     if (!written) {
         ctl_complain("can't write the output");

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void complain(const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static void complain(const char *format, va_list arguments)
 {
     char text[2048];
     char *escaped;
@@ -42,11 +42,15 @@ void ctl_show_json(struct ctl *ctl, const json_t *json)
     screen_text(&ctl->screen, "\n");
 }
 
-bool ctl_flush(struct ctl *ctl)
+bool ctl_write(struct buffer *text, FILE *file)
 {
-    struct buffer *text = &ctl->screen.text;
-    bool written = fwrite(text->data, 1, text->length, stdout) == text->length;
+    bool written = text->length == 0 || fwrite(text->data, 1, text->length, file) == text->length;
 
     text->length = 0;
-    return fflush(stdout) == 0 && written;
+    return fflush(file) == 0 && written;
+}
+
+bool ctl_flush(struct ctl *ctl)
+{
+    return ctl_write(&ctl->screen.text, stdout);
 }

@@ -19,7 +19,7 @@ struct wait {
     const char *id;
     const char *service;
     int64_t until; /* monotonic ms, INT64_MAX: for ever */
-    int64_t seen;  /* when the daemon answered last; 0: never */
+    int64_t seen;  /* when the daemon was last known to be there; 0: never */
 };
 
 static void pause_for(int64_t ms)
@@ -55,10 +55,13 @@ static void ask_once(const struct wait *wait, int64_t seconds, struct reply *ret
 }
 
 /* True if it is worth to ask once more: the daemon was there and is starting again. */
-static bool may_come_back(const struct wait *wait, const struct reply *reply, int64_t now)
+static bool may_come_back(struct wait *wait, const struct reply *reply, int64_t now)
 {
     bool away = reply->exit == CTL_NO_DAEMON || reply->status == 503;
 
+    if (!wait->seen && wait->ctl->reached) {
+        wait->seen = now;
+    }
     return away && wait->seen && now - wait->seen < ABSENCE_MS && now < wait->until;
 }
 
@@ -112,10 +115,12 @@ static int wait_on(struct wait *wait)
 
 int decision_wait(struct ctl *ctl, const char *id, const char *service, int64_t timeout_ms)
 {
+    int64_t now = clock_monotonic_ms();
     struct wait wait = {.ctl = ctl, .id = id, .service = service, .until = INT64_MAX};
 
+    wait.seen = ctl->reached ? now : 0;
     if (timeout_ms >= 0) {
-        wait.until = clock_monotonic_ms() + timeout_ms;
+        wait.until = now + timeout_ms;
     }
     return wait_on(&wait);
 }

@@ -31,10 +31,10 @@ struct reply {
 };
 
 /* Asks, and tells nobody. The reply is freed with reply_free. */
-void ask_quietly(const struct ctl *ctl, const struct question *question, struct reply *ret_reply);
+void ask_quietly(struct ctl *ctl, const struct question *question, struct reply *ret_reply);
 /* Asks, complains if that went wrong, and returns the exit status; CTL_OK with the member `result`
  * of the answer (json_decref). */
-int ask(const struct ctl *ctl, const struct question *question, json_t **ret_result);
+int ask(struct ctl *ctl, const struct question *question, json_t **ret_result);
 /* Asks at the path, which is freed, and shows the result: with --json as it is, else by `view`.
  * Returns the exit status. */
 int ask_and_show(struct ctl *ctl, bool post, struct buffer *path,

@@ -33,8 +33,8 @@ struct client_answer {
     json_t *json; /* NULL if the body is no JSON; json_decref */
 };
 
-/* Returns 0, or with a problem: -ENOTCONN if nothing was sent, since there was nobody to send to;
- * -EIO if something may have been sent and no answer came; -EINVAL if the URL can't be used; or
+/* Returns 0, or with a problem: -ENOTCONN if there was nobody to send to; -EIO if there was
+ * somebody and no answer came: whether it was sent is not known; -EINVAL if the URL can't be used; or
  * -ENOMEM. */
 int client_exchange(const struct client_request *request, struct client_answer *ret_answer,
                     struct problem *ret_problem);

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "assent/ctl/arguments.h"
 #include "assent/ctl/screen.h"
@@ -41,6 +42,7 @@ struct ctl {
     const char *socket;  /* of the daemon */
     bool json;
     bool terminal; /* standard output is one */
+    bool reached;  /* somebody at the socket has taken a question of this run */
     struct screen screen;
 };
 
@@ -87,7 +89,9 @@ int ctl_refuse(const struct ctl *ctl, const char *format, ...)
 
 /* Shows JSON: indented on a terminal, else in one line. */
 void ctl_show_json(struct ctl *ctl, const json_t *json);
-/* Writes the screen to standard output and empties it. False if that failed. */
+/* Writes the text and empties it. False if that failed. */
+bool ctl_write(struct buffer *text, FILE *file);
+/* The same with the screen, to standard output. */
 bool ctl_flush(struct ctl *ctl);
 
 #endif
