@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "assent/base/text.h"
+
 void problem_set(struct problem *problem, const char *format, ...)
 {
     va_list arguments;
@@ -13,4 +15,5 @@ void problem_set(struct problem *problem, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(problem->text, sizeof problem->text, format, arguments);
     va_end(arguments);
+    text_repair(problem->text);
 }

@@ -118,6 +118,22 @@ bool text_is_utf8(const void *bytes, size_t length)
     return true;
 }
 
+void text_repair(char *text)
+{
+    unsigned char *next = (unsigned char *)text;
+    size_t left = strlen(text);
+    while (left > 0) {
+        uint32_t point;
+        size_t taken = utf8_character(next, left, &point);
+        if (taken == 0) {
+            *next = '?';
+            taken = 1;
+        }
+        next += taken;
+        left -= taken;
+    }
+}
+
 /* Characters that a terminal obeys, that break a line, or that make a text look like another one
  * by reordering it or by being invisible. The joiners U+200C and U+200D are not among them: whole
  * languages need them. */

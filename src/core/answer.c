@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assent/base/json.h"
+#include "assent/base/text.h"
 
 #define MESSAGE_LIMIT 1024
 
@@ -83,6 +84,8 @@ void answer_error(const struct asker *asker, unsigned status, const char *code,
     va_start(arguments, format);
     (void)vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    /* Askers are quoted in it, and JSON takes no bytes that are no characters. */
+    text_repair(message);
     send_json(&head, asker, error_body(code, message, next_step));
 }
 

@@ -66,6 +66,10 @@ char *api_decode(const char *text, size_t length)
         i += 2;
     }
     decoded[out] = '\0';
+    if (!text_is_utf8(decoded, out)) {
+        free(decoded);
+        return NULL;
+    }
     return decoded;
 }
 
@@ -117,14 +121,27 @@ static bool route_fits(const struct route *route, const char *path, const char *
     return *path == '\0';
 }
 
+static void answer_malformed(const struct api_call *call, const char *part)
+{
+    answer_error(&call->asker, 400, "invalid_request", NULL,
+                 "the %s is malformed: expected %%XX to be the bytes of text in UTF-8", part);
+}
+
+/* The query is decoded as a whole here, so that each of its values can be later. */
 static void call_route(struct api_call *call, const struct route *route, const char *subject,
                        size_t length)
 {
+    char *query = api_decode(call->request->query, strlen(call->request->query));
+
+    if (!query) {
+        answer_malformed(call, "query");
+        return;
+    }
+    free(query);
     if (subject) {
         call->subject = api_decode(subject, length);
         if (!call->subject) {
-            answer_error(&call->asker, 400, "invalid_request", NULL,
-                         "the path's percent-encoding is malformed");
+            answer_malformed(call, "path");
             return;
         }
     }

@@ -173,6 +173,8 @@ static int take_expires_at(const json_t *at, struct store_request *request, stru
         problem_set(problem, "expiresAt: expected a time such as 2026-03-16T10:30:45Z");
         return -EBADMSG;
     }
+    /* To the store 0 is no time, and there would never be an end. */
+    request->expires_at = request->expires_at < 1 ? 1 : request->expires_at;
     return 0;
 }
 

@@ -148,6 +148,25 @@ static void assert_escaped(const char *bytes, size_t length, const char *expecte
     buffer_free(&out);
 }
 
+START_TEST(what_is_no_utf8_is_repaired_byte_by_byte)
+{
+    char cut[] = "caf\xc3";
+    char overlong[] = "a\xc0\xaf"
+                      "b";
+    char surrogate[] = "\xed\xa0\x80x";
+    char valid[] = "caf\xc3\xa9 \xf0\x9f\x8e\x89\n";
+
+    text_repair(cut);
+    ck_assert_str_eq(cut, "caf?");
+    text_repair(overlong);
+    ck_assert_str_eq(overlong, "a??b");
+    text_repair(surrogate);
+    ck_assert_str_eq(surrogate, "???x");
+    text_repair(valid);
+    ck_assert_str_eq(valid, "caf\xc3\xa9 \xf0\x9f\x8e\x89\n");
+}
+END_TEST
+
 START_TEST(plain_text_of_any_language_stays_as_it_is)
 {
     static const char *const texts[] = {
@@ -422,6 +441,7 @@ static void add_numbers_and_utf8(TCase *tests)
     tcase_add_test(tests, what_is_no_number_is_told_from_one_that_is_too_large);
     tcase_add_test(tests, utf8_of_every_length_is_valid);
     tcase_add_test(tests, what_only_looks_like_utf8_is_not);
+    tcase_add_test(tests, what_is_no_utf8_is_repaired_byte_by_byte);
 }
 
 static void add_escaping(TCase *tests)

@@ -6,7 +6,7 @@
  * it can be filled while memory is short. The text has no trailing newline and no file name: the
  * caller knows where it was and adds that.
  *
- * Owns: nothing. Runs in: every role, any thread. May call: nothing.
+ * Owns: nothing. Runs in: every role, any thread. May call: text.
  */
 #ifndef ASSENT_BASE_PROBLEM_H
 #define ASSENT_BASE_PROBLEM_H
@@ -15,7 +15,8 @@ struct problem {
     char text[512];
 };
 
-/* Writes the formatted text, cut at the buffer's size. `problem` may be NULL: then nothing. */
+/* Writes the formatted text, cut at the buffer's size. Whatever was put into it and wherever it was
+ * cut, it is valid UTF-8 then. `problem` may be NULL: then nothing. */
 void problem_set(struct problem *problem, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -25,6 +25,9 @@ int text_to_number(const char *text, int64_t *ret_number);
 /* True if the bytes are valid UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool text_is_utf8(const void *bytes, size_t length);
 
+/* Makes valid UTF-8 of the text: a byte that is no part of a character becomes a question mark. */
+void text_repair(char *text);
+
 /* Appends the bytes so that they are safe on a terminal and in a log line: control characters
  * (C0, DEL, C1), line separators, bidirectional overrides and invisible format characters become
  * \n, \t, \xHH or \u{HHHH}, invalid UTF-8 becomes \xHH, a backslash becomes \\. Returns 0 or
