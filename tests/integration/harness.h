@@ -145,6 +145,8 @@ json_t *house_show(const struct house *house, const char *id);
 void house_await_status(const struct house *house, const char *id, const char *status);
 /* Waits until the request has `count` jobs and all of them are in `state`. */
 void house_await_jobs(const struct house *house, const char *id, int count, const char *state);
+/* Waits until the request has `count` jobs and all of them have ended, however. */
+void house_await_settled(const struct house *house, const char *id, int count);
 /* `result` of GET /v1/jobs/N/output of the request's first job; json_decref. */
 json_t *house_output(const struct house *house, const char *id);
 

@@ -152,6 +152,37 @@ void house_await_jobs(const struct house *house, const char *id, int count, cons
     }
 }
 
+static bool jobs_are_settled(const json_t *request, size_t count)
+{
+    const json_t *jobs = json_object_get(request, "jobs");
+    bool all = json_array_size(jobs) == count;
+
+    for (size_t i = 0; all && i < count; i++) {
+        const char *now = text_at(json_array_get(jobs, i), "/state");
+
+        all = strcmp(now, "queued") != 0 && strcmp(now, "running") != 0;
+    }
+    return all;
+}
+
+void house_await_settled(const struct house *house, const char *id, int count)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+    bool settled = false;
+
+    while (!settled) {
+        json_t *request = house_show(house, id);
+
+        settled = jobs_are_settled(request, (size_t)count);
+        json_decref(request);
+        ck_assert_msg(settled || house_now_ms() < deadline, "%s never had %d jobs that ended", id,
+                      count);
+        if (!settled) {
+            pause_a_little();
+        }
+    }
+}
+
 json_t *house_output(const struct house *house, const char *id)
 {
     json_t *request = house_show(house, id);
