@@ -195,8 +195,10 @@ check-structure: ## who includes what, and the scripts themselves
 	tests/structure/check-includes.sh
 	tests/structure/check-scripts.sh
 
-check-docs: $(MAN_PAGES) ## man pages without warnings, links that lead somewhere
+check-docs: all $(MAN_PAGES) $(OUT)/tests/programs/config_keys ## man pages and links are right, and what documents show works
 	tests/structure/check-docs.sh $(MAN_PAGES)
+	tests/structure/check-man.sh $(OUT)
+	tests/system/check-examples.sh
 
 check-model: ## the protocol's model, exhaustively
 	$(if $(wildcard tests/model/check.sh),tests/model/check.sh,@echo 'no model yet')

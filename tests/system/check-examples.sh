@@ -1,7 +1,8 @@
 #!/bin/bash
 # check-examples.sh: what the documents show is true. In a directory that stands for /, and as the user that it is started by:
 #   README.md   its blocks in order: ini is written to assentd.conf, sh is run, with a real daemon; http and text are shown only
-#   docs/*.scd  blocks that begin with [ are configurations, blocks that begin with sudo or assentctl are run
+#   docs/*.scd  blocks that begin with [ are configurations, with {" a webhook in each line, with sudo or assentctl commands, and
+#               the one that begins with a { of its own is what programs get
 #   config/     demo.conf is right as it stands
 # What cannot be had here is put in its place below, in `the machine of the reader`; there is nothing else that is not run.
 set -euo pipefail
@@ -225,8 +226,21 @@ for page in docs/*.scd; do
         inside { gsub(/\\\\/, "\\"); print >file }' "$page"
 done
 # What the examples of assentctl(1) need: a request that will be approved as soon as it is registered.
+# shellcheck disable=SC2034 # it is used in them
 id=man-1
-command assentctl send --request "$id" --status approved >/dev/null
+command assentctl send --request man-1 --status approved >/dev/null
+
+# post BODY: a webhook that is signed and must be understood.
+post() {
+    local signature
+    signature=$(printf %s "$1" | openssl dgst -sha256 -hmac whsec_of-the-examples -r | cut -d ' ' -f 1)
+    curl -sS --fail-with-body -H 'Content-Type: application/json' -H "X-Daimon-Signature: $signature" --data "$1" \
+        "http://127.0.0.1:$port/webhook/approval" >"$work/said" || fail "$line: $1: $(<"$work/said")"
+}
+# members FILE: the names of the members of the record, without what the examples have in their context.
+members() {
+    grep -oE '"[a-z_]+":' "$1" | grep -vE '"(recipient_count|table)":' | sort -u
+}
 for block in "$work"/blocks/*; do
     line=docs/${block##*/}
     case $(head -c 9 "$block") in
@@ -239,9 +253,19 @@ for block in "$work"/blocks/*; do
         rm -rf "$work/page"
         configured=$((configured + 1))
         ;;
+    '{"'*)
+        while read -r body; do
+            post "$body"
+        done <"$block"
+        ran=$((ran + 1))
+        ;;
+    '{'*) members "$block" >"$work/promised" ;;
     sudo* | assentctl) run "$block" ;;
     esac
 done
+assentctl jobs >/dev/null
+members "$root/var/lib/assentd/runner/request-man-1.json" | diff "$work/promised" - >&3 ||
+    fail 'assentd.conf(5) shows other members of the record than programs get'
 
 mkdir "$work/demo"
 sed "s|/tmp/assentd-demo|$work/demo|g" config/demo.conf >"$work/demo/assentd.conf"
