@@ -67,12 +67,6 @@ static bool standard_error_is_journal(void)
            fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device && status.st_ino == inode;
 }
 
-void log_open(const char *role)
-{
-    speaker = role;
-    to_journal = standard_error_is_journal();
-}
-
 void log_set_level(enum log_level level)
 {
     highest_level = level;
@@ -192,6 +186,23 @@ static void write_journal(const struct line *line)
     (void)sd_journal_sendv(vectors, count);
     for (int i = 0; i < count; i++) {
         buffer_free(&parts[i]);
+    }
+}
+
+/* The library makes its socket for the first line, which a jail forbids later. */
+static void begin_journal(void)
+{
+    const struct line line = {.level = LOG_LEVEL_DEBUG, .message = "the role begins"};
+
+    write_journal(&line);
+}
+
+void log_open(const char *role)
+{
+    speaker = role;
+    to_journal = standard_error_is_journal();
+    if (to_journal) {
+        begin_journal();
     }
 }
 

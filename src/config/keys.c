@@ -49,6 +49,8 @@ static const struct config_key keys[] = {
      .roles = PUBLIC | CORE, WITHIN(1, 16 << 20), .expected = "a size of 1 to 16M such as 256K"},
     {SECTION_SERVER, "log_level", set_log_level, FIELD(config, log_level), .fallback = "info",
      .roles = EVERYONE, .expected = "error, warning, info or debug"},
+    {SECTION_SERVER, "jail", set_on_off, FIELD(config, jail), .fallback = "on", .roles = EVERYONE,
+     .expected = "on or off"},
 
     {SECTION_CONTROL, "socket", set_socket_path, FIELD(config, control_socket),
      .fallback = "/run/assentd/control.sock", .expected = "an absolute path of at most 107 bytes"},

@@ -131,6 +131,17 @@ int set_yes_no(const struct source_entry *entry, void *object, struct problem *r
     return 0;
 }
 
+int set_on_off(const struct source_entry *entry, void *object, struct problem *ret_problem)
+{
+    bool on = strcmp(entry->value, "on") == 0;
+    if (!on && strcmp(entry->value, "off") != 0) {
+        problem_set(ret_problem, "this is neither on nor off");
+        return -EINVAL;
+    }
+    *(bool *)setter_field(entry, object) = on;
+    return 0;
+}
+
 int set_log_level(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     enum log_level level;

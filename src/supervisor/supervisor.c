@@ -18,6 +18,7 @@
 
 #include "assent/base/channel.h"
 #include "assent/base/clock.h"
+#include "assent/base/jail.h"
 #include "assent/base/log.h"
 #include "assent/base/reap.h"
 #include "assent/supervisor/role_process.h"
@@ -322,6 +323,12 @@ static void say_how_it_ended(const struct child *child, int status)
 {
     char how[64];
 
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) {
+        log_event(LOG_LEVEL_ERROR,
+                  "a role tried what its jail forbids, was ended by it and is started again",
+                  "name", role_name(child->role), "how", "signal SIGSYS", NULL);
+        return;
+    }
     if (WIFSIGNALED(status)) {
         (void)snprintf(how, sizeof how, "signal %d (%s)", WTERMSIG(status),
                        strsignal(WTERMSIG(status)));
@@ -405,6 +412,7 @@ static void take_new_config(struct supervisor *supervisor, struct config *config
     warn_of_restart("[server] listen", !same_texts(&old->listen, &config->listen));
     warn_of_restart("[control] socket", strcmp(old->control_socket, config->control_socket) != 0);
     warn_of_restart("[store] path", strcmp(old->store_path, config->store_path) != 0);
+    warn_of_restart("[server] jail", old->jail != config->jail);
     config_free(supervisor->config);
     supervisor->config = config;
     log_set_level(config->log_level);
@@ -469,12 +477,37 @@ static int watch_signals(struct supervisor *supervisor)
     return r < 0 ? r : 0;
 }
 
+/* The roles put their jails on themselves; this is what the user is told about them, once. */
+static int check_jails(const struct config *config, struct problem *ret_problem)
+{
+    int r;
+
+    if (!config->jail) {
+        log_event(LOG_LEVEL_WARNING, "roles are in no jails, since [server] jail is off", NULL);
+        return 0;
+    }
+    r = jail_check(ret_problem);
+    if (r == 0 && !jail_confines_files()) {
+        log_event(LOG_LEVEL_WARNING,
+                  "the kernel has no Landlock, so that only file permissions keep core and caller "
+                  "from other files",
+                  NULL);
+    }
+    /* Hooks have the same user, and here are all the secrets. */
+    jail_hide_memory();
+    return r;
+}
+
 /* Everything that must be there before the first role: 0, or negative errno with a problem. */
 static int prepare(struct supervisor *supervisor, struct problem *ret_problem)
 {
     char identity[STATE_LOCK_IDENTITY_LIMIT + 1];
     int r;
 
+    r = check_jails(supervisor->config, ret_problem);
+    if (r < 0) {
+        return r;
+    }
     problem_set(ret_problem, "can't start");
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
         return -errno;
@@ -505,9 +538,13 @@ static int run(struct supervisor *supervisor)
     if (r >= 0) {
         r = watch_signals(supervisor);
     }
-    for (int role = 0; role < ROLE_COUNT && r >= 0; role++) {
+    /* Core first: the others find their stream to it before their START, so that a gate that is
+     * ready can serve. */
+    for (int i = 0; i < ROLE_COUNT && r >= 0; i++) {
+        enum role role = (enum role)((ROLE_CORE + i) % ROLE_COUNT);
+
         supervisor->children[role].supervisor = supervisor;
-        supervisor->children[role].role = (enum role)role;
+        supervisor->children[role].role = role;
         r = start_child(&supervisor->children[role]);
     }
     if (r >= 0) {

@@ -7,7 +7,7 @@ packages=
 for set; do
     case $set in
     build) add='gcc libc6-dev pkg-config libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev libsqlite3-dev
-        libssl-dev libsystemd-dev' ;;
+        libssl-dev libsystemd-dev libseccomp-dev' ;;
     demo) add='curl openssl' ;;
     check) add='check scdoc man-db spin curl openssl shellcheck clang-format' ;;
     ci) add='clang libclang-rt-14-dev valgrind strace' ;;

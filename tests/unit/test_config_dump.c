@@ -35,6 +35,7 @@ START_TEST(a_dump_shows_the_defaults)
                            "listen = 127.0.0.1:8787\n"
                            "max_body = 256K\n"
                            "log_level = info\n"
+                           "jail = on\n"
                            "\n"
                            "[control]\n"
                            "socket = /run/assentd/control.sock\n"

@@ -105,6 +105,7 @@ struct config {
     struct config_texts listen; /* host:port, [v6]:port or unix:PATH */
     uint64_t max_body;
     enum log_level log_level;
+    bool jail;
     /* [control] */
     char *control_socket;
     mode_t control_socket_mode;

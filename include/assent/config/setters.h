@@ -14,7 +14,7 @@
 #include "assent/config/keys.h"
 
 /* setters.c: the key's offset says where */
-key_setter set_duration, set_size, set_number, set_octal, set_yes_no;
+key_setter set_duration, set_size, set_number, set_octal, set_yes_no, set_on_off;
 key_setter set_log_level, set_scheme, set_on_interrupt;
 key_setter set_text, set_absolute_path, set_socket_path, set_group, set_webhook_path, set_pointer;
 key_setter set_hook_names;
