@@ -15,11 +15,11 @@
 
 #include "assent/base/channel.h"
 #include "assent/caller/caller.h"
+#include "support/jail_setting.h"
 
 #define PATIENCE_S 15
 
-static const char base_config[] = "[server]\n"
-                                  "listen = 127.0.0.1:8787\n"
+static const char base_config[] = "listen = 127.0.0.1:8787\n"
                                   "log_level = debug\n"
                                   "[service daimon]\n"
                                   "path = /webhook\n"
@@ -113,6 +113,7 @@ static void load_config(struct caller_rig *rig, const char *hooks)
     struct buffer text = {0};
     char path[128];
 
+    ck_assert_int_eq(buffer_append_format(&text, "[server]\n%s", jail_setting()), 0);
     ck_assert_int_eq(buffer_append_text(&text, base_config), 0);
     append_with_ports(rig, &text, hooks);
     caller_rig_file(rig, "assentd.conf", buffer_text(&text));

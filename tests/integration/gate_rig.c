@@ -18,6 +18,7 @@
 
 #include "assent/config/config.h"
 #include "assent/gate/gate.h"
+#include "support/jail_setting.h"
 
 static void await_readable(int fd, const char *what)
 {
@@ -113,7 +114,8 @@ static void write_config(struct rig *rig, const char *const *services, char *ret
     FILE *file = fopen(ret_path, "we");
 
     ck_assert_ptr_nonnull(file);
-    fprintf(file, "[server]\nlisten = 127.0.0.1:8787\nmax_body = %d\n", RIG_MAX_BODY);
+    fprintf(file, "[server]\nlisten = 127.0.0.1:8787\nmax_body = %d\n%s", RIG_MAX_BODY,
+            jail_setting());
     for (size_t i = 0; services[i]; i++) {
         fprintf(file, "[service s%zu]\npath = %s\nscheme = none\nallow_unsigned = yes\n", i,
                 services[i]);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "assent/base/buffer.h"
+#include "support/jail_setting.h"
 
 #define POLL_MS        10
 #define ARGUMENT_LIMIT 32
@@ -195,13 +196,16 @@ static char *fill(const struct house *house, const char *text)
 {
     struct buffer once = {0};
     struct buffer twice = {0};
+    struct buffer thrice = {0};
     char port[16];
 
     (void)snprintf(port, sizeof port, "%d", house->port);
     replace_all(&once, text, "%PORT%", port);
     replace_all(&twice, buffer_text(&once), "%DIR%", house->directory);
+    replace_all(&thrice, buffer_text(&twice), "%JAIL%", jail_setting());
     buffer_free(&once);
-    return buffer_take_text(&twice);
+    buffer_free(&twice);
+    return buffer_take_text(&thrice);
 }
 
 char *house_format(const struct house *house, const char *format, ...)
@@ -229,7 +233,7 @@ void house_configure_all(struct house *house, const char *text)
 void house_configure(struct house *house, const char *sections)
 {
     static const char first[] = "[server]\n"
-                                "listen = 127.0.0.1:%PORT%\n"
+                                "listen = 127.0.0.1:%PORT%\n%JAIL%"
                                 "[control]\n"
                                 "socket = %DIR%/control.sock\n"
                                 "[store]\n"

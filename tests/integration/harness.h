@@ -32,7 +32,7 @@ struct house *house_new(void);
 /* Writes the configuration: [server], [control], [store] and [service daimon] stand already,
  * `sections` come after them. May be called again, for a reload. */
 void house_configure(struct house *house, const char *sections);
-/* The same, but with all of the configuration given; %PORT% and %DIR% are replaced. */
+/* The same, but with all of the configuration given; %PORT%, %DIR% and %JAIL% are replaced. */
 void house_configure_all(struct house *house, const char *text);
 /* `prepare` is called in the process that is about to become assentd, standard error being the log
  * already. */

@@ -16,6 +16,7 @@
 
 #include "assent/base/clock.h"
 #include "assent/runner/runner.h"
+#include "support/jail_setting.h"
 
 const char *runner_rig_path(const struct runner_rig *rig, const char *name)
 {
@@ -39,8 +40,8 @@ static void write_config(const struct runner_rig *rig, const char *hooks)
     FILE *file = fopen(runner_rig_path(rig, "assentd.conf"), "we");
 
     ck_assert_ptr_nonnull(file);
-    (void)fprintf(file, "[server]\nlisten = 127.0.0.1:8787\n[store]\npath = %s/assentd.db\n",
-                  rig->directory);
+    (void)fprintf(file, "[server]\nlisten = 127.0.0.1:8787\n%s[store]\npath = %s/assentd.db\n",
+                  jail_setting(), rig->directory);
     for (; *hooks; hooks++) {
         if (*hooks == '@') {
             (void)fputs(rig->directory, file);

@@ -517,7 +517,7 @@ START_TEST(a_webhook_is_sent_to_a_unix_socket_and_as_the_service_that_is_named)
     (void)house_stop(house);
     house_write(house, "other-secret", "whsec_another-secret-of-the-tests\n");
     house_configure_all(house, "[server]\n"
-                               "listen = unix:%DIR%/public.sock\n"
+                               "listen = unix:%DIR%/public.sock\n%JAIL%"
                                "[control]\n"
                                "socket = %DIR%/control.sock\n"
                                "[store]\n"

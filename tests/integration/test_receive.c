@@ -399,7 +399,7 @@ START_TEST(unsigned_is_taken_where_it_is_allowed)
     struct answer answer;
 
     house_configure_all(house, "[server]\n"
-                               "listen = 127.0.0.1:%PORT%\n"
+                               "listen = 127.0.0.1:%PORT%\n%JAIL%"
                                "[control]\n"
                                "socket = %DIR%/control.sock\n"
                                "[store]\n"

@@ -1,0 +1,29 @@
+#include "support/jail_setting.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define SANITIZED true
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+bool jail_possible(void)
+{
+    const char *wrapper = getenv("ASSENT_TEST_WRAPPER");
+    const char *build = getenv("ASSENT_BUILD");
+
+    return !SANITIZED && !(wrapper && wrapper[0]) && !(build && strstr(build, "/coverage"));
+}
+
+const char *jail_setting(void)
+{
+    return jail_possible() ? "" : "jail = off\n";
+}
