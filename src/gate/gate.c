@@ -17,6 +17,7 @@
 #include "assent/config/config.h"
 #include "assent/gate/answer.h"
 #include "assent/gate/http.h"
+#include "assent/gate/jail.h"
 #include "assent/gate/outbox.h"
 #include "assent/gate/pending.h"
 #include "assent/gate/rules.h"
@@ -39,6 +40,7 @@ struct gate {
     struct http *http;
     struct stream *stream; /* NULL while core is away */
     bool stopping;
+    bool jailed;
     sd_event_source *outbox_source;
     sd_event_source *watch_source;
     sd_event_source *watch_timer;
@@ -295,6 +297,10 @@ static int on_config(void *userdata, const void *bytes, size_t length)
     }
     if (r == 0) {
         log_set_level(config->log_level);
+    }
+    if (r == 0 && config->jail && !gate->jailed) {
+        r = gate_jail_enter();
+        gate->jailed = r == 0;
     }
     config_free(config);
     return r;
