@@ -10,6 +10,7 @@
 #include "assent/base/log.h"
 #include "assent/base/member.h"
 #include "assent/core/internal.h"
+#include "assent/core/jail.h"
 #include "assent/core/links.h"
 #include "assent/core/timers.h"
 #include "assent/core/waiters.h"
@@ -168,7 +169,10 @@ static int on_first_config(void *userdata, const void *bytes, size_t length)
     if (r >= 0) {
         r = sd_event_source_set_priority(core->commit_source, COMMIT_PRIORITY);
     }
-    return r < 0 ? r : timers_open(core);
+    if (r >= 0) {
+        r = timers_open(core);
+    }
+    return r == 0 && core->config->jail ? core_jail_enter(core->config->store_path) : r;
 }
 
 int core_main(void)
