@@ -13,6 +13,7 @@
 #include "assent/base/member.h"
 #include "assent/base/reap.h"
 #include "assent/config/config.h"
+#include "assent/runner/jail.h"
 #include "assent/runner/run.h"
 #include "assent/runner/surroundings.h"
 
@@ -207,7 +208,8 @@ static int set_up(struct runner *runner, const struct config *config)
     if (r < 0) {
         return r;
     }
-    return executor_new(&setup, &runner->executor);
+    r = executor_new(&setup, &runner->executor);
+    return r == 0 && config->jail ? runner_jail_enter() : r;
 }
 
 static int on_config(void *userdata, const void *bytes, size_t length)
