@@ -8,6 +8,7 @@
 #include "assent/base/log.h"
 #include "assent/base/member.h"
 #include "assent/caller/hook_call.h"
+#include "assent/caller/jail.h"
 #include "assent/config/config.h"
 
 /* From the order to stop: how long calls under way may take, and how long core may take to note how
@@ -77,9 +78,10 @@ static int on_config(void *userdata, const void *bytes, size_t length)
         return r;
     }
     log_set_level(config->log_level);
+    r = config->jail && !caller->config ? caller_jail_enter() : 0;
     config_free(caller->config);
     caller->config = config;
-    return 0;
+    return r;
 }
 
 static int on_stream(void *userdata, int fd, enum role other)
