@@ -221,10 +221,11 @@ json_t *record_request(struct core *core, const struct store_request *request)
     return record;
 }
 
-/* The length of the valid UTF-8 character at the front of the bytes, or 0. */
+/* The length of the valid UTF-8 character at the front of the bytes, or 0. A NUL is none: JSON may
+ * hold one, but many who read JSON can't. */
 static size_t character(const unsigned char *bytes, size_t length)
 {
-    for (size_t size = 1; size <= 4 && size <= length; size++) {
+    for (size_t size = 1; bytes[0] != 0 && size <= 4 && size <= length; size++) {
         if (text_is_utf8(bytes, size)) {
             return size;
         }
@@ -240,7 +241,7 @@ static json_t *replaced_text(const unsigned char *bytes, size_t length)
     if (length == 0) {
         return json_string("");
     }
-    if (text_is_utf8(bytes, length)) {
+    if (text_is_utf8(bytes, length) && !memchr(bytes, 0, length)) {
         return json_stringn((const char *)bytes, length);
     }
     for (size_t i = 0; i < length;) {
