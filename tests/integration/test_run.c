@@ -1,0 +1,659 @@
+/*
+ * What is run when a decision came: programs, shell texts and HTTP calls, what they are given, and
+ * what is kept of them. All the way from the webhook to the output that the API shows.
+ */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "assent/base/json.h"
+#include "integration/harness.h"
+#include "support/http_server.h"
+
+#define MEBIBYTE ((size_t)1 << 20)
+
+static struct house *house;
+static struct http_server *server;
+
+static void set_up(void)
+{
+    house = house_new();
+}
+
+static void tear_down(void)
+{
+    house_free(house);
+    http_server_stop(server);
+    server = NULL;
+}
+
+/* Starts with these hooks; `%%HTTP%%` is the address of a server that runs beside it. */
+static void start(const char *sections)
+{
+    const char *place = strstr(sections, "%HTTP%");
+    char *text;
+
+    if (!place) {
+        house_configure(house, sections);
+    } else {
+        server = http_server_start();
+        text = house_format(house, "%.*shttp://127.0.0.1:%d%s", (int)(place - sections), sections,
+                            http_server_port(server), place + strlen("%HTTP%"));
+        house_configure(house, text);
+        free(text);
+    }
+    house_start(house);
+}
+
+static void register_with(const char *members)
+{
+    char *body = house_format(house, "{\"requestId\":\"req_1\",\"action\":\"go\"%s}", members);
+
+    house_register(house, body);
+    free(body);
+}
+
+static void approve(void)
+{
+    house_decide(house,
+                 "{\"requestId\":\"req_1\",\"status\":\"approved\",\"approvedAt\":"
+                 "\"2026-03-16T10:30:45.123Z\",\"approvedBy\":\"ops@example.com\"}",
+                 "matched");
+}
+
+/* The request's only job with its attempts, once it has ended in that state; json_decref. */
+static json_t *job_in(const char *state)
+{
+    json_t *request;
+    json_t *job;
+    char *path;
+
+    house_await_settled(house, "req_1", 1);
+    request = house_show(house, "req_1");
+    path = house_format(house, "/v1/jobs/%d", (int)number_at(request, "/jobs/0/job"));
+    job = answer_take(house_control(house, "GET", path, NULL), 200);
+    ck_assert_msg(strcmp(text_at(job, "/state"), state) == 0, "expected %s, got %s: %s", state,
+                  text_at(job, "/state"), text_at(job, "/error"));
+    json_decref(request);
+    free(path);
+    return job;
+}
+
+static void expect_job(const char *state, const char *error)
+{
+    json_t *job = job_in(state);
+
+    ck_assert_str_eq(text_at(job, "/error"), error);
+    json_decref(job);
+}
+
+static void expect_output(const char *expected)
+{
+    json_t *output;
+
+    json_decref(job_in("succeeded"));
+    output = house_output(house, "req_1");
+    ck_assert_str_eq(text_at(output, "/stdout/head"), expected);
+    ck_assert_str_eq(text_at(output, "/stderr/head"), "");
+    ck_assert_int_eq(number_at(output, "/stdout/dropped"), 0);
+    json_decref(output);
+}
+
+/* --- programs --------------------------------------------------------------------------------- */
+
+START_TEST(a_program_gets_each_word_as_it_was_written)
+{
+    start("[action go]\n"
+          "on_granted = show\n"
+          "[hook show]\n"
+          "exec = printf [%s]\\\\n plain 'one word' \"two\\twords\" a\\x20b '' \"it's\" {{}}\n");
+    register_with("");
+    approve();
+    expect_output("[plain]\n[one word]\n[two\twords]\n[a b]\n[]\n[it's]\n[{}]\n");
+}
+END_TEST
+
+START_TEST(a_placeholder_stays_inside_its_word)
+{
+    start("[action go]\n"
+          "on_granted = show\n"
+          "[hook show]\n"
+          "exec = printf [%s]\\\\n --id={request_id} -- {context.text} {context.list.1.n} "
+          "'{action}, {status} by {decided_by}' {denial_reason|none} {attempt} x{context.yes}\n");
+    register_with(",\"context\":{\"text\":\"$(touch x) `id` 'a' \\\"b\\\" *;\\n-rf\",\"list\":"
+                  "[0,{\"n\":1.5}],\"yes\":true}");
+    approve();
+    expect_output("[--id=req_1]\n[--]\n[$(touch x) `id` 'a' \"b\" *;\n-rf]\n[1.5]\n"
+                  "[go, approved by ops@example.com]\n[none]\n[1]\n[xtrue]\n");
+}
+END_TEST
+
+START_TEST(a_shell_text_stays_as_it_is)
+{
+    start("[action go]\n"
+          "on_granted = show\n"
+          "[hook show]\n"
+          "shell =\n"
+          "  # not a {request_id}\n"
+          "  for word in \"$ASSENT_CONTEXT_TEXT\" {request_id}; do\n"
+          "    printf '[%s]' \"$word\"\n"
+          "  done\n");
+    register_with(",\"context\":{\"text\":\"$(echo no) `id`; exit 1\"}");
+    approve();
+    expect_output("[$(echo no) `id`; exit 1][{request_id}]");
+}
+END_TEST
+
+static void poison(void *userdata)
+{
+    (void)userdata;
+    (void)setenv("BASH_ENV", "/tmp/poison", 1);
+    (void)setenv("LD_LIBRARY_PATH", "/tmp/poison", 1);
+    (void)setenv("ASSENT_EXTRA", "poison", 1);
+    (void)setenv("LANG", "C.UTF-8", 1);
+}
+
+/* The sorted names of what `env` has written; to be freed. */
+static char *names_of(const char *text)
+{
+    char *names = calloc(1, strlen(text) + 1);
+
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+        (void)strncat(names, line, strcspn(line, "="));
+        (void)strcat(names, "\n");
+        if (!strchr(line, '\n')) {
+            break;
+        }
+    }
+    return names;
+}
+
+START_TEST(a_program_gets_an_environment_of_known_things_only)
+{
+    json_t *output;
+    char *names;
+
+    house_prepare(house, poison, NULL);
+    start("[action go]\n"
+          "on_granted = show\n"
+          "[hook show]\n"
+          "shell = env | LC_ALL=C sort\n"
+          "env = EXTRA=1 2\n"
+          "env = HOME=/nowhere\n");
+    register_with(",\"reason\":\"why\",\"context\":{\"to-whom\":\"x\",\"n\":7,\"list\":[1],"
+                  "\"path\":\"y\",\"no\":null,\"A\":1,\"a\":2}");
+    approve();
+    json_decref(job_in("succeeded"));
+    output = house_output(house, "req_1");
+    names = names_of(text_at(output, "/stdout/head"));
+    ck_assert_str_eq(names, "ASSENT_ACTION\nASSENT_ATTEMPT\nASSENT_CONTEXT_N\nASSENT_CONTEXT_PATH\n"
+                            "ASSENT_CONTEXT_TO_WHOM\nASSENT_DECIDED_AT\nASSENT_DECIDED_BY\n"
+                            "ASSENT_EVENT\nASSENT_JOB\nASSENT_JOB_KEY\nASSENT_REASON\n"
+                            "ASSENT_REQUEST_ID\nASSENT_STATUS\nASSENT_URGENCY\nEXTRA\nHOME\nLANG\n"
+                            "PATH\nPWD\n");
+    ck_assert_ptr_nonnull(strstr(text_at(output, "/stdout/head"), "\nHOME=/nowhere\n"));
+    ck_assert_ptr_nonnull(strstr(text_at(output, "/stdout/head"), "\nEXTRA=1 2\n"));
+    ck_assert_ptr_nonnull(
+        strstr(text_at(output, "/stdout/head"), "\nASSENT_EVENT=approval.granted"));
+    ck_assert_ptr_nonnull(
+        strstr(text_at(output, "/stdout/head"), "\nASSENT_DECIDED_AT=2026-03-16T10:30:45.123Z\n"));
+    free(names);
+    json_decref(output);
+}
+END_TEST
+
+/* --- the record ------------------------------------------------------------------------------- */
+
+static json_t *record_from(const char *name)
+{
+    char *text = house_read(house, name);
+    struct problem problem = {0};
+    json_t *record = NULL;
+
+    ck_assert_msg(json_parse(text, strlen(text), &record, &problem) == 0, "%s: %s", problem.text,
+                  text);
+    free(text);
+    return record;
+}
+
+static const char *const record_members[] = {
+    "event",      "request_id", "service",       "action",     "status",
+    "reason",     "urgency",    "denial_reason", "decided_by", "decided_at",
+    "created_at", "expires_at", "context",       "job",        "attempt",
+};
+
+#define RECORD_MEMBERS (sizeof record_members / sizeof record_members[0])
+
+START_TEST(a_program_reads_what_was_registered)
+{
+    static const char context[] =
+        "{\"n\":9007199254740993,\"max\":9223372036854775807,\"min\":-9223372036854775808,"
+        "\"real\":0.1,\"whole\":1.0,\"large\":1e300,\"text\":\"caf\xc3\xa9 \\u2028 \\ud83c\\udf89 "
+        "\\\"\\\\/\\b\\u0001\",\"empty\":{},\"list\":[null,true,[],\"\"],\"\":1,\"\xc3\xa9\":2}";
+    json_t *registered = json_loads(context, 0, NULL);
+    char *members =
+        house_format(house, ",\"reason\":\"why\",\"urgency\":\"high\",\"context\":%s", context);
+    json_t *request;
+    json_t *record;
+
+    start("[action go]\n"
+          "on_granted = keep\n"
+          "[hook keep]\n"
+          "exec = sh %DIR%/keep\n");
+    house_write(house, "keep", "exec cat >\"${0%keep}record\"\n");
+    register_with(members);
+    approve();
+    json_decref(job_in("succeeded"));
+    request = house_show(house, "req_1");
+    record = record_from("record");
+    ck_assert_uint_eq(json_object_size(record), RECORD_MEMBERS);
+    for (size_t i = 0; i < RECORD_MEMBERS; i++) {
+        ck_assert_ptr_nonnull(json_object_get(record, record_members[i]));
+    }
+    ck_assert(json_equal(json_object_get(record, "context"), registered));
+    ck_assert(json_equal(json_object_get(request, "context"), registered));
+    ck_assert_str_eq(text_at(record, "/event"), "approval.granted");
+    ck_assert_str_eq(text_at(record, "/request_id"), "req_1");
+    ck_assert_str_eq(text_at(record, "/service"), "daimon");
+    ck_assert_str_eq(text_at(record, "/action"), "go");
+    ck_assert_str_eq(text_at(record, "/status"), "approved");
+    ck_assert_str_eq(text_at(record, "/reason"), "why");
+    ck_assert_str_eq(text_at(record, "/urgency"), "high");
+    ck_assert(json_is_null(json_object_get(record, "denial_reason")));
+    ck_assert_str_eq(text_at(record, "/decided_by"), "ops@example.com");
+    ck_assert_str_eq(text_at(record, "/decided_at"), "2026-03-16T10:30:45.123Z");
+    ck_assert_str_eq(text_at(record, "/created_at"), text_at(request, "/createdAt"));
+    ck_assert_str_eq(text_at(record, "/expires_at"), text_at(request, "/expiresAt"));
+    ck_assert_int_eq(number_at(record, "/job/id"), number_at(request, "/jobs/0/job"));
+    ck_assert_str_eq(text_at(record, "/job/key"), text_at(request, "/jobs/0/key"));
+    ck_assert_str_eq(text_at(record, "/job/hook"), "keep");
+    ck_assert_int_eq(number_at(record, "/attempt"), 1);
+    json_decref(registered);
+    json_decref(request);
+    json_decref(record);
+    free(members);
+}
+END_TEST
+
+START_TEST(a_large_context_reaches_program_and_call)
+{
+    char *large = malloc(MEBIBYTE + 1);
+    json_t *record;
+    char *members;
+
+    memset(large, 'x', MEBIBYTE);
+    large[MEBIBYTE] = '\0';
+    start("[action go]\n"
+          "on_granted = keep, tell\n"
+          "[hook keep]\n"
+          "shell = cat >%DIR%/record\n"
+          "[hook tell]\n"
+          "http = POST %HTTP%/\n"
+          "body = {\"a\": \"{context.a}\"}\n");
+    members = house_format(house, ",\"context\":{\"a\":{\"b\":\"%s\"}}", large);
+    register_with(members);
+    approve();
+    house_await_jobs(house, "req_1", 2, "succeeded");
+    record = record_from("record");
+    ck_assert(strcmp(text_at(record, "/context/a/b"), large) == 0);
+    json_decref(record);
+    ck_assert_uint_eq(http_server_wait(server, 1), 1);
+    ck_assert_uint_eq(http_server_request(server, 0)->body_length,
+                      MEBIBYTE + strlen("{'a':{'b':''}}"));
+    free(members);
+    free(large);
+}
+END_TEST
+
+START_TEST(a_denial_tells_why)
+{
+    json_t *record;
+
+    start("[action go]\n"
+          "on_granted = never\n"
+          "on_denied = keep\n"
+          "[hook keep]\n"
+          "shell = cat >%DIR%/record; echo \"$ASSENT_STATUS: $ASSENT_DENIAL_REASON\"\n"
+          "[hook never]\n"
+          "shell = touch %DIR%/never\n");
+    register_with("");
+    house_decide(house,
+                 "{\"requestId\":\"req_1\",\"status\":\"denied\",\"denial_reason\":\"too many\","
+                 "\"context\":{\"a\":\"from the webhook\"},\"action\":\"other\"}",
+                 "matched");
+    expect_output("denied: too many\n");
+    record = record_from("record");
+    ck_assert_str_eq(text_at(record, "/event"), "approval.denied");
+    ck_assert_str_eq(text_at(record, "/denial_reason"), "too many");
+    ck_assert(json_is_null(json_object_get(record, "decided_by")));
+    ck_assert_str_eq(text_at(record, "/action"), "go");
+    ck_assert_uint_eq(json_object_size(json_object_get(record, "context")), 0);
+    ck_assert_int_eq(house_count_lines(house, "never"), 0);
+    json_decref(record);
+}
+END_TEST
+
+START_TEST(all_hooks_of_a_decision_run_once)
+{
+    start("[action go]\n"
+          "on_granted = one, two, three, tell\n"
+          "[hook one]\n"
+          "shell = echo one >>%DIR%/notes\n"
+          "[hook two]\n"
+          "shell = echo two >>%DIR%/notes; exit 1\n"
+          "[hook three]\n"
+          "exec = sh %DIR%/three\n"
+          "[hook tell]\n"
+          "http = GET %HTTP%/{request_id}\n");
+    house_write(house, "three", "echo three >>\"${0%three}notes\"\n");
+    register_with("");
+    approve();
+    house_await_settled(house, "req_1", 4);
+    ck_assert_int_eq(house_count_lines(house, "notes"), 3);
+    ck_assert_uint_eq(http_server_wait(server, 1), 1);
+    ck_assert_str_eq(http_server_request(server, 0)->url, "/req_1");
+}
+END_TEST
+
+START_TEST(an_action_without_hooks_runs_nothing)
+{
+    start("[action other]\n"
+          "on_granted = note\n"
+          "[hook note]\n"
+          "shell = echo >>%DIR%/notes\n");
+    register_with("");
+    approve();
+    house_await_log(house, "approved after");
+    house_await_jobs(house, "req_1", 0, "");
+}
+END_TEST
+
+/* --- how they end ----------------------------------------------------------------------------- */
+
+START_TEST(exit_status_and_output_are_kept)
+{
+    json_t *output;
+    json_t *job;
+
+    start("[action go]\n"
+          "on_granted = fail\n"
+          "[hook fail]\n"
+          "shell = echo out; echo err >&2; exit 3\n");
+    register_with("");
+    approve();
+    job = job_in("failed");
+    ck_assert_str_eq(text_at(job, "/error"), "exit status 3");
+    ck_assert_int_eq(number_at(job, "/attempts/0/exitCode"), 3);
+    ck_assert_str_eq(text_at(job, "/attempts/0/error"), "exit status 3");
+    ck_assert_str_ge(text_at(job, "/endedAt"), text_at(job, "/startedAt"));
+    output = house_output(house, "req_1");
+    ck_assert_str_eq(text_at(output, "/stdout/head"), "out\n");
+    ck_assert_str_eq(text_at(output, "/stderr/head"), "err\n");
+    json_decref(output);
+    json_decref(job);
+}
+END_TEST
+
+START_TEST(a_signal_is_told_by_its_name)
+{
+    json_t *job;
+
+    start("[action go]\n"
+          "on_granted = fail\n"
+          "[hook fail]\n"
+          "shell = kill -SEGV $$\n");
+    register_with("");
+    approve();
+    job = job_in("failed");
+    ck_assert_str_eq(text_at(job, "/error"), "killed by SIGSEGV");
+    ck_assert_int_eq(number_at(job, "/attempts/0/signal"), SIGSEGV);
+    ck_assert(json_is_null(json_at_pointer(job, "/attempts/0/exitCode")));
+    json_decref(job);
+}
+END_TEST
+
+START_TEST(output_may_be_any_bytes)
+{
+    start("[action go]\n"
+          "on_granted = show\n"
+          "[hook show]\n"
+          "exec = printf 'a\\\\000b\\\\377\\\\n\\\\303\\\\251\\\\033[31m\\\\303'\n");
+    register_with("");
+    approve();
+    expect_output("a\xef\xbf\xbd"
+                  "b\xef\xbf\xbd\n\xc3\xa9\033[31m\xef\xbf\xbd");
+}
+END_TEST
+
+START_TEST(of_much_output_head_and_tail_are_kept)
+{
+    json_t *output;
+
+    start("[action go]\n"
+          "on_granted = show\n"
+          "[hook show]\n"
+          "output_limit = 1K\n"
+          "shell = printf begin; head -c 100000 /dev/zero | tr '\\0' x; printf end\n");
+    register_with("");
+    approve();
+    json_decref(job_in("succeeded"));
+    output = house_output(house, "req_1");
+    ck_assert_int_eq(strncmp(text_at(output, "/stdout/head"), "beginxxx", 8), 0);
+    ck_assert_str_eq(text_at(output, "/stdout/tail") + strlen(text_at(output, "/stdout/tail")) - 6,
+                     "xxxend");
+    ck_assert_int_eq((int64_t)(strlen(text_at(output, "/stdout/head")) +
+                               strlen(text_at(output, "/stdout/tail"))) +
+                         number_at(output, "/stdout/dropped"),
+                     100008);
+    json_decref(output);
+}
+END_TEST
+
+START_TEST(a_program_that_has_gone_fails_its_run_only)
+{
+    char *path = house_file(house, "program");
+    char *error = house_format(house, "can't run %s: No such file or directory", path);
+
+    house_write(house, "program", "#!/bin/sh\n");
+    ck_assert_int_eq(chmod(path, 0700), 0);
+    start("[action go]\n"
+          "on_granted = it\n"
+          "[hook it]\n"
+          "exec = %DIR%/program --id={request_id}\n");
+    ck_assert_int_eq(unlink(path), 0);
+    register_with("");
+    approve();
+    expect_job("failed", error);
+    house_await_ready(house);
+    free(error);
+    free(path);
+}
+END_TEST
+
+static const struct {
+    const char *hook;
+    const char *error;
+} without_value[] = {
+    {"exec = touch -- %DIR%/sent {context.missing}",
+     "{context.missing} has no value; {context.missing|TEXT} would take TEXT then"},
+    {"exec = touch -- %DIR%/sent {context.list}",
+     "{context.list} is an array, where only text or a number can stand"},
+    {"http = POST %HTTP%/{context.missing}/x",
+     "not sent: url: {context.missing} has no value; {context.missing|TEXT} would take TEXT then"},
+    {"http = POST %HTTP%/{context.empty}/x",
+     "not sent: url: {context.empty} would make a segment of the URL's path empty, \".\" or "
+     "\"..\""},
+    {"http = POST %HTTP%/\nheader = X-Reason: {denial_reason}",
+     "not sent: header: {denial_reason} has no value; {denial_reason|TEXT} would take TEXT then"},
+    {"http = POST %HTTP%/\nbody = {\"a\": [\"{context.missing.too}\"]}",
+     "not sent: body: {context.missing.too} has no value; {context.missing.too|TEXT} would take "
+     "TEXT then"},
+};
+
+START_TEST(a_placeholder_without_a_value_fails_the_run_before_anything_is_done)
+{
+    char *sent = house_file(house, "sent");
+    char *sections = NULL;
+
+    ck_assert_int_ge(asprintf(&sections, "[action go]\non_granted = it\n[hook it]\n%s\n",
+                              without_value[_i].hook),
+                     0);
+    start(sections);
+    register_with(",\"context\":{\"list\":[1],\"empty\":\"\"}");
+    approve();
+    expect_job("failed", without_value[_i].error);
+    if (server) {
+        ck_assert_uint_eq(http_server_connections(server), 0);
+    }
+    ck_assert_int_ne(access(sent, F_OK), 0);
+    free(sections);
+    free(sent);
+}
+END_TEST
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+START_TEST(a_call_is_made_as_its_hook_says)
+{
+    const struct http_server_request *request;
+    char header[128];
+    json_t *output;
+    json_t *job;
+
+    house_write(house, "token", "token-of-the-team\n");
+    start("[action go]\n"
+          "on_granted = tell\n"
+          "[hook tell]\n"
+          "http = PUT %HTTP%/v1/{context.name}/x?by={decided_by}&n={context.n}\n"
+          "header = X-Key: {job.key}\n"
+          "bearer_file = token\n"
+          "body = {\"text\": \"{action} {request_id}: {status}\", \"n\": \"{context.n}\", "
+          "\"all\": \"{context.list}\"}\n");
+    http_server_script(server, &(struct http_server_script){.path = "/v1/a%2Fb%20%22/x",
+                                                            .status = 201,
+                                                            .phrase = "Created",
+                                                            .body = "made it"});
+    register_with(",\"context\":{\"name\":\"a/b \\\"\",\"n\":5,\"list\":[\"\\\"},\",{}]}");
+    approve();
+    job = job_in("succeeded");
+    ck_assert_uint_eq(http_server_wait(server, 1), 1);
+    request = http_server_request(server, 0);
+    ck_assert_str_eq(request->method, "PUT");
+    ck_assert_str_eq(request->url, "/v1/a%2Fb%20%22/x?by=ops%40example.com&n=5");
+    ck_assert_str_eq(request->body,
+                     "{\"text\":\"go req_1: approved\",\"n\":5,\"all\":[\"\\\"},\",{}]}");
+    ck_assert_uint_eq(http_server_header(request, "Authorization", header, sizeof header), 1);
+    ck_assert_str_eq(header, "Bearer token-of-the-team");
+    ck_assert_uint_eq(http_server_header(request, "X-Key", header, sizeof header), 1);
+    ck_assert_str_eq(header, text_at(job, "/key"));
+    ck_assert_int_eq(number_at(job, "/attempts/0/httpStatus"), 201);
+    ck_assert_str_eq(text_at(job, "/attempts/0/executor"), "caller");
+    output = house_output(house, "req_1");
+    ck_assert_str_eq(text_at(output, "/stdout/head"), "made it");
+    json_decref(output);
+    json_decref(job);
+}
+END_TEST
+
+START_TEST(a_call_that_is_refused_is_told_with_its_answer)
+{
+    json_t *output;
+    json_t *job;
+
+    start("[action go]\n"
+          "on_granted = tell\n"
+          "[hook tell]\n"
+          "http = POST %HTTP%/\n"
+          "expect = 200, 202\n");
+    http_server_script(server, &(struct http_server_script){.path = "/",
+                                                            .status = 422,
+                                                            .phrase = "Unprocessable",
+                                                            .body = "{\"no\":\xff}"});
+    register_with("");
+    approve();
+    job = job_in("failed");
+    ck_assert_str_eq(text_at(job, "/error"), "HTTP 422 Unprocessable, expected 200, 202");
+    ck_assert_int_eq(number_at(job, "/attempts/0/httpStatus"), 422);
+    output = house_output(house, "req_1");
+    ck_assert_str_eq(text_at(output, "/stdout/head"), "{\"no\":\xef\xbf\xbd}");
+    json_decref(output);
+    json_decref(job);
+}
+END_TEST
+
+START_TEST(a_call_that_may_have_been_done_waits_for_a_person)
+{
+    json_t *job;
+
+    start("[action go]\n"
+          "on_granted = tell\n"
+          "[hook tell]\n"
+          "http = POST %HTTP%/\n");
+    http_server_script(server,
+                       &(struct http_server_script){.path = "/", .manner = HTTP_SERVER_CUTS});
+    register_with("");
+    approve();
+    job = job_in("interrupted");
+    ck_assert_ptr_nonnull(strstr(text_at(job, "/error"), "it may have been done"));
+    ck_assert_uint_eq(json_array_size(json_object_get(job, "attempts")), 1);
+    ck_assert_uint_eq(http_server_connections(server), 1);
+    json_decref(job);
+}
+END_TEST
+
+static TCase *scenarios(Suite *suite, const char *name)
+{
+    TCase *tests = tcase_create(name);
+
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_set_timeout(tests, 120);
+    suite_add_tcase(suite, tests);
+    return tests;
+}
+
+static void add_giving(TCase *tests)
+{
+    tcase_add_test(tests, a_program_gets_each_word_as_it_was_written);
+    tcase_add_test(tests, a_placeholder_stays_inside_its_word);
+    tcase_add_test(tests, a_shell_text_stays_as_it_is);
+    tcase_add_test(tests, a_program_gets_an_environment_of_known_things_only);
+    tcase_add_test(tests, a_program_reads_what_was_registered);
+    tcase_add_test(tests, a_large_context_reaches_program_and_call);
+    tcase_add_test(tests, a_denial_tells_why);
+    tcase_add_test(tests, all_hooks_of_a_decision_run_once);
+    tcase_add_test(tests, an_action_without_hooks_runs_nothing);
+}
+
+static void add_ending(TCase *tests)
+{
+    tcase_add_test(tests, exit_status_and_output_are_kept);
+    tcase_add_test(tests, a_signal_is_told_by_its_name);
+    tcase_add_test(tests, output_may_be_any_bytes);
+    tcase_add_test(tests, of_much_output_head_and_tail_are_kept);
+    tcase_add_test(tests, a_program_that_has_gone_fails_its_run_only);
+    tcase_add_loop_test(tests, a_placeholder_without_a_value_fails_the_run_before_anything_is_done,
+                        0, (int)(sizeof without_value / sizeof without_value[0]));
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("run");
+    TCase *calling = scenarios(suite, "calling");
+    SRunner *runner;
+    int failed;
+
+    add_giving(scenarios(suite, "giving"));
+    add_ending(scenarios(suite, "ending"));
+    tcase_add_test(calling, a_call_is_made_as_its_hook_says);
+    tcase_add_test(calling, a_call_that_is_refused_is_told_with_its_answer);
+    tcase_add_test(calling, a_call_that_may_have_been_done_waits_for_a_person);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
