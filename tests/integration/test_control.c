@@ -392,7 +392,7 @@ static bool open_for_all(void)
 {
     char *mode = house_format(house, "[control]\nsocket = %%DIR%%/control.sock\n"
                                      "socket_mode = 0666\n"
-                                     "[server]\nlisten = 127.0.0.1:%%PORT%%\n"
+                                     "[server]\nlisten = 127.0.0.1:%%PORT%%\n%%JAIL%%"
                                      "[store]\npath = %%DIR%%/state/assentd.db\n"
                                      "[service daimon]\npath = /webhook/approval\n"
                                      "scheme = daimon\nsecret_file = secret\n");

@@ -674,7 +674,7 @@ static void set_up_forgetful(void)
 {
     house = house_new();
     house_configure_all(house, "[server]\n"
-                               "listen = 127.0.0.1:%PORT%\n"
+                               "listen = 127.0.0.1:%PORT%\n%JAIL%"
                                "[control]\n"
                                "socket = %DIR%/control.sock\n"
                                "[store]\n"
