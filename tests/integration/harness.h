@@ -71,6 +71,8 @@ pid_t house_next_role(const struct house *house, const char *title, pid_t old);
 pid_t house_kill_role(const struct house *house, const char *title);
 /* Waits until /readyz says ready. */
 void house_await_ready(const struct house *house);
+/* Waits until /healthz of the public listener has that status. */
+void house_await_health(const struct house *house, int status);
 
 /* The daemon and every process below it; process_tree_free. */
 struct process_tree house_processes(const struct house *house);

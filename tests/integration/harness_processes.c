@@ -240,3 +240,20 @@ void house_await_ready(const struct house *house)
         }
     }
 }
+
+void house_await_health(const struct house *house, int status)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+    int now = -1;
+
+    while (now != status) {
+        struct answer answer = house_public(house, "GET", "/healthz", NULL, NULL);
+
+        now = answer.status;
+        answer_clear(&answer);
+        ck_assert_msg(now == status || house_now_ms() < deadline, "/healthz stays %d", now);
+        if (now != status) {
+            pause_a_little();
+        }
+    }
+}
