@@ -212,8 +212,9 @@ int sockets_open_control(const struct config *config, struct sockets *ret_socket
         r = set_group(config->control_socket, config->control_socket_group);
     }
     if (r < 0) {
-        problem_set(ret_problem, "can't give %s to the group %s: %s", config->control_socket,
-                    config->control_socket_group, strerror(-r));
+        problem_set(ret_problem,
+                    "can't give %s to the group %s: %s; the user of assentd must be in it",
+                    config->control_socket, config->control_socket_group, strerror(-r));
         sockets_close(&sockets);
         return r;
     }

@@ -397,6 +397,11 @@ static bool same_texts(const struct config_texts *left, const struct config_text
     return same;
 }
 
+static bool same_text(const char *left, const char *right)
+{
+    return left && right ? strcmp(left, right) == 0 : left == right;
+}
+
 static void warn_of_restart(const char *key, bool changed)
 {
     if (changed) {
@@ -411,6 +416,10 @@ static void take_new_config(struct supervisor *supervisor, struct config *config
 
     warn_of_restart("[server] listen", !same_texts(&old->listen, &config->listen));
     warn_of_restart("[control] socket", strcmp(old->control_socket, config->control_socket) != 0);
+    warn_of_restart("[control] socket_mode",
+                    old->control_socket_mode != config->control_socket_mode);
+    warn_of_restart("[control] socket_group",
+                    !same_text(old->control_socket_group, config->control_socket_group));
     warn_of_restart("[store] path", strcmp(old->store_path, config->store_path) != 0);
     warn_of_restart("[server] jail", old->jail != config->jail);
     config_free(supervisor->config);
