@@ -130,7 +130,7 @@ has_reloaded() {
 
 # What the unit says, done by hand.
 in_unit() {
-    sed -n "s|^$1=||p" "$unit" | rewritten /dev/stdin
+    sed -n "s|^$1=||p" "$unit" | rewritten -
 }
 systemctl() {
     local before words
