@@ -45,6 +45,7 @@ struct child {
     int64_t started_at;
     int64_t pause_ms;
     bool ready;
+    unsigned reloads; /* configurations that it was sent and has not answered yet */
 };
 
 struct supervisor {
@@ -57,6 +58,7 @@ struct supervisor {
     int lock_fd;
     struct role_program program;
     bool announced; /* the service manager knows that we are ready */
+    bool reloading; /* and that we are not, for a moment */
     bool stopping;
     int exit_status;
 };
@@ -195,6 +197,20 @@ static void announce_if_ready(struct supervisor *supervisor)
     }
 }
 
+/* Whoever is told that the reload is over may rely on every role. */
+static void announce_if_reloaded(struct supervisor *supervisor)
+{
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (supervisor->children[role].reloads > 0) {
+            return;
+        }
+    }
+    if (supervisor->reloading && !supervisor->stopping) {
+        supervisor->reloading = false;
+        (void)sd_notify(0, "READY=1");
+    }
+}
+
 /* Core has closed the stream of a role that broke the rules; only a new process gets a new one. */
 static void end_broken(struct supervisor *supervisor, uint32_t role)
 {
@@ -203,6 +219,16 @@ static void end_broken(struct supervisor *supervisor, uint32_t role)
                   role_name((enum role)role), NULL);
         (void)kill(supervisor->children[role].pid, SIGKILL);
     }
+}
+
+static void reloaded(struct child *child, uint32_t error)
+{
+    if (error != 0) {
+        log_event(LOG_LEVEL_ERROR, "a role keeps its old configuration", "name",
+                  role_name(child->role), "error", strerror((int)error), NULL);
+    }
+    child->reloads -= child->reloads > 0;
+    announce_if_reloaded(child->supervisor);
 }
 
 static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -225,9 +251,8 @@ static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *u
     if (packet.message == CHANNEL_READY) {
         child->ready = true;
         announce_if_ready(child->supervisor);
-    } else if (packet.message == CHANNEL_RELOADED && packet.argument != 0) {
-        log_event(LOG_LEVEL_ERROR, "a role keeps its old configuration", "name",
-                  role_name(child->role), "error", strerror((int)packet.argument), NULL);
+    } else if (packet.message == CHANNEL_RELOADED) {
+        reloaded(child, packet.argument);
     } else if (packet.message == CHANNEL_BROKEN && child->role == ROLE_CORE) {
         end_broken(child->supervisor, packet.argument);
     }
@@ -345,6 +370,8 @@ static void child_ended(struct child *child, int status)
 
     child->pid = 0;
     child->ready = false;
+    child->reloads = 0;
+    announce_if_reloaded(supervisor);
     child->channel_source = sd_event_source_disable_unref(child->channel_source);
     (void)close(child->channel);
     if (supervisor->stopping) {
@@ -410,6 +437,19 @@ static void warn_of_restart(const char *key, bool changed)
     }
 }
 
+/* One that has not begun yet takes it as its first, and answers nothing. */
+static void hand_on(struct child *child)
+{
+    if (child->pid <= 0) {
+        return;
+    }
+    if (send_config(child) < 0) {
+        log_event(LOG_LEVEL_ERROR, "no memory to hand on the configuration", NULL);
+    } else {
+        child->reloads += child->ready;
+    }
+}
+
 static void take_new_config(struct supervisor *supervisor, struct config *config)
 {
     const struct config *old = supervisor->config;
@@ -426,9 +466,7 @@ static void take_new_config(struct supervisor *supervisor, struct config *config
     supervisor->config = config;
     log_set_level(config->log_level);
     for (int role = 0; role < ROLE_COUNT; role++) {
-        if (alive(supervisor, (enum role)role) && send_config(&supervisor->children[role]) < 0) {
-            log_event(LOG_LEVEL_ERROR, "no memory to hand on the configuration", NULL);
-        }
+        hand_on(&supervisor->children[role]);
     }
     log_event(LOG_LEVEL_INFO, "configuration reloaded", "file", supervisor->path, NULL);
 }
@@ -443,7 +481,11 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
 
     (void)source;
     (void)info;
-    (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_monotonic_ms() * 1000);
+    if (supervisor->announced) {
+        supervisor->reloading = true;
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+                         (long long)clock_monotonic_ms() * 1000);
+    }
     r = config_load(supervisor->path, &config, &errors);
     for (size_t i = 0; i < errors.count; i++) {
         log_event(LOG_LEVEL_ERROR, errors.lines[i], NULL);
@@ -455,7 +497,7 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
         take_new_config(supervisor, config);
     }
     config_errors_free(&errors);
-    (void)sd_notify(0, "READY=1");
+    announce_if_reloaded(supervisor);
     return 0;
 }
 
