@@ -489,6 +489,7 @@ END_TEST
 START_TEST(a_second_one_on_the_same_store_waits)
 {
     struct house *second = house_new();
+    struct answer answer;
     char *configuration;
 
     start("");
@@ -503,7 +504,9 @@ START_TEST(a_second_one_on_the_same_store_waits)
     house_begin_start(second);
     house_await_log(second, "waiting for another assentd on the same store to end");
     register_as("req_1", "note");
-    ck_assert_int_eq(house_control(second, "GET", "/readyz", NULL).status, 0);
+    answer = house_control(second, "GET", "/readyz", NULL);
+    ck_assert_int_eq(answer.status, 0);
+    answer_clear(&answer);
     ck_assert_int_eq(house_stop(house), 0);
     ck_assert(house_await_start(second));
     house_await_status(second, "req_1", "pending");
