@@ -670,29 +670,39 @@ END_TEST
 
 /* --- tombstones ------------------------------------------------------------------------------- */
 
+static void configure_with(const char *retention)
+{
+    char *all = house_format(house,
+                             "[server]\n"
+                             "listen = 127.0.0.1:%%PORT%%\n%%JAIL%%"
+                             "[control]\n"
+                             "socket = %%DIR%%/control.sock\n"
+                             "[store]\n"
+                             "path = %%DIR%%/state/assentd.db\n"
+                             "retention = %s\n"
+                             "[service daimon]\n"
+                             "path = /webhook/approval\n"
+                             "scheme = daimon\n"
+                             "secret_file = secret\n"
+                             "[action note]\n"
+                             "on_granted = note\n"
+                             "on_denied = note\n"
+                             "[action long]\n"
+                             "on_granted = long\n"
+                             "[hook note]\n"
+                             "shell = echo \"$ASSENT_REQUEST_ID\" >>%%DIR%%/notes\n"
+                             "[hook long]\n"
+                             "shell = sleep 60\n",
+                             retention);
+
+    house_configure_all(house, all);
+    free(all);
+}
+
 static void set_up_forgetful(void)
 {
     house = house_new();
-    house_configure_all(house, "[server]\n"
-                               "listen = 127.0.0.1:%PORT%\n%JAIL%"
-                               "[control]\n"
-                               "socket = %DIR%/control.sock\n"
-                               "[store]\n"
-                               "path = %DIR%/state/assentd.db\n"
-                               "retention = 1ms\n"
-                               "[service daimon]\n"
-                               "path = /webhook/approval\n"
-                               "scheme = daimon\n"
-                               "secret_file = secret\n"
-                               "[action note]\n"
-                               "on_granted = note\n"
-                               "on_denied = note\n"
-                               "[action long]\n"
-                               "on_granted = long\n"
-                               "[hook note]\n"
-                               "shell = echo \"$ASSENT_REQUEST_ID $ASSENT_STATUS\" >>%DIR%/notes\n"
-                               "[hook long]\n"
-                               "shell = sleep 60\n");
+    configure_with("1d");
     house_start(house);
 }
 
@@ -712,9 +722,11 @@ static void await_removal(const char *id)
     free(path);
 }
 
-/* Removing comes soon after a start, and every minute. */
-static void restart_core(void)
+/* Removing comes soon after a start, and then every minute. */
+static void forget(void)
 {
+    configure_with("1ms");
+    house_reload(house);
     (void)house_kill_role(house, "assentd: core");
     house_await_ready(house);
 }
@@ -729,7 +741,7 @@ START_TEST(what_was_removed_stays_decided)
     json_decref(answer_take(cancel("canceled"), 200));
     house_await_jobs(house, "granted", 1, "succeeded");
     house_await_jobs(house, "denied", 1, "succeeded");
-    restart_core();
+    forget();
     await_removal("granted");
     await_removal("denied");
     await_removal("canceled");
@@ -758,15 +770,20 @@ START_TEST(what_is_not_over_is_not_removed)
     decide("over", "approved", "matched");
     decide("unknown", "approved", "early");
     house_await_jobs(house, "running", 1, "running");
-    restart_core();
+    forget();
     await_removal("over");
     house_await_status(house, "pending", "pending");
     house_await_jobs(house, "running", 1, "running");
     (void)house_kill_role(house, "assentd: runner");
     house_await_jobs(house, "running", 1, "interrupted");
-    restart_core();
-    register_as("unknown", "note");
+    configure_with("1d");
+    house_reload(house);
+    register_as("over_too", "other");
+    decide("over_too", "approved", "matched");
+    forget();
+    await_removal("over_too");
     house_await_jobs(house, "running", 1, "interrupted");
+    register_as("unknown", "note");
     house_await_lines(house, "notes", 1);
 }
 END_TEST
