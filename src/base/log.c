@@ -38,7 +38,7 @@ static const char *speaker = "assentd";
 static _Atomic enum log_level highest_level = LOG_LEVEL_INFO;
 static bool to_journal;
 static bool holding;
-static struct buffer held; /* packed lines */
+static struct buffer held; /* packed lines for the journal, else the text that will be written */
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -94,31 +94,41 @@ static bool is_plain(const char *text, size_t length)
     return length > 0;
 }
 
+/* Characters that need it are escaped; a quotation mark is only here one of them. */
+static void append_quoted(struct buffer *out, const char *value)
+{
+    (void)buffer_append(out, "\"", 1);
+    for (;;) {
+        size_t length = strcspn(value, "\"");
+
+        (void)text_append_escaped(out, value, length);
+        value += length;
+        if (*value == '\0') {
+            break;
+        }
+        (void)buffer_append(out, "\\\"", 2);
+        value++;
+    }
+    (void)buffer_append(out, "\"", 1);
+}
+
 static void append_value(struct buffer *out, const char *value)
 {
-    struct buffer escaped = {0};
     size_t length = strlen(value);
 
     if (is_plain(value, length)) {
         (void)buffer_append(out, value, length);
-        return;
+    } else {
+        append_quoted(out, value);
     }
-    (void)text_append_escaped(&escaped, value, length);
-    (void)buffer_append(out, "\"", 1);
-    for (size_t i = 0; i < escaped.length; i++) {
-        if (escaped.data[i] == '"') {
-            (void)buffer_append(out, "\\", 1);
-        }
-        (void)buffer_append(out, escaped.data + i, 1);
-    }
-    (void)buffer_append(out, "\"", 1);
-    buffer_free(&escaped);
 }
 
 static void append_fields(struct buffer *out, const struct line *line)
 {
     for (size_t i = 0; i < line->field_count; i++) {
-        (void)buffer_append_format(out, " %s=", line->fields[i].name);
+        (void)buffer_append(out, " ", 1);
+        (void)buffer_append_text(out, line->fields[i].name);
+        (void)buffer_append(out, "=", 1);
         append_value(out, line->fields[i].value);
     }
 }
@@ -128,7 +138,11 @@ static void append_logfmt(struct buffer *out, const struct line *line)
     char time[TEXT_TIME_SIZE];
 
     text_from_time(line->time, time);
-    (void)buffer_append_format(out, "time=%s level=%s role=", time, level_names[line->level]);
+    (void)buffer_append_text(out, "time=");
+    (void)buffer_append_text(out, time);
+    (void)buffer_append_text(out, " level=");
+    (void)buffer_append_text(out, level_names[line->level]);
+    (void)buffer_append_text(out, " role=");
     append_value(out, speaker);
     (void)buffer_append_text(out, " msg=");
     append_value(out, line->message);
@@ -206,20 +220,7 @@ void log_open(const char *role)
     }
 }
 
-static void emit(const struct line *line)
-{
-    struct buffer out = {0};
-
-    if (to_journal) {
-        write_journal(line);
-        return;
-    }
-    append_logfmt(&out, line);
-    write_standard_error(&out);
-    buffer_free(&out);
-}
-
-static void hold(const struct line *line)
+static void pack_line(const struct line *line)
 {
     struct packer packer = packer_to(&held);
 
@@ -231,6 +232,28 @@ static void hold(const struct line *line)
         pack_text(&packer, line->fields[i].name);
         pack_text(&packer, line->fields[i].value);
     }
+}
+
+static void hold(const struct line *line)
+{
+    if (to_journal) {
+        pack_line(line);
+    } else {
+        append_logfmt(&held, line);
+    }
+}
+
+static void emit(const struct line *line)
+{
+    struct buffer out = {0};
+
+    if (to_journal) {
+        write_journal(line);
+        return;
+    }
+    append_logfmt(&out, line);
+    write_standard_error(&out);
+    buffer_free(&out);
 }
 
 void log_event(enum log_level level, const char *message, ...)
@@ -263,7 +286,7 @@ void log_hold(void)
     holding = true;
 }
 
-static void unhold(struct unpacker *unpacker, struct line *ret_line)
+static void unpack_line(struct unpacker *unpacker, struct line *ret_line)
 {
     ret_line->level = (enum log_level)unpack_u8(unpacker);
     ret_line->time = unpack_i64(unpacker);
@@ -275,27 +298,29 @@ static void unhold(struct unpacker *unpacker, struct line *ret_line)
     }
 }
 
-void log_release(void)
+static void write_held_to_journal(void)
 {
     struct unpacker unpacker = unpacker_of(held.data, held.length);
-    struct buffer out = {0};
 
-    holding = false;
     while (unpacker.left > 0) {
         struct line line = {0};
 
-        unhold(&unpacker, &line);
+        unpack_line(&unpacker, &line);
         if (unpacker.error) {
             break;
         }
-        if (to_journal) {
-            write_journal(&line);
-        } else {
-            append_logfmt(&out, &line);
-        }
+        write_journal(&line);
     }
-    write_standard_error(&out);
-    buffer_free(&out);
+}
+
+void log_release(void)
+{
+    holding = false;
+    if (to_journal) {
+        write_held_to_journal();
+    } else {
+        write_standard_error(&held);
+    }
     held.length = 0;
 }
 
