@@ -261,6 +261,32 @@ char *json_plain_text(const json_t *json)
     return text;
 }
 
+static int append_escape(struct buffer *out, char character)
+{
+    if (character == '"' || character == '\\') {
+        const char escape[] = {'\\', character};
+        return buffer_append(out, escape, sizeof escape);
+    }
+    return buffer_append_format(out, "\\u%04x", (unsigned)character);
+}
+
+int json_append_string(struct buffer *out, const char *text)
+{
+    int result = buffer_append(out, "\"", 1);
+    while (result == 0 && *text != '\0') {
+        size_t plain = 0;
+        while ((unsigned char)text[plain] >= ' ' && text[plain] != '"' && text[plain] != '\\') {
+            plain++;
+        }
+        result = buffer_append(out, text, plain);
+        text += plain;
+        if (result == 0 && *text != '\0') {
+            result = append_escape(out, *text++);
+        }
+    }
+    return result == 0 ? buffer_append(out, "\"", 1) : result;
+}
+
 /* --- looking up ------------------------------------------------------------------------------- */
 
 json_t *json_first_of(const json_t *object, const char *const *keys)

@@ -1,5 +1,6 @@
 #include "assent/core/decide.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,22 +40,34 @@ static void replace_text(char **text, const char *with)
     *text = copy;
 }
 
+static void append_member(struct buffer *object, const char *name, const char *value)
+{
+    if (value) {
+        core_must(buffer_append_text(object, object->length == 0 ? "{\"" : ",\""), "event");
+        core_must(buffer_append_text(object, name), "event");
+        core_must(buffer_append_text(object, "\":"), "event");
+        core_must(json_append_string(object, value), "event");
+    }
+}
+
 static void store_event_of(struct core *core, const struct store_request *request, const char *kind,
                            const struct decision_made *made)
 {
-    json_t *details = json_pack("{s:s, s:s*, s:s*}", "decision", decision_name(made->decision),
-                                "decidedBy", made->by, "reason", made->reason);
-    char *text = json_text(details);
-    const struct store_event event = {
+    struct buffer details = {0};
+    struct store_event event = {
         .at = clock_now_ms(),
         .kind = kind,
         .request = request->number,
-        .details = text,
     };
 
+    append_member(&details, "decision", decision_name(made->decision));
+    append_member(&details, "decidedBy", made->by);
+    append_member(&details, "reason", made->reason);
+    core_must(buffer_append_text(&details, "}"), "event");
+    event.details = buffer_text(&details);
+    core_must(event.details ? 0 : -ENOMEM, "event");
     core_must(store_event_add(core->store, &event), "event");
-    free(text);
-    json_decref(details);
+    buffer_free(&details);
 }
 
 /* `approved after 4m12s by ops@example.com`, and what follows from it. */

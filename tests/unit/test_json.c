@@ -338,6 +338,28 @@ START_TEST(scalars_have_a_plain_text)
 }
 END_TEST
 
+START_TEST(an_appended_string_reads_back_as_it_was)
+{
+    char every[129] = "";
+
+    for (int character = 1; character < 128; character++) {
+        every[character - 1] = (char)character;
+    }
+    const char *const texts[] = {"",   "plain", "\"", "\\\"\\", "a\nb\tc", "Zo\u00eb \U0001f600",
+                                 every};
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct buffer text = {0};
+
+        ck_assert_int_eq(json_append_string(&text, texts[i]), 0);
+        json_t *json = parsed(buffer_text(&text));
+        ck_assert_str_eq(json_string_value(json), texts[i]);
+        json_decref(json);
+        buffer_free(&text);
+    }
+}
+END_TEST
+
 /* --- looking up ------------------------------------------------------------------------------- */
 
 START_TEST(the_first_of_several_keys_is_found_in_the_order_asked)
@@ -462,6 +484,7 @@ static void add_parsing(TCase *tests)
 
 static void add_the_rest(TCase *tests)
 {
+    tcase_add_test(tests, an_appended_string_reads_back_as_it_was);
     tcase_add_test(tests, text_is_compact_and_keeps_the_order);
     tcase_add_test(tests, reals_are_written_with_no_more_digits_than_they_need);
     tcase_add_test(tests, every_real_of_a_document_survives);

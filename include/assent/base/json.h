@@ -1,7 +1,7 @@
 /*
  * JSON as it may come from outside, and as it is written.
  *
- * Owns: nothing. Runs in: every role, any thread. May call: jansson, text, digest.
+ * Owns: nothing. Runs in: every role, any thread. May call: jansson, buffer, text, digest.
  */
 #ifndef ASSENT_BASE_JSON_H
 #define ASSENT_BASE_JSON_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "assent/base/buffer.h"
 #include "assent/base/problem.h"
 
 /* Nested arrays and objects that are accepted; jansson's own limit of 2048 overflows small
@@ -35,6 +36,10 @@ char *json_canonical_text(const json_t *json);
 /* The scalar as plain text: a string's bytes, a number's shortest text, true, false, null. For an
  * array or object its json_text. Freed by the caller with free(); NULL without memory. */
 char *json_plain_text(const json_t *json);
+
+/* Appends the text, which is valid UTF-8, as a JSON string, for what is written too often to make
+ * values of first. Returns 0 or -ENOMEM. */
+int json_append_string(struct buffer *out, const char *text);
 
 /* The first of the NULL-terminated list of keys that `object` has, or NULL. Borrowed. */
 json_t *json_first_of(const json_t *object, const char *const *keys);
