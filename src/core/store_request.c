@@ -30,7 +30,7 @@ static const struct database_query STATE = {"request_state",
                                             "SELECT state FROM request WHERE number = ?"};
 static const struct database_query DECIDE = {
     "request_decide", "UPDATE request SET state = ?, final_at = ?, decided_at = ?, decided_by = ?,"
-                      " denial_reason = ? WHERE number = ?"};
+                      " denial_reason = ? WHERE number = ? AND state = ?"};
 static const struct database_query DUE = {"request_due",
                                           "SELECT number FROM request INDEXED BY request_deadline"
                                           " WHERE state < 3 AND deadline > 0 AND deadline <= ?"
@@ -244,28 +244,41 @@ int store_request_context(struct store *store, int64_t number, char **ret_contex
 
 /* --- deciding --------------------------------------------------------------------------------- */
 
-int store_request_decide(struct store *store, const struct store_request *request)
+/* Decides it if it is in the state `before`. Returns 1, or 0 if it is not, or negative errno. */
+static int decide_from(struct store *store, const struct store_request *request, int64_t before)
 {
-    int64_t before = 0;
-    struct database_statement *statement = database_query(store->database, &STATE);
-    database_bind_integer(statement, request->number);
-    int error = store_get_integer(statement, &before);
-    if (error == 0 && before >= REQUEST_APPROVED)
-        error = -EEXIST;
-    if (error != 0)
-        return error;
-
-    statement = database_query(store->database, &DECIDE);
+    struct database_statement *statement = database_query(store->database, &DECIDE);
     database_bind_integer(statement, request->state);
     database_bind_integer(statement, request->final_at);
     database_bind_integer(statement, request->decided_at);
     database_bind_text(statement, request->decided_by);
     database_bind_text(statement, request->denial_reason);
     database_bind_integer(statement, request->number);
-    error = database_run(statement);
+    database_bind_integer(statement, before);
+    int error = database_run(statement);
+    if (error != 0 || database_changes(store->database) == 0)
+        return error;
+    store->request_counts[before]--;
+    store->request_counts[request->state]++;
+    return 1;
+}
+
+/* Nearly all are pending, so the others are looked at only then. */
+int store_request_decide(struct store *store, const struct store_request *request)
+{
+    int64_t before = 0;
+    int decided = decide_from(store, request, REQUEST_PENDING);
+    if (decided != 0)
+        return decided < 0 ? decided : 0;
+
+    struct database_statement *statement = database_query(store->database, &STATE);
+    database_bind_integer(statement, request->number);
+    int error = store_get_integer(statement, &before);
+    if (error == 0 && before >= REQUEST_APPROVED)
+        error = -EEXIST;
     if (error == 0) {
-        store->request_counts[before]--;
-        store->request_counts[request->state]++;
+        decided = decide_from(store, request, before);
+        error = decided < 0 ? decided : 0;
     }
     return error;
 }
