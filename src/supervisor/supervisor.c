@@ -171,13 +171,14 @@ static int start_child(struct child *child)
     if (r >= 0) {
         r = send_config(child);
     }
+    if (r >= 0) {
+        r = connect_child(child);
+    }
+    /* A gate that has no stream yet would turn away whoever has connected already. */
     if (child->role == ROLE_GATE_PUBLIC) {
         send_sockets(child, &supervisor->public_sockets);
     } else if (child->role == ROLE_GATE_CONTROL) {
         send_sockets(child, &supervisor->control_sockets);
-    }
-    if (r >= 0) {
-        r = connect_child(child);
     }
     tell(child, CHANNEL_START, 0, -1);
     return r < 0 ? r : 0;

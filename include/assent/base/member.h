@@ -1,7 +1,7 @@
 /*
  * A role's life as the supervisor leads it: what every role process does alike.
  *
- *   exec ─▶ CONFIG, LISTEN..., STREAM..., START ─▶ READY ─▶ work ─▶ (CONFIG, STREAM)... ─▶ STOP ─▶ exit
+ *   exec ─▶ CONFIG, STREAM..., LISTEN..., START ─▶ READY ─▶ work ─▶ (CONFIG, STREAM)... ─▶ STOP ─▶ exit
  *
  * The role's handlers are called from its event loop. When the channel closes, the supervisor is
  * gone and the role ends too. Signals that a terminal or service manager sends to the whole group
