@@ -1,0 +1,252 @@
+/*
+ * What the roles of a daemon at work ask of the kernel, seen by strace: nothing that their jails
+ * forbid is even tried.
+ */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "integration/harness.h"
+#include "support/http_server.h"
+#include "support/jail_setting.h"
+
+#define ROUNDS 20
+
+static const char *const titles[] = {"assentd: gate public", "assentd: gate control",
+                                     "assentd: core", "assentd: runner", "assentd: caller"};
+
+enum { ROLES = sizeof titles / sizeof titles[0] };
+
+static struct house *house;
+static struct http_server *server;
+
+static bool have_strace(void)
+{
+    return system("strace -f -o /dev/null true") == 0; /* as root or not, in a container or not */
+}
+
+/* Follows the supervisor too, so that roles that are started later are seen. */
+static pid_t start_strace(void)
+{
+    char pids[ROLES + 1][16];
+    char *trace = house_file(house, "trace");
+    const char *arguments[2 * (ROLES + 1) + 8] = {"strace",        "-f", "-q", "-e",
+                                                  "status=failed", "-o", trace};
+    int count = 7;
+    pid_t pid;
+
+    for (int i = 0; i <= ROLES; i++) {
+        (void)snprintf(pids[i], sizeof pids[i], "%d",
+                       (int)(i < ROLES ? house_role(house, titles[i]) : house_pid(house)));
+        arguments[count++] = "-p";
+        arguments[count++] = pids[i];
+    }
+    arguments[count] = NULL;
+    pid = fork();
+    if (pid == 0) {
+        (void)execvp(arguments[0], (char *const *)arguments);
+        _exit(127);
+    }
+    free(trace);
+    return pid;
+}
+
+static void await_traced(pid_t process)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+    bool traced = false;
+
+    while (!traced) {
+        char *status = process_read(process, "status");
+
+        traced = strstr(status, "\nTracerPid:\t0\n") == NULL;
+        free(status);
+        ck_assert_msg(house_now_ms() < deadline, "strace does not begin");
+    }
+}
+
+static void ask(const char *path)
+{
+    struct answer answer = house_control(house, "GET", path, NULL);
+
+    ck_assert_int_eq(answer.status, 200);
+    answer_clear(&answer);
+}
+
+static void decide_one(int number)
+{
+    char *id = house_format(house, "req_%d", number);
+    char *request = house_format(house, "{\"requestId\":\"req_%d\",\"action\":\"both\"}", number);
+    char *decision = house_format(house, "{\"requestId\":\"req_%d\",\"status\":\"%s\"}", number,
+                                  number % 3 ? "approved" : "denied");
+    char *show = house_format(house, "/v1/approvals/req_%d?wait=1", number);
+
+    house_register(house, request);
+    house_decide(house, decision, "matched");
+    ask(show);
+    house_await_jobs(house, id, number % 3 ? 2 : 1, "succeeded");
+    free(show);
+    free(decision);
+    free(request);
+    free(id);
+}
+
+/* A name is looked up, and the trusted certificates are read, even if nothing comes of it. */
+static void call_in_vain(const char *id)
+{
+    char *request = house_format(house, "{\"requestId\":\"%s\",\"action\":\"vain\"}", id);
+    char *decision = house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", id);
+
+    house_register(house, request);
+    house_decide(house, decision, "matched");
+    house_await_jobs(house, id, 2, "failed");
+    free(decision);
+    free(request);
+}
+
+static void refuse_some(void)
+{
+    static const char *const unsigned_headers[] = {"Content-Type: application/json", NULL};
+    struct answer answer =
+        house_public(house, "POST", "/webhook/approval", unsigned_headers, "{\"a\":1}");
+
+    ck_assert_int_eq(answer.status, 401);
+    answer_clear(&answer);
+    answer = house_public(house, "GET", "/no/such/path", NULL, NULL);
+    ck_assert_int_eq(answer.status, 404);
+    answer_clear(&answer);
+}
+
+static void work(int first)
+{
+    for (int i = first; i < first + ROUNDS; i++) {
+        decide_one(i);
+        refuse_some();
+        ask("/v1/requests?limit=5");
+        ask("/v1/jobs?limit=5");
+    }
+}
+
+/* libc makes threads with a newer call first, and asks whether a cache of names runs: both are
+ * answered so that it knows what to do instead. */
+static bool is_expected(const char *line)
+{
+    return (strstr(line, "clone3") && strstr(line, "ENOSYS")) ||
+           (strstr(line, "socket(AF_UNIX") && strstr(line, "EAFNOSUPPORT"));
+}
+
+static bool is_forbidden(const char *line)
+{
+    static const char *const signs[] = {"EPERM",  "EACCES", "ENOSYS", "EAFNOSUPPORT",
+                                        "SIGSYS", "EROFS",  "ENOEXEC"};
+
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        if (strstr(line, signs[i])) {
+            return !is_expected(line);
+        }
+    }
+    return false;
+}
+
+static void expect_nothing_forbidden(char *trace)
+{
+    char *rest = trace;
+    char *line;
+    int lines = 0;
+
+    while ((line = strtok_r(rest, "\n", &rest))) {
+        ck_assert_msg(!is_forbidden(line), "%s", line);
+        lines++;
+    }
+    ck_assert_msg(lines > 0, "strace saw nothing");
+}
+
+static void configure(const char *more)
+{
+    char *sections = NULL;
+
+    ck_assert_int_ge(asprintf(&sections,
+                              "[action both]\n"
+                              "on_granted = note, call\n"
+                              "on_denied = call\n"
+                              "[hook note]\n"
+                              "shell = cat >>%%DIR%%/notes; echo said; echo wrong >&2\n"
+                              "[hook call]\n"
+                              "http = POST http://localhost:%d/call\n"
+                              "body = {\"id\": \"{request_id}\"}\n"
+                              "[action vain]\n"
+                              "on_granted = lost, distrusted\n"
+                              "[hook lost]\n"
+                              "http = POST http://assentd-test.invalid/\n"
+                              "timeout = 3s\n"
+                              "[hook distrusted]\n"
+                              "http = POST https://localhost:%d/\n"
+                              "timeout = 3s\n%s",
+                              http_server_port(server), http_server_port(server), more),
+                     0);
+    house_configure(house, sections);
+    free(sections);
+}
+
+START_TEST(nothing_that_a_jail_forbids_is_tried)
+{
+    char *trace;
+    pid_t strace;
+    pid_t core;
+
+    server = http_server_start();
+    house = house_new();
+    configure("");
+    house_start(house);
+    strace = start_strace();
+    await_traced(house_pid(house));
+    for (int i = 0; i < ROLES; i++) {
+        await_traced(house_role(house, titles[i]));
+    }
+    work(1);
+    call_in_vain("vain_1");
+    configure("[hook other]\nshell = true\n");
+    house_reload(house);
+    work(101);
+    core = house_kill_role(house, "assentd: core");
+    (void)house_next_role(house, "assentd: core", core);
+    house_await_ready(house);
+    work(201);
+    ck_assert_int_eq(house_stop(house), 0);
+    ck_assert_int_eq(waitpid(strace, NULL, 0), strace);
+    trace = house_log(house);
+    ck_assert_ptr_null(strstr(trace, "jail"));
+    free(trace);
+    trace = house_read(house, "trace");
+    expect_nothing_forbidden(trace);
+    free(trace);
+    house_free(house);
+    http_server_stop(server);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("jail_calls");
+    TCase *calls = tcase_create("calls");
+    SRunner *runner;
+    int failed;
+
+    if (!jail_possible() || !have_strace()) {
+        (void)fprintf(stderr,
+                      "skipped: this needs strace, and a daemon that can be in its jails\n");
+        return 0;
+    }
+    runner = srunner_create(suite);
+    tcase_set_timeout(calls, 300);
+    tcase_add_test(calls, nothing_that_a_jail_forbids_is_tried);
+    suite_add_tcase(suite, calls);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
