@@ -5,10 +5,12 @@
 #include <time.h>
 
 #include "assent/base/executor.h"
+#include "assent/base/jail.h"
 #include "assent/base/log.h"
 #include "assent/base/member.h"
 #include "assent/caller/hook_call.h"
 #include "assent/caller/jail.h"
+#include "assent/caller/renewal.h"
 #include "assent/config/config.h"
 
 /* From the order to stop: how long calls under way may take, and how long core may take to note how
@@ -22,6 +24,7 @@ struct caller {
     struct config *config;
     struct executor *executor;
     struct hook_calls *calls;
+    struct renewal *renewal; /* NULL without a jail that knows files */
     sd_event_source *grace;
     sd_event_source *deadline;
     bool stopping;
@@ -41,6 +44,20 @@ static void on_empty(void *userdata)
     if (caller->stopping) {
         (void)sd_event_exit(caller->loop, EXIT_SUCCESS);
     }
+    renewal_continue(caller->renewal);
+}
+
+static int enter_jail(struct caller *caller)
+{
+    int r =
+        jail_confines_files() ? renewal_new(caller->loop, caller->executor, &caller->renewal) : 0;
+
+    if (r < 0) {
+        log_event(LOG_LEVEL_WARNING,
+                  "can't watch /etc, names may not be found once a file there is replaced", "error",
+                  strerror(-r), NULL);
+    }
+    return caller_jail_enter();
 }
 
 /* The first configuration comes before anything else. */
@@ -69,7 +86,7 @@ static int on_config(void *userdata, const void *bytes, size_t length)
     if (r == 0) {
         r = config_digests(config, ROLE_CALLER, &digests);
     }
-    if (r == 0) {
+    if (r == 0 && !renewal_begun(caller->renewal)) {
         r = executor_set_digests(caller->executor, &digests);
     }
     protocol_digests_free(&digests);
@@ -78,7 +95,7 @@ static int on_config(void *userdata, const void *bytes, size_t length)
         return r;
     }
     log_set_level(config->log_level);
-    r = config->jail && !caller->config ? caller_jail_enter() : 0;
+    r = config->jail && !caller->config ? enter_jail(caller) : 0;
     config_free(caller->config);
     caller->config = config;
     return r;
@@ -149,6 +166,7 @@ int caller_main(void)
 
     sd_event_source_disable_unref(caller.grace);
     sd_event_source_disable_unref(caller.deadline);
+    renewal_free(caller.renewal);
     hook_calls_free(caller.calls);
     executor_free(caller.executor);
     config_free(caller.config);

@@ -17,8 +17,9 @@
 #define ETC "/etc/"
 
 static const char *const allowed[] = {
-    "access",     "connect", "faccessat", "fadvise64",  "getcwd",   "getdents64", "lstat",
-    "newfstatat", "pipe2",   "readlink",  "readlinkat", "sendmmsg", "stat",       NULL};
+    "access",     "connect",          "faccessat", "fadvise64",  "getcwd",
+    "getdents64", "inotify_rm_watch", "lstat",     "newfstatat", "pipe2",
+    "readlink",   "readlinkat",       "sendmmsg",  "stat",       NULL};
 
 static const char *const killed[] = {"accept",   "accept4",   "creat",    "link",    "linkat",
                                      "mkdir",    "mkdirat",   "mknod",    "mknodat", "rename",

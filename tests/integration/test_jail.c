@@ -12,13 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "assent/base/landlock.h"
 #include "integration/harness.h"
+#include "support/http_server.h"
 #include "support/injector.h"
 #include "support/jail_setting.h"
 
@@ -542,6 +545,83 @@ START_TEST(hooks_do_their_work_in_what_they_inherit)
 }
 END_TEST
 
+/* --- the caller and the files by which names are looked up ------------------------------------ */
+
+/* In the process that is about to become assentd: another /etc, for it alone. */
+static void change_etc(void *userdata)
+{
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount(userdata, "/etc", NULL, MS_BIND, NULL) < 0) {
+        _exit(127);
+    }
+}
+
+static void write_hosts(const char *name)
+{
+    char *text = house_format(house, "127.0.0.1 %s\n", name);
+    char *from = house_file(house, "etc/hosts.new");
+    char *to = house_file(house, "etc/hosts");
+
+    house_write(house, "etc/hosts.new", text);
+    ck_assert_int_eq(chmod(from, 0644), 0);
+    ck_assert_int_eq(rename(from, to), 0);
+    free(to);
+    free(from);
+    free(text);
+}
+
+static void expect_call(const char *id, const char *action)
+{
+    char *request = house_format(house, "{\"requestId\":\"%s\",\"action\":\"%s\"}", id, action);
+    char *decision = house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", id);
+
+    house_register(house, request);
+    house_decide(house, decision, "matched");
+    house_await_jobs(house, id, 1, "succeeded");
+    free(decision);
+    free(request);
+}
+
+static void configure_calls(int port)
+{
+    char *sections = house_format(house,
+                                  "[action first]\non_granted = first\n"
+                                  "[action second]\non_granted = second\n"
+                                  "[hook first]\nhttp = GET http://first.test:%d/\n"
+                                  "[hook second]\nhttp = GET http://second.test:%d/\n",
+                                  port, port);
+
+    house_configure(house, sections);
+    free(sections);
+}
+
+START_TEST(names_are_found_after_their_file_was_replaced)
+{
+    struct http_server *server = http_server_start();
+    char *etc;
+    pid_t caller;
+
+    house = house_new();
+    etc = house_file(house, "etc");
+    ck_assert_int_eq(mkdir(etc, 0755), 0);
+    house_write(house, "etc/nsswitch.conf", "hosts: files\n");
+    write_hosts("first.test");
+    configure_calls(http_server_port(server));
+    house_prepare(house, change_etc, etc);
+    house_start(house);
+    caller = house_role(house, "assentd: caller");
+    expect_call("req_1", "first");
+    write_hosts("second.test");
+    if (landlock_version() > 0) {
+        (void)house_next_role(house, "assentd: caller", caller);
+    }
+    expect_call("req_2", "second");
+    house_free(house);
+    free(etc);
+    http_server_stop(server);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("jail");
@@ -573,6 +653,7 @@ int main(void)
     tcase_add_test(around, without_jails_there_is_a_warning);
     tcase_add_test(around, a_hook_can_not_look_into_the_daemon);
     tcase_add_test(around, hooks_do_their_work_in_what_they_inherit);
+    tcase_add_test(around, names_are_found_after_their_file_was_replaced);
     suite_add_tcase(suite, around);
 
     srunner_run_all(runner, CK_NORMAL);
