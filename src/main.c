@@ -69,6 +69,7 @@ static int run_role(enum role role)
     switch (role) {
     case ROLE_GATE_PUBLIC:
     case ROLE_GATE_CONTROL:
+    case ROLE_GATE_AGENT:
         return gate_main(role);
     case ROLE_CORE:
         return core_main();

@@ -8,6 +8,7 @@
 static const char *const titles[ROLE_COUNT] = {
     [ROLE_GATE_PUBLIC] = TITLE_PREFIX "gate public",
     [ROLE_GATE_CONTROL] = TITLE_PREFIX "gate control",
+    [ROLE_GATE_AGENT] = TITLE_PREFIX "gate agent",
     [ROLE_CORE] = TITLE_PREFIX "core",
     [ROLE_RUNNER] = TITLE_PREFIX "runner",
     [ROLE_CALLER] = TITLE_PREFIX "caller",
@@ -21,6 +22,11 @@ const char *role_title(enum role role)
 const char *role_name(enum role role)
 {
     return titles[role] + strlen(TITLE_PREFIX);
+}
+
+bool role_is_gate(enum role role)
+{
+    return role == ROLE_GATE_PUBLIC || role == ROLE_GATE_CONTROL || role == ROLE_GATE_AGENT;
 }
 
 enum role role_from_title(const char *title)

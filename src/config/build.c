@@ -93,13 +93,13 @@ static int build_section(const struct builder *builder, const struct source_sect
 }
 
 /* A section of a kind without names: the configuration itself is the object, also where the section
- * does not stand in the files. */
+ * does not stand in the files, unless it is an optional one. */
 static int build_single(const struct builder *builder, enum config_section kind)
 {
     const struct source_section absent = {.kind = kind};
     int error = 0;
     size_t count = source_count(builder->source, kind);
-    if (count == 0)
+    if (count == 0 && !section_rule(kind)->optional)
         error = build_section(builder, &absent, builder->config);
     for (size_t i = 0; error == 0 && i < count; i++)
         error = build_section(builder, source_nth(builder->source, kind, i), builder->config);

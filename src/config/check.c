@@ -148,6 +148,7 @@ int config_check(const struct config *config, const struct config_source *source
         if (source->sections[i].kind == SECTION_HOOK)
             check_authorization(&check, &source->sections[i]);
     }
+    interfaces_check(config, source, report);
     for (size_t i = 0; i < config->service_count; i++)
         check_service(&check, i);
     for (size_t i = 0; i < config->action_count; i++)

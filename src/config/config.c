@@ -49,6 +49,20 @@ const struct config_hook *config_hook(const struct config *config, const char *n
     return NULL;
 }
 
+/* Where agents ask the service themselves, all that is left for them here is to register. */
+static unsigned default_ways(const struct config_service *service)
+{
+    (void)service;
+    return WAY_REGISTER;
+}
+
+unsigned config_ways(const struct config *config, const char *action,
+                     const struct config_service *service)
+{
+    const struct config_action *section = config_action(config, action);
+    return section != NULL && section->accept != 0 ? section->accept : default_ways(service);
+}
+
 int config_digests(const struct config *config, enum role role,
                    struct protocol_digests *ret_digests)
 {
@@ -106,6 +120,18 @@ static void free_service(struct config_service *service)
     free((char *)service->pointers.event_id);
 }
 
+static void free_interface(struct config_interface *interface)
+{
+    for (size_t i = 0; i < interface->token_count; i++) {
+        free(interface->tokens[i].name);
+        free_secret(&interface->tokens[i].token);
+    }
+    free(interface->tokens);
+    free_texts(&interface->listen);
+    free(interface->socket);
+    free(interface->socket_group);
+}
+
 static void free_action(struct config_action *action)
 {
     free(action->name);
@@ -136,8 +162,8 @@ void config_free(struct config *config)
     if (config == NULL)
         return;
     free_texts(&config->listen);
-    free(config->control_socket);
-    free(config->control_socket_group);
+    free_interface(&config->control);
+    free_interface(&config->agent);
     free(config->store_path);
     for (size_t i = 0; i < config->service_count; i++)
         free_service(&config->services[i]);

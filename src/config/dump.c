@@ -45,7 +45,7 @@ static void print_kind(const struct config *config, enum config_section kind, FI
 {
     const struct source_section absent = {.kind = kind};
     size_t count = source_count(config->source, kind);
-    if (count == 0 && !section_rule(kind)->named)
+    if (count == 0 && !section_rule(kind)->named && !section_rule(kind)->optional)
         print_section(out, &absent, NULL);
     for (size_t i = 0; i < count; i++)
         print_section(out, source_nth(config->source, kind, i),

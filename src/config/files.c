@@ -203,21 +203,21 @@ static int check_hook(const struct config_hook *hook, const struct source_sectio
     return check_program(hook, section, report);
 }
 
-static void check_group(const struct config *config, const struct config_source *source,
-                        struct config_report *report)
+static void check_group(const struct config_interface *interface,
+                        const struct source_section *section, struct config_report *report)
 {
-    const struct source_section *control = source_nth(source, SECTION_CONTROL, 0);
-    if (config->control_socket_group == NULL || getgrnam(config->control_socket_group) != NULL)
+    if (interface->socket_group == NULL || getgrnam(interface->socket_group) != NULL)
         return;
-    const struct source_entry *group = source_find(control, "socket_group");
-    source_report(report, control, group, "there is no such group; expected the name of one");
+    const struct source_entry *group = source_find(section, "socket_group");
+    source_report(report, section, group, "there is no such group; expected the name of one");
 }
 
 int files_check(const struct config *config, const struct config_source *source,
                 struct config_report *report)
 {
     int error = 0;
-    check_group(config, source, report);
+    check_group(&config->control, source_nth(source, SECTION_CONTROL, 0), report);
+    check_group(&config->agent, source_nth(source, SECTION_AGENT, 0), report);
     for (size_t i = 0; error == 0 && i < config->hook_count; i++)
         error = check_hook(&config->hooks[i], source_nth(source, SECTION_HOOK, i), report);
     return error;

@@ -8,10 +8,11 @@
 
 #define PUBLIC   (1u << ROLE_GATE_PUBLIC)
 #define CONTROL  (1u << ROLE_GATE_CONTROL)
+#define AGENT    (1u << ROLE_GATE_AGENT)
 #define CORE     (1u << ROLE_CORE)
 #define RUNNER   (1u << ROLE_RUNNER)
 #define CALLER   (1u << ROLE_CALLER)
-#define EVERYONE (PUBLIC | CONTROL | CORE | RUNNER | CALLER)
+#define EVERYONE (PUBLIC | CONTROL | AGENT | CORE | RUNNER | CALLER)
 
 #define EXEC     (1u << HOOK_EXEC)
 #define SHELL    (1u << HOOK_SHELL)
@@ -26,25 +27,33 @@
 
 /* The hooks' names, kinds and digests are all that core knows of them; they are not keys. */
 static const struct section_rule sections[SECTION_COUNT] = {
-    [SECTION_SERVER] = {"server", false, EVERYONE},
-    [SECTION_CONTROL] = {"control", false, 0},
-    [SECTION_STORE] = {"store", false, CORE | RUNNER},
-    [SECTION_REQUESTS] = {"requests", false, CORE},
-    [SECTION_SERVICE] = {"service", true, PUBLIC | CORE},
-    [SECTION_ACTION] = {"action", true, CORE},
-    [SECTION_HOOK] = {"hook", true, CORE | RUNNER | CALLER},
+    [SECTION_SERVER] = {"server", false, false, EVERYONE},
+    [SECTION_CONTROL] = {"control", false, false, CORE},
+    [SECTION_AGENT] = {"agent", false, true, CORE},
+    [SECTION_STORE] = {"store", false, false, CORE | RUNNER},
+    [SECTION_REQUESTS] = {"requests", false, false, CORE},
+    [SECTION_SERVICE] = {"service", true, false, PUBLIC | CORE},
+    [SECTION_ACTION] = {"action", true, false, CORE},
+    [SECTION_HOOK] = {"hook", true, false, CORE | RUNNER | CALLER},
 };
 
 #define DURATION     "a duration such as 500ms, 30s, 5m, 1h or 2d"
 #define SPAN         "a duration over 0 such as 500ms, 30s, 5m, 1h or 2d"
 #define HOOK_NAMES   "names of hooks with commas between them"
 #define JSON_POINTER "a JSON Pointer such as /payload/approval/id"
+#define SOCKET_PATH  "an absolute path of at most 107 bytes"
+#define SOCKET_MODE  "an octal mode such as 0600 or 0660"
+#define SOCKET_GROUP "the name of a group of this system"
+#define TCP_LISTEN   "host:port or [v6]:port"
+#define TOKEN_FILE                                                                            \
+    "the name of a file, which is the token's name too, with a token of 16 to 512 printable " \
+    "characters alone in it, readable by its owner or group only"
 #define SECRET_FILE \
     "the name of a file with the secret alone in it, readable by its owner or group only"
 
 static const struct config_key keys[] = {
-    {SECTION_SERVER, "listen", set_listen, .required = true, .repeatable = true,
-     .expected = "host:port, [v6]:port or unix:PATH"},
+    {SECTION_SERVER, "listen", set_listen, FIELD(config, listen), .required = true,
+     .repeatable = true, .expected = "host:port, [v6]:port or unix:PATH"},
     {SECTION_SERVER, "max_body", set_size, FIELD(config, max_body), .fallback = "256K",
      .roles = PUBLIC | CORE, WITHIN(1, 16 << 20), .expected = "a size of 1 to 16M such as 256K"},
     {SECTION_SERVER, "log_level", set_log_level, FIELD(config, log_level), .fallback = "info",
@@ -52,12 +61,27 @@ static const struct config_key keys[] = {
     {SECTION_SERVER, "jail", set_on_off, FIELD(config, jail), .fallback = "on", .roles = EVERYONE,
      .expected = "on or off"},
 
-    {SECTION_CONTROL, "socket", set_socket_path, FIELD(config, control_socket),
-     .fallback = "/run/assentd/control.sock", .expected = "an absolute path of at most 107 bytes"},
-    {SECTION_CONTROL, "socket_mode", set_octal, FIELD(config, control_socket_mode),
-     .fallback = "0600", .expected = "an octal mode such as 0600 or 0660"},
-    {SECTION_CONTROL, "socket_group", set_group, FIELD(config, control_socket_group),
-     .expected = "the name of a group of this system"},
+    {SECTION_CONTROL, "socket", set_socket_path, FIELD(config, control.socket),
+     .fallback = "/run/assentd/control.sock", .expected = SOCKET_PATH},
+    {SECTION_CONTROL, "socket_mode", set_octal, FIELD(config, control.socket_mode),
+     .fallback = "0600", .expected = SOCKET_MODE},
+    {SECTION_CONTROL, "socket_group", set_group, FIELD(config, control.socket_group),
+     .expected = SOCKET_GROUP},
+    {SECTION_CONTROL, "listen", set_tcp_listen, FIELD(config, control.listen), .repeatable = true,
+     .expected = TCP_LISTEN},
+    {SECTION_CONTROL, "token_file", set_token, FIELD(config, control), .repeatable = true,
+     .content = CONTENT_SECRET, .roles = CORE, .expected = TOKEN_FILE},
+
+    {SECTION_AGENT, "socket", set_socket_path, FIELD(config, agent.socket),
+     .fallback = "/run/assentd/agent.sock", .expected = SOCKET_PATH},
+    {SECTION_AGENT, "socket_mode", set_octal, FIELD(config, agent.socket_mode), .fallback = "0660",
+     .expected = SOCKET_MODE},
+    {SECTION_AGENT, "socket_group", set_group, FIELD(config, agent.socket_group),
+     .expected = SOCKET_GROUP},
+    {SECTION_AGENT, "listen", set_tcp_listen, FIELD(config, agent.listen), .repeatable = true,
+     .expected = TCP_LISTEN},
+    {SECTION_AGENT, "token_file", set_token, FIELD(config, agent), .repeatable = true,
+     .content = CONTENT_SECRET, .roles = CORE, .expected = TOKEN_FILE},
 
     {SECTION_STORE, "path", set_absolute_path, FIELD(config, store_path),
      .fallback = "/var/lib/assentd/assentd.db", .roles = CORE | RUNNER,
@@ -93,6 +117,8 @@ static const struct config_key keys[] = {
     {SECTION_SERVICE, "event_id", set_pointer, FIELD(config_service, pointers.event_id),
      .roles = CORE, .expected = JSON_POINTER},
 
+    {SECTION_ACTION, "accept", set_accept, FIELD(config_action, accept), .roles = CORE,
+     .expected = "ask, register, or both with a comma between them"},
     {SECTION_ACTION, "on_granted", set_hook_names, FIELD(config_action, on_granted), .roles = CORE,
      .expected = HOOK_NAMES},
     {SECTION_ACTION, "on_denied", set_hook_names, FIELD(config_action, on_denied), .roles = CORE,

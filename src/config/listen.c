@@ -71,17 +71,26 @@ static const char *fault_of(const char *text)
 
 int set_listen(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
-    struct config *config = object;
+    struct config_texts *listen = setter_field(entry, object);
     const char *fault = fault_of(entry->value);
-    for (size_t i = 0; fault == NULL && i < config->listen.count; i++) {
-        if (strcmp(config->listen.items[i], entry->value) == 0)
+    for (size_t i = 0; fault == NULL && i < listen->count; i++) {
+        if (strcmp(listen->items[i], entry->value) == 0)
             fault = "the same is given twice";
     }
     if (fault != NULL) {
         problem_set(ret_problem, "%s", fault);
         return -EINVAL;
     }
-    return texts_append(&config->listen, entry->value, strlen(entry->value));
+    return texts_append(listen, entry->value, strlen(entry->value));
+}
+
+int set_tcp_listen(const struct source_entry *entry, void *object, struct problem *ret_problem)
+{
+    if (strncmp(entry->value, "unix:", 5) == 0) {
+        problem_set(ret_problem, "the Unix socket is named by socket =");
+        return -EINVAL;
+    }
+    return set_listen(entry, object, ret_problem);
 }
 
 bool listen_is_local(const char *listen)

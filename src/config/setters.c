@@ -14,6 +14,7 @@
 #define WEBHOOK_PATH_LIMIT 1024
 #define LETTERS            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS             "0123456789"
+#define SPACES             " \t\n"
 
 void *setter_field(const struct source_entry *entry, void *object)
 {
@@ -255,6 +256,21 @@ int set_pointer(const struct source_entry *entry, void *object, struct problem *
     return set_text(entry, object, ret_problem);
 }
 
+/* The next of the names with commas between them, without the white space around it; `at` goes to
+ * the comma or the end. False if there is none. */
+static bool next_name(const char **at, const char **ret_name, size_t *ret_length)
+{
+    const char *name = *at + strspn(*at, SPACES);
+    size_t item = strcspn(name, ",");
+    size_t length = item;
+    while (length > 0 && strchr(SPACES, name[length - 1]) != NULL)
+        length--;
+    *at = name + item;
+    *ret_name = name;
+    *ret_length = length;
+    return length > 0;
+}
+
 static bool texts_have(const struct config_texts *texts, const char *text, size_t length)
 {
     for (size_t i = 0; i < texts->count; i++) {
@@ -268,23 +284,45 @@ int set_hook_names(const struct source_entry *entry, void *object, struct proble
 {
     struct config_texts *names = setter_field(entry, object);
     for (const char *at = entry->value;; at++) {
-        at += strspn(at, " \t\n");
-        size_t item = strcspn(at, ",");
-        size_t length = item;
-        while (length > 0 && strchr(" \t\n", at[length - 1]) != NULL)
-            length--;
-        if (length == 0) {
+        const char *name;
+        size_t length;
+        if (!next_name(&at, &name, &length)) {
             problem_set(ret_problem, "a name is missing");
             return -EINVAL;
         }
-        if (texts_have(names, at, length)) {
-            problem_set(ret_problem, "%.*s is given twice", (int)(length < 64 ? length : 64), at);
+        if (texts_have(names, name, length)) {
+            problem_set(ret_problem, "%.*s is given twice", (int)(length < 64 ? length : 64), name);
             return -EINVAL;
         }
-        int error = texts_append(names, at, length);
-        at += item;
+        int error = texts_append(names, name, length);
         if (error < 0 || *at == '\0')
             return error;
+    }
+}
+
+static bool is_word(const char *word, const char *text, size_t length)
+{
+    return strlen(word) == length && memcmp(word, text, length) == 0;
+}
+
+int set_accept(const struct source_entry *entry, void *object, struct problem *ret_problem)
+{
+    unsigned *ways = setter_field(entry, object);
+    for (const char *at = entry->value;; at++) {
+        const char *name;
+        size_t length;
+        (void)next_name(&at, &name, &length);
+        unsigned way = is_word("ask", name, length)        ? WAY_ASK
+                       : is_word("register", name, length) ? WAY_REGISTER
+                                                           : 0;
+        if (way == 0 || (*ways & way) != 0) {
+            problem_set(ret_problem, way == 0 ? "this is no way in which a request can come"
+                                              : "one of them is given twice");
+            return -EINVAL;
+        }
+        *ways |= way;
+        if (*at == '\0')
+            return 0;
     }
 }
 

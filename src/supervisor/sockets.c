@@ -150,32 +150,49 @@ static void take_passed(const char *name, const char *other_name, struct sockets
     free(names);
 }
 
+/* True if systemd passed any. */
+static bool take_from_systemd(const char *section, const char *name, const char *other_name,
+                              struct sockets *sockets)
+{
+    take_passed(name, other_name, sockets);
+    if (sockets->count > 0) {
+        log_event(LOG_LEVEL_INFO,
+                  "listening on the sockets that systemd passed, not on those of the configuration",
+                  "section", section, NULL);
+    }
+    return sockets->count > 0;
+}
+
+static int add_listeners(const struct config_texts *listen, struct sockets *sockets,
+                         struct problem *ret_problem)
+{
+    for (size_t i = 0; i < listen->count; i++) {
+        int r = sockets->count < SOCKETS_LIMIT
+                    ? listen_address(listen->items[i], &sockets->fds[sockets->count])
+                    : -E2BIG;
+
+        if (r < 0) {
+            problem_set(ret_problem, "can't listen on %s: %s", listen->items[i],
+                        r == -E2BIG ? "too many addresses" : strerror(-r));
+            return r;
+        }
+        sockets->count++;
+    }
+    return 0;
+}
+
 int sockets_open_public(const struct config *config, struct sockets *ret_sockets,
                         struct problem *ret_problem)
 {
     struct sockets sockets = {0};
+    int r = 0;
 
-    take_passed("public", "unknown", &sockets);
-    if (sockets.count > 0) {
-        log_event(LOG_LEVEL_INFO,
-                  "listening on the sockets that systemd passed, not on [server] "
-                  "listen",
-                  NULL);
+    if (!take_from_systemd("server", "public", "unknown", &sockets)) {
+        r = add_listeners(&config->listen, &sockets, ret_problem);
     }
-    for (size_t i = 0; sockets.count == 0 || i > 0; i++) {
-        int r;
-
-        if (i == config->listen.count || i == SOCKETS_LIMIT) {
-            break;
-        }
-        r = listen_address(config->listen.items[i], &sockets.fds[i]);
-        if (r < 0) {
-            problem_set(ret_problem, "can't listen on %s: %s", config->listen.items[i],
-                        strerror(-r));
-            sockets_close(&sockets);
-            return r;
-        }
-        sockets.count++;
+    if (r < 0) {
+        sockets_close(&sockets);
+        return r;
     }
     *ret_sockets = sockets;
     return 0;
@@ -191,30 +208,54 @@ static int set_group(const char *path, const char *group)
     return chown(path, (uid_t)-1, entry->gr_gid) < 0 ? -errno : 0;
 }
 
-int sockets_open_control(const struct config *config, struct sockets *ret_sockets,
-                         struct problem *ret_problem)
+static int add_socket(const struct config_interface *interface, struct sockets *sockets,
+                      struct problem *ret_problem)
 {
-    struct sockets sockets = {0};
-    int r;
+    int r = listen_unix(interface->socket, interface->socket_mode, &sockets->fds[sockets->count]);
 
-    take_passed("control", NULL, &sockets);
-    if (sockets.count > 0) {
-        *ret_sockets = sockets;
-        return 0;
-    }
-    r = listen_unix(config->control_socket, config->control_socket_mode, &sockets.fds[0]);
     if (r < 0) {
-        problem_set(ret_problem, "can't listen on %s: %s", config->control_socket, strerror(-r));
+        problem_set(ret_problem, "can't listen on %s: %s", interface->socket, strerror(-r));
         return r;
     }
-    sockets.count = 1;
-    if (config->control_socket_group) {
-        r = set_group(config->control_socket, config->control_socket_group);
+    sockets->count++;
+    if (interface->socket_group) {
+        r = set_group(interface->socket, interface->socket_group);
     }
     if (r < 0) {
         problem_set(ret_problem,
                     "can't give %s to the group %s: %s; the user of assentd must be in it",
-                    config->control_socket, config->control_socket_group, strerror(-r));
+                    interface->socket, interface->socket_group, strerror(-r));
+    }
+    return r;
+}
+
+/* Tokens cross the network as they are. */
+static void warn_of_network(const char *name, const struct config_texts *listen)
+{
+    for (size_t i = 0; i < listen->count; i++) {
+        if (!listen_is_local(listen->items[i])) {
+            log_event(
+                LOG_LEVEL_WARNING,
+                "other machines can connect here, and whoever listens on the way reads tokens",
+                "section", name, "listen", listen->items[i], NULL);
+        }
+    }
+}
+
+int sockets_open_interface(const char *name, const struct config_interface *interface,
+                           struct sockets *ret_sockets, struct problem *ret_problem)
+{
+    struct sockets sockets = {0};
+    int r = 0;
+
+    if (!take_from_systemd(name, name, NULL, &sockets)) {
+        warn_of_network(name, &interface->listen);
+        r = add_socket(interface, &sockets, ret_problem);
+        if (r == 0) {
+            r = add_listeners(&interface->listen, &sockets, ret_problem);
+        }
+    }
+    if (r < 0) {
         sockets_close(&sockets);
         return r;
     }

@@ -53,8 +53,7 @@ struct supervisor {
     const char *path;
     struct config *config;
     struct child children[ROLE_COUNT];
-    struct sockets public_sockets;
-    struct sockets control_sockets;
+    struct sockets sockets[ROLE_COUNT]; /* of gates */
     int lock_fd;
     struct role_program program;
     bool announced; /* the service manager knows that we are ready */
@@ -62,6 +61,12 @@ struct supervisor {
     bool stopping;
     int exit_status;
 };
+
+/* Agents have a gate only where the configuration says so. */
+static bool wanted(const struct supervisor *supervisor, enum role role)
+{
+    return role != ROLE_GATE_AGENT || supervisor->sockets[role].count > 0;
+}
 
 static bool alive(const struct supervisor *supervisor, enum role role)
 {
@@ -175,11 +180,7 @@ static int start_child(struct child *child)
         r = connect_child(child);
     }
     /* A gate that has no stream yet would turn away whoever has connected already. */
-    if (child->role == ROLE_GATE_PUBLIC) {
-        send_sockets(child, &supervisor->public_sockets);
-    } else if (child->role == ROLE_GATE_CONTROL) {
-        send_sockets(child, &supervisor->control_sockets);
-    }
+    send_sockets(child, &supervisor->sockets[child->role]);
     tell(child, CHANNEL_START, 0, -1);
     return r < 0 ? r : 0;
 }
@@ -187,7 +188,7 @@ static int start_child(struct child *child)
 static void announce_if_ready(struct supervisor *supervisor)
 {
     for (int role = 0; role < ROLE_COUNT; role++) {
-        if (!supervisor->children[role].ready) {
+        if (wanted(supervisor, (enum role)role) && !supervisor->children[role].ready) {
             return;
         }
     }
@@ -327,8 +328,8 @@ static int on_stop_limit(sd_event_source *source, uint64_t time, void *userdata)
 
 static void stop(struct supervisor *supervisor, int exit_status)
 {
-    static const enum role first[] = {ROLE_GATE_PUBLIC, ROLE_GATE_CONTROL, ROLE_RUNNER,
-                                      ROLE_CALLER};
+    static const enum role first[] = {ROLE_GATE_PUBLIC, ROLE_GATE_CONTROL, ROLE_GATE_AGENT,
+                                      ROLE_RUNNER, ROLE_CALLER};
 
     if (supervisor->stopping) {
         return;
@@ -451,16 +452,35 @@ static void hand_on(struct child *child)
     }
 }
 
+/* The sockets of [control] and [agent], or of the one that came or went. */
+static void warn_of_changes(const char *section, const struct config_interface *old,
+                            const struct config_interface *interface)
+{
+    const struct {
+        const char *key;
+        bool changed;
+    } keys[] = {
+        {"socket", !same_text(old->socket, interface->socket)},
+        {"socket_mode", old->socket_mode != interface->socket_mode},
+        {"socket_group", !same_text(old->socket_group, interface->socket_group)},
+        {"listen", !same_texts(&old->listen, &interface->listen)},
+    };
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char name[64];
+
+        (void)snprintf(name, sizeof name, "[%s] %s", section, keys[i].key);
+        warn_of_restart(name, keys[i].changed);
+    }
+}
+
 static void take_new_config(struct supervisor *supervisor, struct config *config)
 {
     const struct config *old = supervisor->config;
 
     warn_of_restart("[server] listen", !same_texts(&old->listen, &config->listen));
-    warn_of_restart("[control] socket", strcmp(old->control_socket, config->control_socket) != 0);
-    warn_of_restart("[control] socket_mode",
-                    old->control_socket_mode != config->control_socket_mode);
-    warn_of_restart("[control] socket_group",
-                    !same_text(old->control_socket_group, config->control_socket_group));
+    warn_of_changes("control", &old->control, &config->control);
+    warn_of_changes("agent", &old->agent, &config->agent);
     warn_of_restart("[store] path", strcmp(old->store_path, config->store_path) != 0);
     warn_of_restart("[server] jail", old->jail != config->jail);
     config_free(supervisor->config);
@@ -550,6 +570,22 @@ static int check_jails(const struct config *config, struct problem *ret_problem)
     return r;
 }
 
+static int open_sockets(struct supervisor *supervisor, struct problem *ret_problem)
+{
+    const struct config *config = supervisor->config;
+    struct sockets *sockets = supervisor->sockets;
+    int r = sockets_open_public(config, &sockets[ROLE_GATE_PUBLIC], ret_problem);
+
+    if (r == 0) {
+        r = sockets_open_interface("control", &config->control, &sockets[ROLE_GATE_CONTROL],
+                                   ret_problem);
+    }
+    if (r == 0 && config->agent.socket) {
+        r = sockets_open_interface("agent", &config->agent, &sockets[ROLE_GATE_AGENT], ret_problem);
+    }
+    return r;
+}
+
 /* Everything that must be there before the first role: 0, or negative errno with a problem. */
 static int prepare(struct supervisor *supervisor, struct problem *ret_problem)
 {
@@ -576,11 +612,7 @@ static int prepare(struct supervisor *supervisor, struct problem *ret_problem)
     if (identity[0]) {
         reap_marked(identity);
     }
-    r = sockets_open_public(supervisor->config, &supervisor->public_sockets, ret_problem);
-    if (r == 0) {
-        r = sockets_open_control(supervisor->config, &supervisor->control_sockets, ret_problem);
-    }
-    return r;
+    return open_sockets(supervisor, ret_problem);
 }
 
 static int run(struct supervisor *supervisor)
@@ -597,7 +629,9 @@ static int run(struct supervisor *supervisor)
 
         supervisor->children[role].supervisor = supervisor;
         supervisor->children[role].role = role;
-        r = start_child(&supervisor->children[role]);
+        if (wanted(supervisor, role)) {
+            r = start_child(&supervisor->children[role]);
+        }
     }
     if (r >= 0) {
         r = sd_event_loop(supervisor->loop);
@@ -622,9 +656,8 @@ static void supervisor_clear(struct supervisor *supervisor)
         if (child->pid > 0) {
             (void)close(child->channel);
         }
+        sockets_close(&supervisor->sockets[role]);
     }
-    sockets_close(&supervisor->public_sockets);
-    sockets_close(&supervisor->control_sockets);
     close_if_open(supervisor->lock_fd);
     close_if_open(supervisor->program.fd);
     sd_event_unref(supervisor->loop);

@@ -105,7 +105,7 @@ START_TEST(the_control_gate_knows_the_log_level_only)
     part = scratch_role(whole, ROLE_GATE_CONTROL);
     ck_assert_int_eq(part->log_level, LOG_LEVEL_DEBUG);
     ck_assert_uint_eq(part->service_count, 0);
-    ck_assert_ptr_null(part->control_socket);
+    ck_assert_ptr_null(part->control.socket);
     ck_assert_ptr_null(part->store_path);
 }
 END_TEST

@@ -13,9 +13,9 @@ START_TEST(defaults_hold_where_nothing_is_said)
     struct config *config = scratch_load(SERVER SERVICE);
     ck_assert_uint_eq(config->max_body, 256 << 10);
     ck_assert_int_eq(config->log_level, LOG_LEVEL_INFO);
-    ck_assert_str_eq(config->control_socket, "/run/assentd/control.sock");
-    ck_assert_uint_eq(config->control_socket_mode, 0600);
-    ck_assert_ptr_null(config->control_socket_group);
+    ck_assert_str_eq(config->control.socket, "/run/assentd/control.sock");
+    ck_assert_uint_eq(config->control.socket_mode, 0600);
+    ck_assert_ptr_null(config->control.socket_group);
     ck_assert_str_eq(config->store_path, "/var/lib/assentd/assentd.db");
     ck_assert_int_eq(config->retention_ms, INT64_C(90) * 24 * 3600 * 1000);
     ck_assert_int_eq(config->expires_in_ms, 3600 * 1000);
@@ -49,9 +49,9 @@ START_TEST(what_is_said_holds)
     ck_assert_str_eq(config->listen.items[1], "unix:/run/a.sock");
     ck_assert_uint_eq(config->max_body, 1 << 20);
     ck_assert_int_eq(config->log_level, LOG_LEVEL_DEBUG);
-    ck_assert_str_eq(config->control_socket, "/tmp/c.sock");
-    ck_assert_uint_eq(config->control_socket_mode, 0660);
-    ck_assert_str_eq(config->control_socket_group, "root");
+    ck_assert_str_eq(config->control.socket, "/tmp/c.sock");
+    ck_assert_uint_eq(config->control.socket_mode, 0660);
+    ck_assert_str_eq(config->control.socket_group, "root");
     ck_assert_str_eq(config->store_path, "/tmp/a.db");
     ck_assert_int_eq(config->retention_ms, 24 * 3600 * 1000);
     ck_assert_int_eq(config->expires_in_ms, 300 * 1000);

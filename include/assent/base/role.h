@@ -6,9 +6,12 @@
 #ifndef ASSENT_BASE_ROLE_H
 #define ASSENT_BASE_ROLE_H
 
+#include <stdbool.h>
+
 enum role {
     ROLE_GATE_PUBLIC,
     ROLE_GATE_CONTROL,
+    ROLE_GATE_AGENT,
     ROLE_CORE,
     ROLE_RUNNER,
     ROLE_CALLER,
@@ -25,6 +28,9 @@ const char *role_title(enum role role);
 
 /* The name in logs and errors: `gate public`. */
 const char *role_name(enum role role);
+
+/* True for those that hear HTTP. */
+bool role_is_gate(enum role role);
 
 /* The role whose title is `title`, or ROLE_COUNT. */
 enum role role_from_title(const char *title);

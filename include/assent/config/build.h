@@ -25,4 +25,9 @@ int hook_complete(struct config_hook *hook, const struct source_section *section
 int config_check(const struct config *config, const struct config_source *source,
                  struct config_report *report);
 
+/* Reports the same of [control] and [agent]: who could come in as somebody else, or without saying
+ * who. */
+void interfaces_check(const struct config *config, const struct config_source *source,
+                      struct config_report *report);
+
 #endif

@@ -44,9 +44,29 @@ struct config_service {
     struct event_pointers pointers; /* owned texts behind const pointers */
 };
 
+/* A token that opens a TCP listener to whoever sends it. */
+struct config_token {
+    char *name; /* of the file that it came from, without its directory */
+    struct signature_secret token;
+};
+
+/* [control] and [agent]: where operators and agents connect */
+struct config_interface {
+    char *socket; /* NULL: there is no such section */
+    mode_t socket_mode;
+    char *socket_group;          /* NULL: left as it is */
+    struct config_texts listen;  /* host:port or [v6]:port */
+    struct config_token *tokens; /* core only; two of one name belong to the same */
+    size_t token_count;
+};
+
+/* The ways in which an agent's request may come; bits. */
+enum config_way { WAY_ASK = 1, WAY_REGISTER = 2 };
+
 /* [action NAME], and [action *] for every other one */
 struct config_action {
     char *name;
+    unsigned accept;                /* ways; 0: as its service has it */
     int64_t expires_in_ms;          /* 0: as in [requests] */
     struct config_texts on_granted; /* names of hooks */
     struct config_texts on_denied;
@@ -106,10 +126,8 @@ struct config {
     uint64_t max_body;
     enum log_level log_level;
     bool jail;
-    /* [control] */
-    char *control_socket;
-    mode_t control_socket_mode;
-    char *control_socket_group; /* NULL: left as it is */
+    struct config_interface control;
+    struct config_interface agent;
     /* [store] */
     char *store_path;
     int64_t retention_ms;
@@ -158,6 +176,14 @@ const struct config_service *config_service(const struct config *config, const c
 const struct config_service *config_service_at(const struct config *config, const char *path);
 const struct config_action *config_action(const struct config *config, const char *name);
 const struct config_hook *config_hook(const struct config *config, const char *name);
+
+/* True for a listening address that only this machine can reach. */
+bool listen_is_local(const char *listen);
+
+/* The ways in which agents' requests for that action may come, as bits of enum config_way: as the
+ * action says, else as follows from the service. */
+unsigned config_ways(const struct config *config, const char *action,
+                     const struct config_service *service);
 
 /* The names and digests of the hooks that the role can run (runner: exec and shell; caller: http).
  * The names are the configuration's own; protocol_digests_free. 0 or -ENOMEM. */

@@ -19,6 +19,7 @@
 enum config_section {
     SECTION_SERVER,
     SECTION_CONTROL,
+    SECTION_AGENT,
     SECTION_STORE,
     SECTION_REQUESTS,
     SECTION_SERVICE,
@@ -30,6 +31,7 @@ enum config_section {
 struct section_rule {
     const char *kind;
     bool named;     /* [kind NAME], any number of them; else [kind], once */
+    bool optional;  /* without the section there is nothing of it, not even its defaults */
     unsigned roles; /* that may know of such sections: bits of 1u << enum role */
 };
 

@@ -17,13 +17,16 @@
 key_setter set_duration, set_size, set_number, set_octal, set_yes_no, set_on_off;
 key_setter set_log_level, set_scheme, set_on_interrupt;
 key_setter set_text, set_absolute_path, set_socket_path, set_group, set_webhook_path, set_pointer;
-key_setter set_hook_names;
+key_setter set_hook_names, set_accept;
 
 /* setters.c: the only such field of its object */
 key_setter set_secret, set_env;
 
 /* listen.c */
-key_setter set_listen;
+key_setter set_listen, set_tcp_listen;
+
+/* interfaces.c */
+key_setter set_token;
 
 /* words.c */
 key_setter set_words;
@@ -41,9 +44,6 @@ int templates_append(struct config_templates *templates, enum template_kind kind
 int content_copy(const struct source_entry *entry, struct signature_secret *ret_secret);
 /* The field that the entry's key is about. */
 void *setter_field(const struct source_entry *entry, void *object);
-
-/* True for an address that only this machine can reach. */
-bool listen_is_local(const char *listen);
 
 /* The first of the words that an interpreter takes as code (`sh -c CODE`), wherever in the command
  * line the interpreter stands; `count` if there is none. `ret_interpreter` is its name as it stands

@@ -11,7 +11,7 @@
  *                    pool threads of libmicrohttpd ◀──HTTP──▶ clients
  *
  * Owns: its listening sockets, the connections, the requests that wait. Runs in: a process for each
- * of gate public and gate control. May call: libmicrohttpd; it opens no file and no connection.
+ * of gate public, gate control and gate agent. May call: libmicrohttpd; it opens no file and no connection.
  */
 #ifndef ASSENT_GATE_GATE_H
 #define ASSENT_GATE_GATE_H
@@ -19,7 +19,7 @@
 #include "assent/base/role.h"
 
 /* The whole life of a gate process whose channel to the supervisor is CHANNEL_FD. `role` is
- * ROLE_GATE_PUBLIC or ROLE_GATE_CONTROL. Returns the exit status. */
+ * one of the gates. Returns the exit status. */
 int gate_main(enum role role);
 
 #endif

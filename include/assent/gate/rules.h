@@ -1,8 +1,8 @@
 /*
  * What a gate lets through to core, by what the head of a request says.
  *
- * The public gate knows the services' paths and /healthz; the control gate lets every path and
- * method through, because core knows its calls best. Checks come in the order 404, 405, 413, 415,
+ * The public gate knows the services' paths and /healthz; the others let every path and method
+ * through, because core knows its calls best. Checks come in the order 404, 405, 413, 415,
  * 431.
  *
  * Owns: the paths, behind a lock: a reload replaces them while requests are being checked.
@@ -26,8 +26,8 @@
 
 struct rules;
 
-/* Rules that let nothing through until they are configured. `role` is ROLE_GATE_PUBLIC or
- * ROLE_GATE_CONTROL. 0 or -ENOMEM. */
+/* Rules that let nothing through until they are configured. `role` is one of the gates. 0 or
+ * -ENOMEM. */
 int rules_new(enum role role, struct rules **ret_rules);
 
 /* Replaces the paths and limits. 0, or -ENOMEM with the old ones in force. */

@@ -24,10 +24,11 @@ struct sockets {
 int sockets_open_public(const struct config *config, struct sockets *ret_sockets,
                         struct problem *ret_problem);
 
-/* Listens on [control] socket with its mode and group, replacing a socket file that nobody listens
- * on any more, or takes the one that systemd passed under the name `control`. As above. */
-int sockets_open_control(const struct config *config, struct sockets *ret_sockets,
-                         struct problem *ret_problem);
+/* Listens on the socket of [control] or [agent] with its mode and group, replacing a socket file
+ * that nobody listens on any more, and on every listen address; or takes the sockets that systemd
+ * passed under the section's name. As above. */
+int sockets_open_interface(const char *name, const struct config_interface *interface,
+                           struct sockets *ret_sockets, struct problem *ret_problem);
 
 void sockets_close(struct sockets *sockets);
 
