@@ -68,6 +68,7 @@ int protocol_encode_response(struct buffer *out, const struct protocol_response 
     pack_u32(&packer, response->status);
     pack_u32(&packer, response->retry_after);
     pack_text(&packer, response->allow);
+    pack_text(&packer, response->authenticate);
     pack_bytes(&packer, response->body, response->body_length);
     return packer.error;
 }
@@ -80,6 +81,7 @@ int protocol_decode_response(const struct frame *frame, struct protocol_response
     ret_response->status = unpack_u32(&unpacker);
     ret_response->retry_after = unpack_u32(&unpacker);
     ret_response->allow = unpack_text(&unpacker);
+    ret_response->authenticate = unpack_text(&unpacker);
     ret_response->body = unpack_bytes(&unpacker, &ret_response->body_length);
     return unpack_end(&unpacker);
 }

@@ -98,6 +98,15 @@ void answer_wrong_method(const struct asker *asker, const char *allow)
     send_json(&head, asker, error_body("method_not_allowed", message, NULL));
 }
 
+void answer_unknown_token(const struct asker *asker)
+{
+    const struct protocol_response head = {.status = 401, .authenticate = "Bearer"};
+
+    send_json(&head, asker,
+              error_body("unauthorized", "the token is missing or wrong",
+                         "Send the header Authorization: Bearer TOKEN."));
+}
+
 void answer_unavailable(const struct asker *asker, unsigned retry_after, const char *message)
 {
     const struct protocol_response head = {.status = 503, .retry_after = retry_after};

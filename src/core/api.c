@@ -13,20 +13,21 @@ struct route {
     const char *method;
     const char *segments[SEGMENT_LIMIT]; /* SUBJECT stands for any one */
     void (*handle)(const struct api_call *call);
+    bool operators; /* agents may not */
 };
 
 static const struct route routes[] = {
-    {"POST", {"v1", "requests"}, api_register},
-    {"GET", {"v1", "requests"}, api_list_requests},
-    {"GET", {"v1", "requests", SUBJECT}, api_show_request},
-    {"GET", {"v1", "approvals", SUBJECT}, api_show_request},
-    {"POST", {"v1", "requests", SUBJECT, "cancel"}, api_cancel_request},
-    {"GET", {"v1", "jobs"}, api_list_jobs},
-    {"GET", {"v1", "jobs", SUBJECT}, api_show_job},
-    {"GET", {"v1", "jobs", SUBJECT, "output"}, api_show_output},
-    {"POST", {"v1", "jobs", SUBJECT, "retry"}, api_retry_job},
-    {"GET", {"healthz"}, api_health},
-    {"GET", {"readyz"}, api_ready},
+    {"POST", {"v1", "requests"}, api_register, false},
+    {"GET", {"v1", "requests"}, api_list_requests, false},
+    {"GET", {"v1", "requests", SUBJECT}, api_show_request, false},
+    {"GET", {"v1", "approvals", SUBJECT}, api_show_request, false},
+    {"POST", {"v1", "requests", SUBJECT, "cancel"}, api_cancel_request, false},
+    {"GET", {"v1", "jobs"}, api_list_jobs, false},
+    {"GET", {"v1", "jobs", SUBJECT}, api_show_job, false},
+    {"GET", {"v1", "jobs", SUBJECT, "output"}, api_show_output, false},
+    {"POST", {"v1", "jobs", SUBJECT, "retry"}, api_retry_job, true},
+    {"GET", {"healthz"}, api_health, false},
+    {"GET", {"readyz"}, api_ready, false},
 };
 
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
@@ -131,6 +132,12 @@ static void answer_malformed(const struct api_call *call, const char *part)
 static void call_route(struct api_call *call, const struct route *route, const char *subject,
                        size_t length)
 {
+    if (route->operators && call->access.agent) {
+        answer_error(&call->asker, 403, "forbidden", "Ask an operator.",
+                     "agents may not %s %s: only operators may", call->request->method,
+                     call->request->path);
+        return;
+    }
     char *query = api_decode(call->request->query, strlen(call->request->query));
 
     if (!query) {
@@ -158,6 +165,10 @@ void api_request(struct link *link, const struct protocol_request *request)
     };
     const char *allowed = NULL;
 
+    if (access_find(link, request, &call.access) < 0) {
+        answer_unknown_token(&call.asker);
+        return;
+    }
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         const char *subject;
         size_t length = 0;
@@ -207,14 +218,20 @@ bool api_page(const struct api_call *call, struct api_page *ret_page)
 static bool find_in_service(const struct api_call *call, const char *service,
                             struct store_request *ret_request)
 {
-    int r = store_request_find(call->core->store, service, call->subject, ret_request);
+    struct store_request request;
+    int r = store_request_find(call->core->store, service, call->subject, &request);
 
+    if (r == 0 && !access_may_see(&call->access, &request)) {
+        store_request_free(&request);
+        r = -ENOENT;
+    }
     if (r == -ENOENT) {
         answer_error(&call->asker, 404, "not_found", NULL, "service %s has no request %s", service,
                      call->subject);
         return false;
     }
     core_must(r, "request");
+    *ret_request = request;
     return true;
 }
 
@@ -230,7 +247,9 @@ bool api_find_request(const struct api_call *call, struct store_request *ret_req
         free(service);
         return found;
     }
-    core_must(store_request_count_id(call->core->store, call->subject, &count, &number), "request");
+    core_must(store_request_count_id(call->core->store, call->subject, access_owner(&call->access),
+                                     &count, &number),
+              "request");
     if (count == 0) {
         answer_error(&call->asker, 404, "not_found", "Register it with POST /v1/requests.",
                      "there is no request %s", call->subject);

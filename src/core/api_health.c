@@ -33,21 +33,34 @@ static json_t *job_counts(const int64_t counts[JOB_STATE_COUNT])
     return object;
 }
 
+/* Agents are told no more than whether it is worth asking. */
+static json_t *readiness_for_agents(bool ready)
+{
+    return json_pack("{s:b}", "ready", ready);
+}
+
+static json_t *readiness(struct core *core, bool ready)
+{
+    int64_t requests[REQUEST_STATE_COUNT];
+    int64_t jobs[JOB_STATE_COUNT];
+
+    core_must(store_count(core->store, requests, jobs), "count");
+    return json_pack(
+        "{s:b, s:s, s:s, s:s, s:s, s:o, s:o}", "ready", ready, "version", ASSENT_VERSION, "store",
+        store_has_room(core->store) ? "writable" : "full", "runner",
+        core_executor_ready(&core->links[ROLE_RUNNER]) ? "connected" : "away", "caller",
+        core_executor_ready(&core->links[ROLE_CALLER]) ? "connected" : "away", "requests",
+        request_counts(requests), "jobs", job_counts(jobs));
+}
+
 void api_ready(const struct api_call *call)
 {
     struct core *core = call->core;
-    int64_t requests[REQUEST_STATE_COUNT];
-    int64_t jobs[JOB_STATE_COUNT];
-    bool room = store_has_room(core->store);
-    bool runner = core_executor_ready(&core->links[ROLE_RUNNER]);
-    bool caller = core_executor_ready(&core->links[ROLE_CALLER]);
-    bool ready = room && runner && caller && !core->quiescing;
+    bool ready = store_has_room(core->store) && core_executor_ready(&core->links[ROLE_RUNNER]) &&
+                 core_executor_ready(&core->links[ROLE_CALLER]) && !core->quiescing;
+    const char *step = call->access.agent ? "Ask again later." : "Look into the log of assentd.";
 
-    core_must(store_count(core->store, requests, jobs), "count");
     answer_result(&call->asker, ready ? 200 : 503,
-                  json_pack("{s:b, s:s, s:s, s:s, s:s, s:o, s:o}", "ready", ready, "version",
-                            ASSENT_VERSION, "store", room ? "writable" : "full", "runner",
-                            runner ? "connected" : "away", "caller", caller ? "connected" : "away",
-                            "requests", request_counts(requests), "jobs", job_counts(jobs)),
-                  ready ? NULL : "Look into the log of assentd.");
+                  call->access.agent ? readiness_for_agents(ready) : readiness(core, ready),
+                  ready ? NULL : step);
 }

@@ -48,6 +48,8 @@ static bool wanted_jobs(struct api_call *call, struct store_job_filter *filter, 
     if (valid && request_id) {
         filter->request = request.number;
         store_request_free(&request);
+    } else {
+        filter->owner = access_owner(&call->access);
     }
     free(state);
     free(request_id);
@@ -81,6 +83,23 @@ void api_list_jobs(const struct api_call *call)
     free(hook);
 }
 
+static void answer_no_job(const struct api_call *call)
+{
+    answer_error(&call->asker, 404, "not_found", "GET /v1/jobs lists them.",
+                 "there is no job %.40s", call->subject);
+}
+
+static bool may_see_job(const struct api_call *call, const struct store_job *job)
+{
+    struct store_request request;
+    bool may;
+
+    core_must(store_request_get(call->core->store, job->request, &request), "request");
+    may = access_may_see(&call->access, &request);
+    store_request_free(&request);
+    return may;
+}
+
 /* Finds the job that the path names; answers 404 and returns false if there is none. */
 static bool find_job(const struct api_call *call, struct store_job *ret_job)
 {
@@ -91,11 +110,15 @@ static bool find_job(const struct api_call *call, struct store_job *ret_job)
         r = store_job_get(call->core->store, number, ret_job);
     }
     if (r == -ENOENT || number == 0) {
-        answer_error(&call->asker, 404, "not_found", "GET /v1/jobs lists them.",
-                     "there is no job %.40s", call->subject);
+        answer_no_job(call);
         return false;
     }
     core_must(r, "job");
+    if (!may_see_job(call, ret_job)) {
+        store_job_free(ret_job);
+        answer_no_job(call);
+        return false;
+    }
     return true;
 }
 
@@ -187,7 +210,7 @@ void api_retry_job(const struct api_call *call)
     if (!find_job(call, &job)) {
         return;
     }
-    if (work_retry(call->core, &job, call->request->peer) < 0) {
+    if (work_retry(call->core, &job, call->access.who) < 0) {
         answer_error(&call->asker, 409, "conflict", NULL,
                      "job %lld is %s; only failed and interrupted ones can be retried",
                      (long long)job.number, job_state_name(job.state));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "assent/base/clock.h"
+#include "assent/base/json.h"
 #include "assent/base/log.h"
 #include "assent/base/text.h"
 #include "assent/core/api.h"
@@ -41,14 +42,19 @@ static int apply_early(void *userdata, const struct store_early *early)
 
 static void note_registered(struct core *core, const struct store_request *request)
 {
+    json_t *details = json_pack("{s:s*}", "by", request->owner);
+    char *text = json_text(details);
     const struct store_event event = {
         .at = request->created_at,
         .kind = "request.registered",
         .request = request->number,
+        .details = text,
     };
     char span[TEXT_SPAN_SIZE];
 
     core_must(store_event_add(core->store, &event), "event");
+    free(text);
+    json_decref(details);
     text_from_span(request->expires_at - request->created_at, span);
     log_event(LOG_LEVEL_INFO, "registered", "request", request->id, "service", request->service,
               "action", request->action, "urgency", record_urgency(request->urgency), "by",
@@ -70,10 +76,22 @@ static void add_request(const struct api_call *call, struct registration *regist
     answer_request(call, 201, request);
 }
 
+/* To an agent the same whether it was there just now or long ago, so that it learns nothing of what
+ * became of it. */
+static void answer_taken(const struct api_call *call, const char *id)
+{
+    answer_error(&call->asker, 409, "conflict", "Register the id of a request of your own.",
+                 "request %s is another's, or was", id);
+}
+
 /* The same words again are the same request; other words under its name are refused. */
 static void answer_known(const struct api_call *call, const struct registration *registration,
                          const struct store_request *known)
 {
+    if (!access_may_see(&call->access, known)) {
+        answer_taken(call, known->id);
+        return;
+    }
     if (memcmp(known->body_digest, registration->request.body_digest, sizeof known->body_digest) ==
         0) {
         answer_request(call, 200, known);
@@ -103,6 +121,10 @@ static bool answer_if_known(const struct api_call *call, const struct registrati
     if (r == -ENOENT) {
         r = store_tombstone_find(store, wanted->service, wanted->id, &buried);
     }
+    if (r == 0 && call->access.agent) {
+        answer_taken(call, wanted->id);
+        return true;
+    }
     if (r == 0) {
         answer_error(&call->asker, 409, "conflict", NULL, "request %s was %s long ago", wanted->id,
                      request_state_name(buried));
@@ -114,12 +136,28 @@ static bool answer_if_known(const struct api_call *call, const struct registrati
     return false;
 }
 
+/* An agent could have a harmless thing approved and register another under its id: what may come so
+ * is for the configuration to say. Answers and returns false if it may not. */
+static bool may_register(const struct api_call *call, const struct store_request *request)
+{
+    const struct config *config = call->core->config;
+    unsigned ways = config_ways(config, request->action, config_service(config, request->service));
+
+    if (!call->access.agent || (ways & WAY_REGISTER) != 0) {
+        return true;
+    }
+    answer_error(&call->asker, 403, "forbidden",
+                 "Ask an operator to register it, or for accept = register on that action.",
+                 "action %s takes no requests that agents register themselves", request->action);
+    return false;
+}
+
 void api_register(const struct api_call *call)
 {
     struct problem problem;
     struct registration registration;
     int r = registration_parse(call->core->config, call->request->body, call->request->body_length,
-                               call->request->peer, clock_now_ms(), &registration, &problem);
+                               call->access.who, clock_now_ms(), &registration, &problem);
 
     if (r < 0) {
         answer_error(&call->asker, r == -EMSGSIZE ? 413 : 400,
@@ -127,7 +165,7 @@ void api_register(const struct api_call *call)
                      problem.text);
         return;
     }
-    if (!answer_if_known(call, &registration)) {
+    if (may_register(call, &registration.request) && !answer_if_known(call, &registration)) {
         if (store_has_room(call->core->store)) {
             add_request(call, &registration);
         } else {
@@ -152,7 +190,8 @@ static int add_row(void *userdata, const struct store_request *request)
 
 void api_list_requests(const struct api_call *call)
 {
-    struct store_request_filter filter = {.state = REQUEST_STATE_COUNT};
+    struct store_request_filter filter = {.state = REQUEST_STATE_COUNT,
+                                          .owner = access_owner(&call->access)};
     struct listing listing = {.rows = json_array()};
     char *state = api_query(call, "state");
     char *action = api_query(call, "action");
@@ -219,7 +258,7 @@ void api_cancel_request(const struct api_call *call)
 {
     const struct decision_made made = {
         .decision = DECISION_CANCEL,
-        .by = call->request->peer,
+        .by = call->access.who,
     };
     struct store_request request;
 

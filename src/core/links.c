@@ -43,18 +43,13 @@ static int gate_frame(struct link *link, const struct frame *frame)
     }
 }
 
-static bool is_gate(const struct link *link)
-{
-    return link->role == ROLE_GATE_PUBLIC || link->role == ROLE_GATE_CONTROL;
-}
-
 static int on_frame(struct stream *stream, const struct frame *frame, void *userdata)
 {
     struct link *link = userdata;
 
     (void)stream;
     core_begin(link->core);
-    return is_gate(link) ? gate_frame(link, frame) : work_frame(link, frame);
+    return role_is_gate(link->role) ? gate_frame(link, frame) : work_frame(link, frame);
 }
 
 static int attach(struct link *link, int fd);
@@ -72,7 +67,7 @@ static void on_end(struct stream *stream, int reason, void *userdata)
     stream_free(stream);
     link->stream = NULL;
     link->next_fd = -1;
-    if (is_gate(link)) {
+    if (role_is_gate(link->role)) {
         waiters_forget_all(link->core, link);
     } else {
         work_disconnected(link);
@@ -88,6 +83,7 @@ static size_t frame_limit(const struct link *link)
     case ROLE_GATE_PUBLIC:
         return PROTOCOL_WEBHOOK_LIMIT + link->core->config->max_body;
     case ROLE_GATE_CONTROL:
+    case ROLE_GATE_AGENT:
         return PROTOCOL_WEBHOOK_LIMIT + CONTROL_BODY_LIMIT;
     default:
         return PROTOCOL_RESULT_LIMIT;

@@ -48,6 +48,12 @@ static const struct database_query LIST_REQUEST = {
     "job_list_request",
     LIST(" AND request = ?5 AND (?3 < 0 OR +state = ?3) AND (?4 IS NULL OR +hook = ?4)")};
 
+static const struct database_query LIST_OWNER = {
+    "job_list_owner", "SELECT " COLUMNS " FROM job INDEXED BY job_request WHERE request IN"
+                      " (SELECT number FROM request INDEXED BY request_owner WHERE owner = ?5)"
+                      " AND number < ?1 AND (?3 < 0 OR +state = ?3) AND (?4 IS NULL OR +hook = ?4)"
+                      " ORDER BY number DESC LIMIT ?2"};
+
 /* --- rows ------------------------------------------------------------------------------------- */
 
 /* The texts are borrowed from the row. */
@@ -198,7 +204,9 @@ static struct database_statement *list_statement(struct store *store,
                                                  const struct store_job_filter *filter, int limit)
 {
     bool any_state = filter->state == JOB_STATE_COUNT;
+    assert(filter->request == 0 || filter->owner == NULL);
     const struct database_query *query = filter->request != 0             ? &LIST_REQUEST
+                                         : filter->owner != NULL          ? &LIST_OWNER
                                          : filter->hook != NULL           ? &LIST_HOOK
                                          : any_state                      ? &LIST_ALL
                                          : filter->state == JOB_SUCCEEDED ? &LIST_STATE
@@ -209,8 +217,10 @@ static struct database_statement *list_statement(struct store *store,
     if (query == &LIST_ALL)
         return statement;
     database_bind_integer(statement, any_state ? -1 : (int64_t)filter->state);
-    if (query == &LIST_HOOK || query == &LIST_REQUEST)
+    if (query == &LIST_HOOK || query == &LIST_REQUEST || query == &LIST_OWNER)
         database_bind_text(statement, filter->hook);
+    if (query == &LIST_OWNER)
+        database_bind_text(statement, filter->owner);
     if (query == &LIST_REQUEST)
         database_bind_integer(statement, filter->request);
     return statement;

@@ -25,7 +25,8 @@ static const struct database_query FIND_BY_CLIENT_ID = {
 static const struct database_query GET = {"request_get",
                                           "SELECT " COLUMNS " FROM request WHERE number = ?"};
 static const struct database_query COUNT_ID = {
-    "request_count_id", "SELECT count(*), coalesce(min(number), 0) FROM request WHERE id = ?"};
+    "request_count_id", "SELECT count(*), coalesce(min(number), 0) FROM request"
+                        " WHERE id = ?1 AND (?2 IS NULL OR +owner = ?2)"};
 static const struct database_query STATE = {"request_state",
                                             "SELECT state FROM request WHERE number = ?"};
 static const struct database_query DECIDE = {
@@ -42,8 +43,8 @@ static const struct database_query TOMBSTONE_FIND = {
     "tombstone_find", "SELECT state FROM tombstone WHERE id = ? AND service = ?"};
 
 /* Each filter has a statement of its own, so that each goes along what is short: the index of its
- * state where that is rare, the index of its action where the state is common, or all requests,
- * newest first. A plus keeps a term from using an index. */
+ * state where that is rare, the index of its action where the state is common, that of its owner
+ * where only one's own are wanted, or all requests, newest first. A plus keeps a term from using an index. */
 #define LIST(from, terms)                                              \
     "SELECT " COLUMNS " FROM request " from " WHERE number < ?1" terms \
     " ORDER BY number DESC LIMIT ?2"
@@ -60,6 +61,9 @@ static const struct database_query LIST_STATE = {
 static const struct database_query LIST_PENDING = {
     "request_list_pending",
     LIST("INDEXED BY request_deadline", " AND state = ?3 AND state < 3" ANY_ACTION)};
+static const struct database_query LIST_OWNER = {
+    "request_list_owner",
+    LIST("INDEXED BY request_owner", " AND (?3 < 0 OR +state = ?3)" ANY_ACTION " AND owner = ?5")};
 static const struct database_query LIST_ALL_STATE = {"request_list_all_state",
                                                      LIST("NOT INDEXED", " AND state = ?3")};
 
@@ -211,10 +215,12 @@ int store_request_get(struct store *store, int64_t number, struct store_request 
     return get_row(store, statement, ret_request);
 }
 
-int store_request_count_id(struct store *store, const char *id, int *ret_count, int64_t *ret_number)
+int store_request_count_id(struct store *store, const char *id, const char *owner, int *ret_count,
+                           int64_t *ret_number)
 {
     struct database_statement *statement = database_query(store->database, &COUNT_ID);
     database_bind_text(statement, id);
+    database_bind_text(statement, owner);
     int step = database_step(statement);
     if (step == 1) {
         *ret_count = (int)database_integer(statement);
@@ -304,6 +310,8 @@ int store_tombstone_find(struct store *store, const char *service, const char *i
 static const struct database_query *list_query(const struct store *store,
                                                const struct store_request_filter *filter)
 {
+    if (filter->owner != NULL)
+        return &LIST_OWNER;
     if (filter->state == REQUEST_STATE_COUNT)
         return filter->action == NULL ? &LIST_ALL : &LIST_ACTION;
     bool rare = store->request_counts[filter->state] <= RARE;
@@ -324,9 +332,12 @@ static struct database_statement *list_statement(struct store *store,
     database_bind_integer(statement, limit);
     if (query == &LIST_ALL)
         return statement;
-    database_bind_integer(statement, filter->state);
+    bool any_state = filter->state == REQUEST_STATE_COUNT;
+    database_bind_integer(statement, any_state ? -1 : (int64_t)filter->state);
     if (query != &LIST_ALL_STATE)
         database_bind_text(statement, filter->action);
+    if (query == &LIST_OWNER)
+        database_bind_text(statement, filter->owner);
     return statement;
 }
 

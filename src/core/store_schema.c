@@ -52,6 +52,7 @@ const char STORE_SCHEMA[] =
     /* Pending ones are found by their deadline, or by going through all where they are many. */
     "CREATE INDEX request_state ON request (state) WHERE state <> 2;"
     "CREATE INDEX request_action ON request (action);"
+    "CREATE INDEX request_owner ON request (owner);"
     "CREATE INDEX request_deadline ON request (deadline) WHERE state < 3;"
     "CREATE INDEX request_final_at ON request (final_at) WHERE final_at > 0;"
 

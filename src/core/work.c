@@ -36,10 +36,12 @@ static void set_error(struct store_job *job, const char *error)
     job->error = error ? copy_text(error) : NULL;
 }
 
-static void note_event(struct core *core, const struct store_job *job, const char *kind)
+/* `by` is at whose word it happened; NULL if at nobody's. */
+static void note_event_by(struct core *core, const struct store_job *job, const char *kind,
+                          const char *by)
 {
-    json_t *details = json_pack("{s:s, s:i, s:s*}", "hook", job->hook, "attempt", (int)job->attempt,
-                                "error", job->error);
+    json_t *details = json_pack("{s:s, s:i, s:s*, s:s*}", "hook", job->hook, "attempt",
+                                (int)job->attempt, "error", job->error, "by", by);
     char *text = details ? json_dumps(details, JSON_COMPACT) : NULL;
     const struct store_event event = {
         .at = clock_now_ms(),
@@ -52,6 +54,11 @@ static void note_event(struct core *core, const struct store_job *job, const cha
     core_must(store_event_add(core->store, &event), "event");
     free(text);
     json_decref(details);
+}
+
+static void note_event(struct core *core, const struct store_job *job, const char *kind)
+{
+    note_event_by(core, job, kind, NULL);
 }
 
 /* One line about a job, with the id of its request. */
@@ -324,7 +331,7 @@ int work_retry(struct core *core, struct store_job *job, const char *by)
     job->restarts = 0;
     job->not_before = 0;
     core_must(store_job_update(core->store, job), "job");
-    note_event(core, job, "job.retried");
+    note_event_by(core, job, "job.retried", by);
     (void)snprintf(message, sizeof message, "hook will be run again at the word of %s", by);
     log_job(core, LOG_LEVEL_INFO, message, job);
     core->work_wanted = true;

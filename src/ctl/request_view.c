@@ -197,6 +197,7 @@ static void append_event(struct buffer *line, const json_t *event)
                  {"decidedBy", " by "},
                  {"reason", ": "},
                  {"hook", " "},
+                 {"by", " by "},
                  {"error", ": "}};
 
     screen_must(buffer_append_text(line, field_text_or_empty(event, "kind")));

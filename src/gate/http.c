@@ -86,6 +86,8 @@ static bool add_headers(struct MHD_Response *made, const struct protocol_respons
             MHD_add_response_header(made, "Retry-After", seconds) == MHD_YES) &&
            (!response->allow ||
             MHD_add_response_header(made, "Allow", response->allow) == MHD_YES) &&
+           (!response->authenticate ||
+            MHD_add_response_header(made, "WWW-Authenticate", response->authenticate) == MHD_YES) &&
            (!close_after || MHD_add_response_header(made, "Connection", "close") == MHD_YES);
 }
 

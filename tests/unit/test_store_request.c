@@ -67,10 +67,10 @@ START_TEST(two_services_may_use_the_same_id)
     ck_assert_int_eq(found.number, other);
     ck_assert_str_eq(found.service, "other");
     store_request_free(&found);
-    ck_assert_int_eq(store_request_count_id(store, "req_1", &count, &first), 0);
+    ck_assert_int_eq(store_request_count_id(store, "req_1", NULL, &count, &first), 0);
     ck_assert_int_eq(count, 2);
     ck_assert_int_eq(first, number);
-    ck_assert_int_eq(store_request_count_id(store, "req_2", &count, &first), 0);
+    ck_assert_int_eq(store_request_count_id(store, "req_2", NULL, &count, &first), 0);
     ck_assert_int_eq(count, 0);
 }
 END_TEST

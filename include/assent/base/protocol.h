@@ -80,8 +80,9 @@ const char *protocol_request_header(const struct protocol_request *request, cons
 struct protocol_response {
     uint64_t id;
     uint32_t status;
-    uint32_t retry_after; /* seconds for Retry-After, 0 for none */
-    const char *allow;    /* for Allow, NULL for none */
+    uint32_t retry_after;     /* seconds for Retry-After, 0 for none */
+    const char *allow;        /* for Allow, NULL for none */
+    const char *authenticate; /* for WWW-Authenticate, NULL for none */
     const void *body;
     size_t body_length;
 };

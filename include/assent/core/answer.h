@@ -34,6 +34,9 @@ void answer_error(const struct asker *asker, unsigned status, const char *code,
 /* 405 with the methods that are allowed. */
 void answer_wrong_method(const struct asker *asker, const char *allow);
 
+/* 401 to whoever sent no token, or a wrong one: one answer for all such cases. */
+void answer_unknown_token(const struct asker *asker);
+
 /* 503: try again in so many seconds. */
 void answer_unavailable(const struct asker *asker, unsigned retry_after, const char *message);
 

@@ -1,22 +1,26 @@
 /*
- * The control interface: calls by path, each a function of its own.
+ * The control interface: calls by path, each a function of its own. Agents get a part of it: what
+ * is not theirs is to them as if it were not there.
  *
- * Owns: nothing. Runs in: core. May call: store, decide, work, record, waiters, answer.
+ * Owns: nothing. Runs in: core. May call: access, store, decide, work, record, waiters,
+ * answer.
  */
 #ifndef ASSENT_CORE_API_H
 #define ASSENT_CORE_API_H
 
+#include "assent/core/access.h"
 #include "assent/core/answer.h"
 
 /* What a call is given: the asker, the request, and the decoded parts of path and query. */
 struct api_call {
     struct core *core;
     struct asker asker;
+    struct access access;
     const struct protocol_request *request;
     char *subject; /* the {id} or {n} of the path, decoded; NULL if it has none */
 };
 
-/* Takes one request of the control gate. */
+/* Takes one request of the gate of operators or of agents. */
 void api_request(struct link *link, const struct protocol_request *request);
 
 /* The value of a query parameter, decoded, to be freed; NULL if it is not there. */
@@ -34,7 +38,7 @@ struct api_page {
 bool api_page(const struct api_call *call, struct api_page *ret_page);
 
 /* Finds the request that the path names, in the service of ?service= if it is given. Answers 404,
- * or 409 where several services know the id, and returns false. */
+ * or 409 where several services know the id, and returns false. An agent finds only its own. */
 bool api_find_request(const struct api_call *call, struct store_request *ret_request);
 
 /* api_requests.c */

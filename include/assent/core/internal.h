@@ -31,6 +31,10 @@ struct link {
     struct stream *stream; /* NULL while there is none */
     int next_fd;           /* a newer stream, taken once this one has been read to its end; -1 */
 
+    /* control and agent only */
+    uint64_t refused; /* calls since the last line about them */
+    int64_t refused_logged_at;
+
     /* executors only */
     bool said_hello;
     unsigned char incarnation[PROTOCOL_INCARNATION_SIZE];

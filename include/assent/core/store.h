@@ -69,7 +69,7 @@ struct store_request {
     char *service;
     char *id;
     char *client_id;
-    char *owner; /* who registered it: `uid:1000` */
+    char *owner; /* who registered it: `uid:1000`, `agent token:NAME` */
     char *action;
     char *reason;
     enum urgency urgency;
@@ -93,8 +93,9 @@ int store_request_find(struct store *store, const char *service, const char *id,
 int store_request_find_by_client_id(struct store *store, const char *owner, const char *client_id,
                                     struct store_request *ret_request);
 int store_request_get(struct store *store, int64_t number, struct store_request *ret_request);
-/* How many services know this id, and the number of the first such request. */
-int store_request_count_id(struct store *store, const char *id, int *ret_count,
+/* How many services know this id, and the number of the first such request; with an owner, among
+ * the requests of that owner. `owner` may be NULL. */
+int store_request_count_id(struct store *store, const char *id, const char *owner, int *ret_count,
                            int64_t *ret_number);
 /* The context as it was stored; freed with free(). */
 int store_request_context(struct store *store, int64_t number, char **ret_context);
@@ -105,6 +106,7 @@ int store_request_decide(struct store *store, const struct store_request *reques
 struct store_request_filter {
     enum request_state state; /* REQUEST_STATE_COUNT: any */
     const char *action;       /* NULL: any */
+    const char *owner;        /* NULL: any */
     int64_t before;           /* only numbers below; 0: from the newest */
 };
 /* Calls `each` for at most `limit` requests, newest first, without context. A negative return of
@@ -195,6 +197,7 @@ struct store_job_filter {
     enum job_state state; /* JOB_STATE_COUNT: any */
     const char *hook;     /* NULL: any */
     int64_t request;      /* 0: any */
+    const char *owner;    /* of the job's request; NULL: any; not beside `request` */
     int64_t before;       /* only numbers below; 0: from the newest */
 };
 int store_job_list(struct store *store, const struct store_job_filter *filter, int limit,

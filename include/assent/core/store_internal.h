@@ -11,7 +11,7 @@
 
 /* In the header of the file: `asnt`, and the version of the schema. */
 #define STORE_APPLICATION_ID 0x61736e74
-#define STORE_VERSION        1
+#define STORE_VERSION        2
 
 #define STORE_IDENTITY_SIZE 16
 
