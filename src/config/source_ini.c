@@ -70,8 +70,9 @@ static void report_unknown_section(struct config_report *report, const struct in
         problem_set(&problem, "unknown section; did you mean [%s%s]?", hint,
                     section_rule(section_from_kind(hint))->named ? " NAME" : "");
     else
-        problem_set(&problem, "unknown section; expected [server], [control], [store], [requests], "
-                              "[service NAME], [action NAME] or [hook NAME]");
+        problem_set(&problem,
+                    "unknown section; expected [server], [control], [agent], [store], [requests], "
+                    "[service NAME], [action NAME] or [hook NAME]");
     report_section(report, section, problem.text);
 }
 

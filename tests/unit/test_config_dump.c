@@ -152,6 +152,7 @@ static char *uncommented(void)
         {"/usr/local/lib/agent/send-campaign", "/bin/true"},
         {"/var/lib/agent", "/tmp"},
         {"socket_group = adm", "socket_group = root"},
+        {"socket_group = agents", "socket_group = root"},
     };
     char *text = NULL;
     size_t length;
@@ -184,6 +185,8 @@ START_TEST(the_example_can_be_loaded_with_all_that_it_shows)
 {
     scratch_text("daimon-webhook-secret", "whsec_1");
     scratch_text("archive-token", "token");
+    scratch_text("control-token", "operators-0123456789");
+    scratch_text("agent-campaigns", "campaigns-0123456789");
     scratch_text("archive-body.json", "{\"id\": \"{request_id}\"}");
     scratch_text("archive-ca.pem", "-----BEGIN CERTIFICATE-----\n");
     char *text = uncommented();

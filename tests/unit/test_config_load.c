@@ -175,9 +175,9 @@ END_TEST
 
 START_TEST(an_unknown_section_is_told_with_the_nearest_known_one)
 {
-    EXPECT_ERRORS(SERVER "[servcie x]\npath = /\n[agent]\n[Server]\n",
+    EXPECT_ERRORS(SERVER "[servcie x]\npath = /\n[relay]\n[Server]\n",
                   "3: [servcie x]: unknown section; did you mean [service NAME]?",
-                  "5: [agent]: unknown section; expected [server], [control], [store]",
+                  "5: [relay]: unknown section; expected [server], [control], [agent], [store]",
                   "6: [Server]: unknown section; did you mean [server]?");
 }
 END_TEST
