@@ -67,10 +67,11 @@ static void note_failure(const struct ctl *ctl, int r, struct reply *reply)
     reply->exit = CTL_NO_DAEMON;
     if (r == -ENOTCONN) {
         problem_set(&reply->problem,
-                    "no daemon at %s: %.200s; is assentd running? --socket names another",
-                    ctl->socket, cause.text);
+                    "no daemon at %s: %.200s; is assentd running? --%s names another",
+                    reach_name(&ctl->reach), cause.text, ctl->reach.socket ? "socket" : "url");
     } else {
-        problem_set(&reply->problem, "the daemon at %s: %.200s", ctl->socket, cause.text);
+        problem_set(&reply->problem, "the daemon at %s: %.200s", reach_name(&ctl->reach),
+                    cause.text);
     }
 }
 
@@ -95,17 +96,18 @@ void ask_quietly(struct ctl *ctl, const struct question *question, struct reply 
 {
     struct buffer url = {0};
     struct client_request request = {
-        .unix_socket = ctl->socket,
+        .unix_socket = ctl->reach.socket,
         .post = question->post,
         .body = question->body,
         .body_length = question->body_length,
+        .headers = {reach_authorization(&ctl->reach)},
         .timeout_ms = question->timeout_ms ? question->timeout_ms : USUAL_TIMEOUT_MS,
     };
     struct client_answer answer = {0};
     int r;
 
     *ret_reply = (struct reply){.exit = CTL_OK};
-    screen_must(buffer_append_format(&url, "http://localhost%s", question->path));
+    screen_must(buffer_append_format(&url, "%s%s", ctl->reach.url, question->path));
     request.url = path_text(&url);
     r = client_exchange(&request, &answer, &ret_reply->problem);
     buffer_free(&url);

@@ -28,7 +28,7 @@ static const struct option_spec options[] = {
     {"service", 0, "NAME", "as which service, where several are configured"},
     {"config", 'c', "FILE",
      "the daemon's configuration; else ASSENT_CONFIG, else " CONFIG_DEFAULT_PATH},
-    {"url", 0, "URL", "where to; else the configuration's first listener and the service's path"},
+    {"to", 0, "URL", "where to; else the configuration's first listener and the service's path"},
     {"wrong-signature", 0, NULL, "sign with a secret that is not the service's"},
     {"unsigned", 0, NULL, "do not sign"},
     {0},
@@ -97,7 +97,7 @@ static int choose_service(struct sending *sending)
 
 static int choose_target(struct sending *sending)
 {
-    const char *url = arguments_value(sending->arguments, "url");
+    const char *url = arguments_value(sending->arguments, "to");
     const struct config *config = sending->config;
     struct problem problem;
 
@@ -105,11 +105,11 @@ static int choose_target(struct sending *sending)
         (void)snprintf(sending->target.url, sizeof sending->target.url, "%s", url);
         return strlen(url) < sizeof sending->target.url
                    ? CTL_OK
-                   : ctl_refuse(sending->ctl, "send: --url: this is too long");
+                   : ctl_refuse(sending->ctl, "send: --to: this is too long");
     }
     if (config->listen.count == 0) {
         return ctl_refuse(sending->ctl, "send: the configuration has no [server] listen; say where "
-                                        "to with --url");
+                                        "to with --to");
     }
     if (webhook_target(config->listen.items[0], sending->service->path, &sending->target,
                        &problem) < 0) {
@@ -223,7 +223,7 @@ static int exchange(struct sending *sending)
     }
     r = client_exchange(&request, &answer, &problem);
     if (r == -EINVAL) {
-        return ctl_refuse(sending->ctl, "send: --url: %s", problem.text);
+        return ctl_refuse(sending->ctl, "send: --to: %s", problem.text);
     }
     if (r < 0) {
         ctl_complain("can't post to %.500s%s%s: %s", request.url, request.unix_socket ? " at " : "",
@@ -248,6 +248,9 @@ static int check_options(const struct ctl *ctl, const struct arguments *argument
                           "send: --request: expected 1 to %d of A-Z a-z 0-9 . _ : - that begin "
                           "with a letter or digit",
                           REQUEST_ID_LIMIT);
+    }
+    if (arguments_has(arguments, "url")) {
+        return ctl_refuse(ctl, "send: --url says where the daemon is asked; expected --to");
     }
     if (arguments_has(arguments, "unsigned") && arguments_has(arguments, "wrong-signature")) {
         return ctl_refuse(ctl, "send: expected either --unsigned or --wrong-signature");
@@ -286,5 +289,6 @@ const struct command command_send = {
                    "Exit status: 0 answered with 200, 1 with another status, 5 no answer, 64 the\n"
                    "command line is wrong, 78 the configuration is.\n",
     .options = options,
+    .alone = true,
     .run = run_send,
 };

@@ -31,6 +31,16 @@ static void show_counts(struct screen *screen, const char *label, const json_t *
     buffer_free(&text);
 }
 
+/* What operators alone are told. */
+static void show_parts(struct screen *screen, const json_t *result)
+{
+    show_part(screen, "Store", result, "store", "writable");
+    show_part(screen, "Runner", result, "runner", "connected");
+    show_part(screen, "Caller", result, "caller", "connected");
+    show_counts(screen, "Requests", json_object_get(result, "requests"));
+    show_counts(screen, "Jobs", json_object_get(result, "jobs"));
+}
+
 static void show_status(struct ctl *ctl, const json_t *result)
 {
     struct screen *screen = &ctl->screen;
@@ -38,15 +48,15 @@ static void show_status(struct ctl *ctl, const json_t *result)
 
     screen_label(screen, "Daemon");
     screen_outside(screen, ready ? COLOUR_GOOD : COLOUR_BAD, ready ? "ready" : "not ready");
-    screen_text(screen, ", assentd ");
-    screen_outside(screen, COLOUR_PLAIN, field_text_or_empty(result, "version"));
+    if (field_text(result, "version")) {
+        screen_text(screen, ", assentd ");
+        screen_outside(screen, COLOUR_PLAIN, field_text(result, "version"));
+    }
     screen_text(screen, "\n");
-    screen_field(screen, "Socket", ctl->socket);
-    show_part(screen, "Store", result, "store", "writable");
-    show_part(screen, "Runner", result, "runner", "connected");
-    show_part(screen, "Caller", result, "caller", "connected");
-    show_counts(screen, "Requests", json_object_get(result, "requests"));
-    show_counts(screen, "Jobs", json_object_get(result, "jobs"));
+    screen_field(screen, ctl->reach.socket ? "Socket" : "URL", reach_name(&ctl->reach));
+    if (field_text(result, "version")) {
+        show_parts(screen, result);
+    }
 }
 
 static int run_status(struct ctl *ctl, const struct arguments *arguments)
@@ -76,7 +86,8 @@ const struct command command_status = {
     .summary = "say whether the daemon is ready, and how much it has to do",
     .description =
         "Says whether the daemon is ready: its store can be written, and the processes\n"
-        "that run hooks are connected. Counts requests and jobs by state.\n"
+        "that run hooks are connected. Counts requests and jobs by state. Agents are told\n"
+        "only whether it is ready.\n"
         "\n"
         "Exit status: 0 ready, 1 not ready, 5 no daemon, 64 the command line is wrong.\n",
     .run = run_status,

@@ -21,7 +21,10 @@ const struct command *const commands[] = {
 
 const struct option_spec common_options[] = {
     {"socket", 0, "PATH",
-     "the daemon's control socket; else ASSENT_SOCKET, else " CTL_DEFAULT_SOCKET},
+     "the daemon's socket for operators or for agents; else ASSENT_SOCKET, else ASSENT_URL, "
+     "else " REACH_DEFAULT_SOCKET},
+    {"url", 0, "URL", "in place of a socket: http://HOST:PORT, where a token is needed"},
+    {"token-file", 0, "FILE", "a file with the token for --url; else ASSENT_TOKEN_FILE"},
     {"json", 0, NULL, "print the daemon's result as JSON: in one line, or indented on a terminal"},
     {"help", 'h', NULL, "print this and exit"},
     {"version", 0, NULL, "print the version and exit"},

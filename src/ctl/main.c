@@ -1,13 +1,13 @@
 /*
  * assentctl: what operators and agents talk to assentd with.
  *
- *   main ──▶ arguments ──▶ a command (command_*.c) ──▶ ask ──▶ client ──▶ the control socket
+ *   main ──▶ arguments ──▶ a command (command_*.c) ──▶ ask ──▶ client ──▶ the daemon
  *                             │
  *                             └──▶ request_view, job_view, table, screen ──▶ standard output
  *
  * Every command is a struct command (ctl.h) in a file of its own; commands.c lists them and makes
- * the help of their descriptions. A command asks the daemon over HTTP on its Unix socket, and shows
- * what it answers: as it is with --json, else for people. `send` alone talks to the public listener,
+ * the help of their descriptions. A command asks the daemon over HTTP on one of its Unix sockets or
+ * over TCP (reach), and shows what it answers: as it is with --json, else for people. `send` alone talks to the public listener,
  * as an approval service would.
  *
  * Whatever people are shown goes through a screen, which escapes what came from outside.
@@ -28,17 +28,6 @@ static bool wants_colour(void)
 
     return isatty(STDOUT_FILENO) && (!refused || !refused[0]) && terminal &&
            strcmp(terminal, "dumb") != 0;
-}
-
-static const char *socket_path(const struct arguments *arguments)
-{
-    const char *given = arguments_value(arguments, "socket");
-    const char *environment = getenv("ASSENT_SOCKET");
-
-    if (given) {
-        return given;
-    }
-    return environment && environment[0] ? environment : CTL_DEFAULT_SOCKET;
 }
 
 /* Reads the words in front of the command, the command, and the words behind it. Returns CTL_OK or
@@ -83,6 +72,17 @@ static int check_operands(const struct ctl *ctl, const struct command *command,
     return CTL_OK;
 }
 
+static int find_daemon(struct ctl *ctl, const struct command *command,
+                       const struct arguments *arguments)
+{
+    struct problem problem;
+
+    if (!command->alone && reach_find(&ctl->reach, arguments, &problem) < 0) {
+        return ctl_refuse(ctl, "%s: %s", command->name, problem.text);
+    }
+    return CTL_OK;
+}
+
 static int run(struct ctl *ctl, const struct command *command, const struct arguments *arguments)
 {
     int status;
@@ -99,6 +99,9 @@ static int run(struct ctl *ctl, const struct command *command, const struct argu
         return ctl_refuse(ctl, "expected a command");
     }
     status = check_operands(ctl, command, arguments);
+    if (status == CTL_OK) {
+        status = find_daemon(ctl, command, arguments);
+    }
     return status == CTL_OK ? command->run(ctl, arguments) : status;
 }
 
@@ -116,7 +119,6 @@ int main(int argc, char **argv)
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     status = parse(&ctl, argc, (const char *const *)argv, &arguments, &command);
     if (status == CTL_OK) {
-        ctl.socket = socket_path(&arguments);
         ctl.json = arguments_has(&arguments, "json");
         status = run(&ctl, command, &arguments);
     }
@@ -124,6 +126,7 @@ int main(int argc, char **argv)
         ctl_complain("can't write the output");
         status = CTL_OUTPUT_FAILED;
     }
+    reach_free(&ctl.reach);
     screen_free(&ctl.screen);
     return status;
 }

@@ -193,12 +193,8 @@ static void append_event(struct buffer *line, const json_t *event)
     int64_t job = field_number(event, "job", 0);
     static const struct {
         const char *name, *before;
-    } known[] = {{"decision", ": "},
-                 {"decidedBy", " by "},
-                 {"reason", ": "},
-                 {"hook", " "},
-                 {"by", " by "},
-                 {"error", ": "}};
+    } known[] = {{"decision", ": "}, {"decidedBy", " by "}, {"reason", ": "},
+                 {"hook", " "},      {"by", " by "},        {"error", ": "}};
 
     screen_must(buffer_append_text(line, field_text_or_empty(event, "kind")));
     if (job) {

@@ -503,10 +503,10 @@ START_TEST(a_webhook_can_be_sent_to_a_url)
 {
     char *url = house_format(house, "http://127.0.0.1:%%PORT%%/nothing/here");
 
-    CTL("send", "--request=req_1", "--status=approved", "--url", url);
+    CTL("send", "--request=req_1", "--status=approved", "--to", url);
     assert_exit(1);
     ck_assert_int_eq(strncmp(said.out, "404 ", 4), 0);
-    CTL("send", "--request=req_1", "--status=approved", "--url=ftp://127.0.0.1/");
+    CTL("send", "--request=req_1", "--status=approved", "--to=ftp://127.0.0.1/");
     assert_exit(64);
     free(url);
 }

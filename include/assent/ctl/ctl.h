@@ -4,7 +4,7 @@
  * A command collects its output on ctl->screen, which is written when it returns; what went wrong
  * goes to standard error at once.
  *
- * Owns: a struct ctl owns its screen. Runs in: assentctl. May call: arguments, screen.
+ * Owns: a struct ctl owns its screen and its reach. Runs in: assentctl. May call: arguments, screen.
  */
 #ifndef ASSENT_CTL_CTL_H
 #define ASSENT_CTL_CTL_H
@@ -14,9 +14,8 @@
 #include <stdio.h>
 
 #include "assent/ctl/arguments.h"
+#include "assent/ctl/reach.h"
 #include "assent/ctl/screen.h"
-
-#define CTL_DEFAULT_SOCKET "/run/assentd/control.sock"
 
 /* Exit statuses; docs/assentctl.1.scd tells users. */
 enum ctl_exit {
@@ -39,7 +38,7 @@ enum ctl_exit {
 
 struct ctl {
     const char *command; /* its name, for messages */
-    const char *socket;  /* of the daemon */
+    struct reach reach;  /* where the daemon is */
     bool json;
     bool terminal; /* standard output is one */
     bool reached;  /* somebody at the socket has taken a question of this run */
@@ -54,6 +53,7 @@ struct command {
     const char *summary;
     const char *description;           /* paragraphs of the help, lines of at most 80 columns */
     const struct option_spec *options; /* NULL: none of its own */
+    bool alone;                        /* does not ask the daemon */
     int (*run)(struct ctl *ctl, const struct arguments *arguments);
 };
 
