@@ -78,6 +78,9 @@ int buffer_append_format(struct buffer *buffer, const char *format, ...)
 
 void buffer_consume(struct buffer *buffer, size_t count)
 {
+    if (count == 0) {
+        return;
+    }
     if (count >= buffer->length) {
         buffer->length = 0;
         return;

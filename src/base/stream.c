@@ -12,9 +12,8 @@
 
 #define HEADER_SIZE 6
 #define TYPE_SIZE   2
-#define READ_SIZE   (256u << 10)
 /* What one dispatch reads at most, so that one busy stream does not keep the loop. */
-#define DISPATCH_LIMIT (4u << 20)
+#define READ_SIZE (256u << 10)
 /* A buffer that grew beyond this is given back once it is empty. */
 #define IDLE_CAPACITY (1u << 20)
 
@@ -28,6 +27,7 @@ struct stream {
     size_t out_released; /* bytes of `out` that may be written; beyond it they are corked */
     bool corked;
     bool broken; /* the other end takes nothing any more */
+    bool paused; /* `in` may have whole frames, which wait for room in `out` */
     bool ended;
 };
 
@@ -44,12 +44,23 @@ static void release_if_idle(struct buffer *buffer)
     }
 }
 
+static bool is_full(const struct stream *stream)
+{
+    return !stream->broken && stream->setup.queue_limit > 0 &&
+           stream_queued(stream) > stream->setup.queue_limit;
+}
+
+/* A paused stream that may go on is woken by its socket being writable, since that is what it waited
+ * for; the socket may have nothing more to read. */
 static void watch(struct stream *stream)
 {
+    bool full = is_full(stream);
     bool waiting = !stream->broken && stream->out_released > stream->out_written;
+    bool going_on = stream->paused && !full;
 
     if (!stream->ended) {
-        (void)sd_event_source_set_io_events(stream->source, EPOLLIN | (waiting ? EPOLLOUT : 0));
+        (void)sd_event_source_set_io_events(
+            stream->source, (full ? 0 : EPOLLIN) | (waiting || going_on ? EPOLLOUT : 0));
     }
 }
 
@@ -103,13 +114,18 @@ static void end(struct stream *stream, int reason)
     stream->setup.on_end(stream, reason, stream->setup.userdata);
 }
 
-/* Hands on every whole frame. Returns 0 or the reason to end. */
+/* Hands on every whole frame, as long as there is room for answers. Returns 0 or the reason to end. */
 static int handle_frames(struct stream *stream)
 {
     size_t offset = 0;
     int r = 0;
 
+    stream->paused = false;
     while (r >= 0 && stream->in.length - offset >= HEADER_SIZE) {
+        if (is_full(stream)) {
+            stream->paused = true;
+            break;
+        }
         const unsigned char *header = stream->in.data + offset;
         uint32_t length = read_u32(header);
         struct frame frame;
@@ -143,8 +159,7 @@ static ssize_t fill(struct stream *stream)
         return -ENOMEM;
     }
     do {
-        count = recv(stream->fd, stream->in.data + stream->in.length,
-                     stream->in.capacity - stream->in.length, MSG_DONTWAIT);
+        count = recv(stream->fd, stream->in.data + stream->in.length, READ_SIZE, MSG_DONTWAIT);
     } while (count < 0 && errno == EINTR);
     if (count < 0) {
         return errno == ECONNRESET ? 0 : -errno;
@@ -153,33 +168,45 @@ static ssize_t fill(struct stream *stream)
     return count;
 }
 
+/* Reads once. Returns 1 to go on, or what `end` is told. */
+static int take_in(struct stream *stream)
+{
+    ssize_t count = fill(stream);
+    int r;
+
+    if (count == -EAGAIN) {
+        return 1;
+    }
+    if (count <= 0) {
+        return (int)count;
+    }
+    r = handle_frames(stream);
+    return r < 0 ? r : 1;
+}
+
 static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct stream *stream = userdata;
-    size_t total = 0;
+    int r = 1;
 
     (void)source;
     (void)fd;
-    if (revents & EPOLLOUT) {
+    /* Nobody is there to take what is queued, and to wait for. */
+    stream->broken = stream->broken || (revents & (EPOLLHUP | EPOLLERR));
+    if (revents & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
         flush(stream);
     }
-    while (total < DISPATCH_LIMIT) {
-        ssize_t count = fill(stream);
-        int r;
-
-        if (count == -EAGAIN) {
-            return 0;
-        }
-        if (count <= 0) {
-            end(stream, (int)count);
-            return 0;
-        }
-        total += (size_t)count;
+    if (stream->paused) {
         r = handle_frames(stream);
-        if (r < 0) {
-            end(stream, r);
-            return 0;
-        }
+        r = r < 0 ? r : 1;
+    }
+    if (r == 1 && !stream->paused && !is_full(stream)) {
+        r = take_in(stream);
+    }
+    if (r <= 0) {
+        end(stream, r);
+    } else {
+        watch(stream);
     }
     return 0;
 }
@@ -238,6 +265,11 @@ void stream_cork(struct stream *stream, bool corked)
     if (!corked) {
         release(stream);
     }
+}
+
+void stream_finish(struct stream *stream)
+{
+    (void)shutdown(stream->fd, SHUT_RDWR);
 }
 
 size_t stream_queued(const struct stream *stream)

@@ -6,6 +6,10 @@
  * the socket does not take yet. When the other end closes, everything it wrote before is handled
  * first, then the end is told once; a frame that was cut short was never received.
  *
+ * Where every frame is answered, one who asks and does not listen would fill the memory: beyond
+ * queue_limit no more frames are handled until the other end has taken some of what is queued. Only
+ * one of two that talk to each other may have such a limit.
+ *
  * Owns: the socket, its event source, both buffers. Runs in: every role, in the thread of its event
  * loop. May call: sd-event, recv and send.
  */
@@ -39,6 +43,7 @@ typedef void (*stream_end_handler)(struct stream *stream, int reason, void *user
 
 struct stream_setup {
     size_t frame_limit; /* of a received frame's payload */
+    size_t queue_limit; /* while more than that is queued, nothing is read; 0 for none */
     stream_frame_handler on_frame;
     stream_end_handler on_end;
     void *userdata;
@@ -56,6 +61,10 @@ int stream_send(struct stream *stream, uint16_t type, const void *payload, size_
  * takes it. What was let out before is still written while corked. Core corks its streams so that
  * nothing leaves before the commit. */
 void stream_cork(struct stream *stream, bool corked);
+
+/* What the other end has written by now is all that it ever says: after that comes the orderly end,
+ * also if somebody keeps the other end open. */
+void stream_finish(struct stream *stream);
 
 /* Bytes that are queued and not yet taken by the socket. */
 size_t stream_queued(const struct stream *stream);
