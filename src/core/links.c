@@ -14,6 +14,10 @@
 /* The largest body on the control interface: 16 MiB of context, and the rest of the request. */
 #define CONTROL_BODY_LIMIT (18u << 20)
 
+/* Answers that a gate, or ACKs that an executor, does not take; then it is not heard until it does. An
+ * honest one always takes them, however much it has asked for. */
+#define QUEUE_LIMIT (8u << 20)
+
 static int gate_frame(struct link *link, const struct frame *frame)
 {
     struct asker asker = {.link = link};
@@ -94,6 +98,7 @@ static int attach(struct link *link, int fd)
 {
     const struct stream_setup setup = {
         .frame_limit = frame_limit(link),
+        .queue_limit = QUEUE_LIMIT,
         .on_frame = on_frame,
         .on_end = on_end,
         .userdata = link,
@@ -124,6 +129,7 @@ int links_take(struct core *core, int fd, enum role role)
         (void)close(link->next_fd);
     }
     link->next_fd = fd;
+    stream_finish(link->stream);
     return 0;
 }
 
