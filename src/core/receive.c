@@ -13,6 +13,7 @@
 
 #define RETRY_AFTER_FULL        30
 #define REFUSED_LOG_INTERVAL_MS 10000
+#define PEER_SHOWN              100
 
 static const char *find_header(const void *userdata, const char *name)
 {
@@ -34,6 +35,19 @@ static int verify(const struct config_service *service, const struct protocol_re
     return signature_verify(&input);
 }
 
+/* Who sent it, for the log. The gate says so, and a line shall stay a line whatever it says. */
+struct peer_text {
+    char text[PEER_SHOWN + 1];
+};
+
+static struct peer_text peer_of(const struct protocol_request *request)
+{
+    struct peer_text peer;
+
+    (void)snprintf(peer.text, sizeof peer.text, "%s", request->peer);
+    return peer;
+}
+
 /* A flood of forged webhooks is one line every ten seconds, with their number. */
 static void log_refused(struct core *core, const struct config_service *service,
                         const struct protocol_request *request)
@@ -47,7 +61,7 @@ static void log_refused(struct core *core, const struct config_service *service,
     }
     (void)snprintf(count, sizeof count, "%llu", (unsigned long long)core->refused_webhooks);
     log_event(LOG_LEVEL_WARNING, "webhook refused: no signature or a wrong one", "service",
-              service->name, "peer", request->peer, "count", count, NULL);
+              service->name, "peer", peer_of(request).text, "count", count, NULL);
     core->refused_webhooks = 0;
     core->refused_logged_at = now;
 }
@@ -251,7 +265,7 @@ static void take_webhook(struct core *core, const struct asker *asker,
     r = event_parse(request->body, request->body_length, &service->pointers, &event, &problem);
     if (r < 0) {
         log_event(LOG_LEVEL_WARNING, "webhook refused: its body is not understood", "service",
-                  service->name, "peer", request->peer, "error",
+                  service->name, "peer", peer_of(request).text, "error",
                   r == -EBADMSG ? problem.text : strerror(-r), NULL);
         answer_error(asker, 400, "invalid_request", NULL, "%s",
                      r == -EBADMSG ? problem.text : "the body could not be read");
