@@ -13,7 +13,15 @@
 
 /* The pause before a run that was cut off is started again. */
 #define RESTART_PAUSE_MS 2000
-#define KEY_RANDOM_SIZE  16
+/* The pause before a run that was refused is offered again; it doubles with every refusal. */
+#define REFUSAL_PAUSE_MS  100
+#define REFUSAL_DOUBLINGS 12
+/* What is told of an executor with other hooks, at most so often in that time. */
+#define DIFFERENCES_TOLD    3
+#define DIFFERENCES_SPAN_MS 10000
+/* Bytes of what an executor says of a failure. */
+#define ERROR_LIMIT     1000
+#define KEY_RANDOM_SIZE 16
 
 static enum store_executor executor_of(const struct link *link)
 {
@@ -379,6 +387,18 @@ static int find_attempt(struct link *link, const struct protocol_attempt *named,
     return r;
 }
 
+/* The executor's word for people: text, and not without end, whatever it sent. */
+static char *copy_error(const char *error)
+{
+    char *copy = strndup(error, ERROR_LIMIT);
+
+    if (!copy) {
+        core_abandon("work");
+    }
+    text_repair(copy);
+    return copy;
+}
+
 static void end_attempt(struct core *core, struct store_attempt *attempt, struct store_job *job,
                         const struct protocol_result *result)
 {
@@ -387,7 +407,7 @@ static void end_attempt(struct core *core, struct store_attempt *attempt, struct
     attempt->exit_code = result->exit_code;
     attempt->signal = result->signal;
     attempt->http_status = result->http_status;
-    attempt->error = result->error ? copy_text(result->error) : NULL;
+    attempt->error = result->error ? copy_error(result->error) : NULL;
     core_must(
         store_attempt_end(core->store, attempt, &result->standard_output, &result->standard_error),
         "attempt");
@@ -396,10 +416,10 @@ static void end_attempt(struct core *core, struct store_attempt *attempt, struct
         finish_job(core, job, JOB_EVENT_SUCCEEDED, NULL);
         break;
     case ENDING_FAILED:
-        finish_job(core, job, JOB_EVENT_FAILED, result->error);
+        finish_job(core, job, JOB_EVENT_FAILED, attempt->error);
         break;
     case ENDING_INTERRUPTED:
-        interrupt_job(core, job, result->error);
+        interrupt_job(core, job, attempt->error);
         break;
     }
 }
@@ -424,6 +444,7 @@ static int take_result(struct link *link, const struct frame *frame)
         if (attempt.ended_at == 0) {
             end_attempt(link->core, &attempt, &job, &result);
             link->running--;
+            link->refusals = 0;
         }
         store_attempt_free(&attempt);
         store_job_free(&job);
@@ -433,7 +454,8 @@ static int take_result(struct link *link, const struct frame *frame)
 }
 
 /* It was never started: as if the START had never been. */
-static void unstart(struct core *core, struct store_job *job, const struct store_attempt *attempt)
+static void unstart(struct core *core, struct store_job *job, const struct store_attempt *attempt,
+                    int64_t pause)
 {
     core_must(store_attempt_forget(core->store, attempt->job, attempt->item, attempt->n),
               "attempt");
@@ -441,10 +463,22 @@ static void unstart(struct core *core, struct store_job *job, const struct store
         return;
     }
     job->attempt = attempt->n - 1;
+    job->not_before = clock_now_ms() + pause;
     core_must(store_job_update(core->store, job), "job");
     note_event(core, job, "job.refused");
     log_job(core, LOG_LEVEL_WARNING, "hook was not started: its executor has another version", job);
     core->work_wanted = true;
+}
+
+/* One that refuses what it says it has would be asked again at once, for ever. */
+static int64_t refusal_pause(struct link *link)
+{
+    int64_t pause = (int64_t)REFUSAL_PAUSE_MS << link->refusals;
+
+    if (link->refusals < REFUSAL_DOUBLINGS) {
+        link->refusals++;
+    }
+    return pause;
 }
 
 static int take_refusal(struct link *link, const struct frame *frame)
@@ -461,7 +495,7 @@ static int take_refusal(struct link *link, const struct frame *frame)
         return r == -ENOENT ? 0 : r;
     }
     if (attempt.ended_at == 0) {
-        unstart(link->core, &job, &attempt);
+        unstart(link->core, &job, &attempt, refusal_pause(link));
         link->running--;
     }
     store_attempt_free(&attempt);
@@ -477,14 +511,49 @@ static void drop_digests(struct link *link)
     protocol_digests_free(&link->digests);
 }
 
-static void warn_of_difference(const struct link *link)
+static bool is_different(const struct link *link, const struct config_hook *hook)
+{
+    return core_executor(link->core, hook->kind) == link && !same_hook(link, hook);
+}
+
+static bool has_difference(const struct link *link)
+{
+    const struct config *config = link->core->config;
+    bool found = false;
+
+    for (size_t i = 0; i < config->hook_count && !found; i++) {
+        found = is_different(link, &config->hooks[i]);
+    }
+    return found;
+}
+
+/* An executor may say other digests as often as it likes: only the first times are told. */
+static bool may_tell(struct link *link)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (link->differences_told == 0 || now - link->differences_since > DIFFERENCES_SPAN_MS) {
+        link->differences_since = now;
+        link->differences_told = 0;
+    }
+    if (link->differences_told == DIFFERENCES_TOLD) {
+        return false;
+    }
+    link->differences_told++;
+    return true;
+}
+
+static void warn_of_difference(struct link *link)
 {
     const struct config *config = link->core->config;
 
+    if (!has_difference(link) || !may_tell(link)) {
+        return;
+    }
     for (size_t i = 0; i < config->hook_count; i++) {
         const struct config_hook *hook = &config->hooks[i];
 
-        if (core_executor(link->core, hook->kind) == link && !same_hook(link, hook)) {
+        if (is_different(link, hook)) {
             log_event(LOG_LEVEL_WARNING,
                       "a hook is not started while its executor has another version of it", "hook",
                       hook->name, "executor", role_name(link->role), NULL);
@@ -544,7 +613,7 @@ static void send_again(struct link *link, struct store_job *job,
         send_start(link->core, link, hook, job);
         link->running++;
     } else {
-        unstart(link->core, job, attempt);
+        unstart(link->core, job, attempt, 0);
     }
 }
 
@@ -623,5 +692,6 @@ int work_frame(struct link *link, const struct frame *frame)
 void work_disconnected(struct link *link)
 {
     link->said_hello = false;
+    link->refusals = 0;
     drop_digests(link);
 }
