@@ -68,7 +68,8 @@ int channel_receive(int channel, struct channel_packet *ret_packet)
         .msg_iov = &part,
         .msg_iovlen = 1,
         .msg_control = control.bytes,
-        .msg_controllen = sizeof control.bytes,
+        /* Room for one and nothing behind it: the kernel keeps any more from us. */
+        .msg_controllen = CMSG_LEN(sizeof(int)),
     };
     ssize_t length;
     int fd;
@@ -80,7 +81,7 @@ int channel_receive(int channel, struct channel_packet *ret_packet)
         return length == 0 || errno == ECONNRESET ? 0 : -errno;
     }
     fd = received_descriptor(&header);
-    if ((size_t)length != sizeof packet) {
+    if ((size_t)length != sizeof packet || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
         if (fd >= 0) {
             (void)close(fd);
         }

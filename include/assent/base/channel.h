@@ -43,7 +43,8 @@ struct channel_packet {
 int channel_send(int channel, enum channel_message message, uint32_t argument, int fd);
 
 /* Receives one message; blocks if the socket does. 1 with a message, 0 when the other end is gone,
- * -EAGAIN, or negative errno. The received descriptor is close-on-exec. */
+ * -EAGAIN, -EBADMSG for a packet that channel_send does not make, or negative errno. The received
+ * descriptor is close-on-exec. */
 int channel_receive(int channel, struct channel_packet *ret_packet);
 
 /* The bytes as a sealed, read-only memory file. Returns the descriptor or negative errno. */

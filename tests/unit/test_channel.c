@@ -1,0 +1,159 @@
+/*
+ * What the supervisor and a role say to each other: a message arrives whole or not at all, and
+ * whatever else comes leaves nothing behind.
+ */
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "assent/base/channel.h"
+
+static int ends[2];
+
+static void set_up(void)
+{
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+}
+
+static void tear_down(void)
+{
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static int open_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = 0;
+
+    ck_assert_ptr_nonnull(directory);
+    while (readdir(directory)) {
+        count++;
+    }
+    (void)closedir(directory);
+    return count;
+}
+
+#define DESCRIPTORS_MOST 8
+
+/* A packet as channel_send would never make it. */
+static void send_raw(const void *bytes, size_t length, int descriptors)
+{
+    union {
+        char bytes[CMSG_SPACE(DESCRIPTORS_MOST * sizeof(int))];
+        struct cmsghdr align;
+    } control = {{0}};
+    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+    int fds[DESCRIPTORS_MOST];
+
+    for (int i = 0; i < descriptors; i++) {
+        fds[i] = STDIN_FILENO;
+    }
+    if (descriptors > 0) {
+        size_t size = (size_t)descriptors * sizeof(int);
+        struct cmsghdr *cmsg;
+
+        header.msg_control = control.bytes;
+        header.msg_controllen = CMSG_SPACE(size);
+        cmsg = CMSG_FIRSTHDR(&header);
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(size);
+        memcpy(CMSG_DATA(cmsg), fds, size);
+    }
+    ck_assert_int_eq(sendmsg(ends[0], &header, MSG_NOSIGNAL), (ssize_t)length);
+}
+
+START_TEST(a_message_arrives_with_its_descriptor)
+{
+    struct channel_packet packet;
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    ck_assert_int_eq(channel_send(ends[0], CHANNEL_STREAM, 7, fd), 0);
+    ck_assert_int_eq(channel_receive(ends[1], &packet), 1);
+    ck_assert_int_eq(packet.message, CHANNEL_STREAM);
+    ck_assert_uint_eq(packet.argument, 7);
+    ck_assert_int_ge(packet.fd, 0);
+    ck_assert_int_ne(packet.fd, fd);
+    ck_assert_int_eq(fcntl(packet.fd, F_GETFD), FD_CLOEXEC);
+    (void)close(packet.fd);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(a_message_without_a_descriptor_has_none)
+{
+    struct channel_packet packet;
+
+    ck_assert_int_eq(channel_send(ends[0], CHANNEL_READY, 0, -1), 0);
+    ck_assert_int_eq(channel_receive(ends[1], &packet), 1);
+    ck_assert_int_eq(packet.fd, -1);
+}
+END_TEST
+
+START_TEST(the_end_is_told)
+{
+    struct channel_packet packet;
+
+    ck_assert_int_eq(shutdown(ends[0], SHUT_RDWR), 0);
+    ck_assert_int_eq(channel_receive(ends[1], &packet), 0);
+}
+END_TEST
+
+START_TEST(packets_of_any_other_size_are_refused)
+{
+    static const char bytes[100000];
+    static const size_t sizes[] = {1, 7, 9, 16, sizeof bytes};
+    struct channel_packet packet;
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        send_raw(bytes, sizes[i], 0);
+        ck_assert_msg(channel_receive(ends[1], &packet) == -EBADMSG, "%zu bytes are taken",
+                      sizes[i]);
+    }
+}
+END_TEST
+
+START_TEST(descriptors_that_were_not_asked_for_are_not_kept)
+{
+    static const char bytes[8] = {CHANNEL_READY};
+    struct channel_packet packet;
+    int before = open_descriptors();
+
+    for (int count = 2; count <= DESCRIPTORS_MOST; count++) {
+        send_raw(bytes, sizeof bytes, count);
+        ck_assert_int_eq(channel_receive(ends[1], &packet), -EBADMSG);
+        ck_assert_msg(open_descriptors() == before, "of %d descriptors some were left", count);
+    }
+    send_raw(bytes, sizeof bytes - 1, 1);
+    ck_assert_int_eq(channel_receive(ends[1], &packet), -EBADMSG);
+    ck_assert_int_eq(open_descriptors(), before);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("channel");
+    TCase *tests = tcase_create("channel");
+    SRunner *runner;
+    int failed;
+
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, a_message_arrives_with_its_descriptor);
+    tcase_add_test(tests, a_message_without_a_descriptor_has_none);
+    tcase_add_test(tests, the_end_is_told);
+    tcase_add_test(tests, packets_of_any_other_size_are_refused);
+    tcase_add_test(tests, descriptors_that_were_not_asked_for_are_not_kept);
+    suite_add_tcase(suite, tests);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
