@@ -83,7 +83,7 @@ START_TEST(what_was_registered_is_shown)
     assert_says("Reason        rent\n");
     assert_says("\"amount\": 12.5\n");
     assert_says("Client id     c1\n");
-    assert_says("request.registered\n");
+    assert_says("request.registered by uid:");
     CTL("list");
     assert_exit(0);
     assert_says("REQUEST  ACTION  STATE ");
