@@ -143,8 +143,7 @@ void house_await_log(const struct house *house, const char *text)
 
 /* --- setting up ------------------------------------------------------------------------------- */
 
-/* A port that was free a moment ago. */
-static int free_port(void)
+int house_free_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
@@ -173,7 +172,7 @@ struct house *house_new(void)
     ck_assert_ptr_nonnull(house);
     (void)snprintf(house->directory, sizeof house->directory, "/tmp/assentd-test.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(house->directory));
-    house->port = free_port();
+    house->port = house_free_port();
     house->socket = house_file(house, "control.sock");
     house->notify = open_notify(house);
     house_write(house, "secret", HOUSE_SECRET "\n");

@@ -59,6 +59,8 @@ int house_run(const struct house *house, const char *const *arguments, char **re
 /* Stops it if it runs, checks that it stopped well, and removes the directory. */
 void house_free(struct house *house);
 
+/* A port of loopback that was free a moment ago. */
+int house_free_port(void);
 const char *house_directory(const struct house *house);
 int house_port(const struct house *house);
 const char *house_socket(const struct house *house);
@@ -112,6 +114,9 @@ struct answer house_public(const struct house *house, const char *method, const 
                            const char *const *headers, const char *body);
 struct answer house_control(const struct house *house, const char *method, const char *path,
                             const char *body);
+/* The same to any Unix socket (`socket`), or with NULL to where the URL says. */
+struct answer house_call(const char *socket, const char *method, const char *url,
+                         const char *const *headers, const char *body);
 /* A webhook with the right signature. */
 struct answer house_webhook(const struct house *house, const char *body);
 /* A webhook of another service. */
@@ -124,6 +129,8 @@ void house_sign(const char *body, size_t length, char ret_header[128]);
 struct exchange;
 struct exchange *house_begin_control(const struct house *house, const char *method,
                                      const char *path, const char *body);
+struct exchange *house_begin_at(const char *socket, const char *method, const char *path,
+                                const char *body);
 struct exchange *house_begin_webhook(const struct house *house, const char *body);
 /* True if an answer, or the connection's end, comes within that time. */
 bool exchange_answered(const struct exchange *exchange, int within_ms);

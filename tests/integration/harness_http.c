@@ -33,8 +33,8 @@ static struct curl_slist *header_list(const char *const *headers)
     return list;
 }
 
-static struct answer call(const char *socket, const char *method, const char *url,
-                          const char *const *headers, const char *body)
+struct answer house_call(const char *socket, const char *method, const char *url,
+                         const char *const *headers, const char *body)
 {
     struct answer answer = {0};
     struct buffer bytes = {0};
@@ -87,7 +87,7 @@ struct answer house_public(const struct house *house, const char *method, const 
                            const char *const *headers, const char *body)
 {
     char *url = house_format(house, "http://127.0.0.1:%%PORT%%%s", path);
-    struct answer answer = call(NULL, method, url, headers, body);
+    struct answer answer = house_call(NULL, method, url, headers, body);
 
     free(url);
     return answer;
@@ -101,7 +101,7 @@ struct answer house_control(const struct house *house, const char *method, const
     struct answer answer;
 
     ck_assert_int_ge(asprintf(&url, "http://localhost%s", path), 0);
-    answer = call(house_socket(house), method, url, headers, body);
+    answer = house_call(house_socket(house), method, url, headers, body);
     free(url);
     return answer;
 }
@@ -181,16 +181,22 @@ static void send_request(const struct exchange *exchange, const char *method, co
     free(head);
 }
 
-struct exchange *house_begin_control(const struct house *house, const char *method,
-                                     const char *path, const char *body)
+struct exchange *house_begin_at(const char *socket, const char *method, const char *path,
+                                const char *body)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct exchange *exchange;
 
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", house_socket(house));
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", socket);
     exchange = exchange_new(AF_UNIX, &address, sizeof address);
     send_request(exchange, method, path, NULL, body);
     return exchange;
+}
+
+struct exchange *house_begin_control(const struct house *house, const char *method,
+                                     const char *path, const char *body)
+{
+    return house_begin_at(house_socket(house), method, path, body);
 }
 
 struct exchange *house_begin_webhook(const struct house *house, const char *body)

@@ -218,6 +218,40 @@ START_TEST(a_list_of_jobs_is_newest_first_and_filtered)
 }
 END_TEST
 
+static struct fixture_numbers list_of(const char *owner, enum job_state state, const char *hook,
+                                      int64_t before, int limit)
+{
+    struct store_job_filter filter = {
+        .state = state, .hook = hook, .owner = owner, .before = before};
+    struct fixture_numbers taken = {.count = 0};
+    ck_assert_int_eq(store_job_list(store, &filter, limit, fixture_take_job, &taken), 0);
+    return taken;
+}
+
+START_TEST(a_list_of_jobs_of_one_owner_has_nothing_of_another)
+{
+    int64_t numbers[2];
+    for (int i = 0; i < 2; i++) {
+        struct store_request request = fixture_request(i == 0 ? "mine" : "other");
+        request.owner = (char *)(i == 0 ? "agent uid:1" : "agent uid:2");
+        numbers[i] = fixture_add(&request);
+    }
+    for (int i = 0; i < 6; i++)
+        (void)fixture_job(numbers[i % 2], i < 3 ? "a" : "b", i < 4 ? JOB_SUCCEEDED : JOB_FAILED);
+
+    struct fixture_numbers page = list_of("agent uid:1", JOB_STATE_COUNT, NULL, 0, 2);
+    fixture_assert_numbers(&page, 2, 5, 3);
+    page = list_of("agent uid:1", JOB_STATE_COUNT, NULL, 3, 2);
+    fixture_assert_numbers(&page, 1, 1);
+    page = list_of("agent uid:2", JOB_SUCCEEDED, NULL, 0, 9);
+    fixture_assert_numbers(&page, 2, 4, 2);
+    page = list_of("agent uid:2", JOB_SUCCEEDED, "b", 0, 9);
+    fixture_assert_numbers(&page, 1, 4);
+    page = list_of("uid:1", JOB_STATE_COUNT, NULL, 0, 9);
+    fixture_assert_numbers(&page, 0);
+}
+END_TEST
+
 /* --- attempts --------------------------------------------------------------------------------- */
 
 static struct store_attempt ended(int64_t job, uint32_t n)
@@ -386,6 +420,7 @@ int main(void)
     tcase_add_test(tests, the_next_start_is_the_earliest_to_come_of_a_queued_job);
     tcase_add_test(tests, hooks_with_queued_jobs_are_named_once_and_the_callback_may_start_them);
     tcase_add_test(tests, a_list_of_jobs_is_newest_first_and_filtered);
+    tcase_add_test(tests, a_list_of_jobs_of_one_owner_has_nothing_of_another);
     tcase_add_test(tests, an_attempt_is_started_once_and_ended);
     tcase_add_test(tests, a_forgotten_attempt_was_never_there);
     tcase_add_test(tests, running_attempts_are_told_oldest_first_and_the_callback_may_end_them);

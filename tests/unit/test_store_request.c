@@ -257,6 +257,62 @@ START_TEST(filters_hold_where_a_state_is_common)
 }
 END_TEST
 
+static struct fixture_numbers list_of(const char *owner, enum request_state state,
+                                      const char *action, int64_t before, int limit)
+{
+    struct store_request_filter filter = {
+        .state = state, .action = action, .owner = owner, .before = before};
+    struct fixture_numbers taken = {.count = 0};
+    ck_assert_int_eq(store_request_list(store, &filter, limit, fixture_take_request, &taken), 0);
+    return taken;
+}
+
+/* 1 to 6: the first agent's are 1, 3 and 5; the last two are approved. */
+static void add_six_of_two(void)
+{
+    for (int i = 1; i <= 6; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "req_%d", i);
+        struct store_request request = fixture_request(id);
+        request.owner = (char *)(i % 2 == 0 ? "agent uid:2" : "agent uid:1");
+        request.action = (char *)(i < 4 ? "account_upgrade" : "bulk_send");
+        ck_assert_int_eq(fixture_add(&request), i);
+    }
+    fixture_decide(5, REQUEST_APPROVED, FIXTURE_NOW);
+    fixture_decide(6, REQUEST_APPROVED, FIXTURE_NOW);
+}
+
+START_TEST(a_list_of_one_owner_has_nothing_of_another)
+{
+    add_six_of_two();
+    struct fixture_numbers page = list_of("agent uid:1", REQUEST_STATE_COUNT, NULL, 0, 2);
+    fixture_assert_numbers(&page, 2, 5, 3);
+    page = list_of("agent uid:1", REQUEST_STATE_COUNT, NULL, 3, 2);
+    fixture_assert_numbers(&page, 1, 1);
+    page = list_of("agent uid:2", REQUEST_PENDING, NULL, 0, 9);
+    fixture_assert_numbers(&page, 2, 4, 2);
+    page = list_of("agent uid:2", REQUEST_APPROVED, "bulk_send", 0, 9);
+    fixture_assert_numbers(&page, 1, 6);
+    page = list_of("agent uid:1", REQUEST_PENDING, "account_upgrade", 0, 9);
+    fixture_assert_numbers(&page, 2, 3, 1);
+    page = list_of("uid:1", REQUEST_STATE_COUNT, NULL, 0, 9);
+    fixture_assert_numbers(&page, 0);
+}
+END_TEST
+
+START_TEST(an_id_is_counted_among_the_requests_of_one_owner)
+{
+    int count = 0;
+    int64_t first = 0;
+    add_six_of_two();
+    ck_assert_int_eq(store_request_count_id(store, "req_3", "agent uid:1", &count, &first), 0);
+    ck_assert_int_eq(count, 1);
+    ck_assert_int_eq(first, 3);
+    ck_assert_int_eq(store_request_count_id(store, "req_3", "agent uid:2", &count, &first), 0);
+    ck_assert_int_eq(count, 0);
+}
+END_TEST
+
 static int refuse_second(void *userdata, const struct store_request *request)
 {
     int *count = userdata;
@@ -394,6 +450,8 @@ int main(void)
     tcase_add_test(tests, a_list_is_newest_first_in_pages);
     tcase_add_test(tests, a_list_is_filtered_by_state_and_action);
     tcase_add_test(tests, filters_hold_where_a_state_is_common);
+    tcase_add_test(tests, a_list_of_one_owner_has_nothing_of_another);
+    tcase_add_test(tests, an_id_is_counted_among_the_requests_of_one_owner);
     tcase_add_test(tests, a_callback_ends_the_list);
     tcase_add_test(tests, a_callback_may_read_the_same_list);
     tcase_add_test(tests, requests_are_due_in_the_order_of_their_deadlines);
