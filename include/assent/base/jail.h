@@ -2,11 +2,11 @@
  * The jail that a role puts on itself: when it has all that it needs, before the first byte that
  * was made outside.
  *
- *   seccomp            which system calls, with which arguments; the only part that is never missing
- *   Landlock           which files and, in newer kernels, ports; also no signals to others, no
- *                      abstract sockets. Without it the file permissions are what is left
- *   no_new_privs, limits, capabilities, not dumpable: no core file, and no other process of the same
- *                      user reads its memory
+ *   seccomp    which system calls, with which arguments; the one part that is never missing
+ *   Landlock   which files and, in newer kernels, ports; no signals to others, no abstract sockets.
+ *              Where the kernel has none, only file permissions are left
+ *   the rest   no_new_privs, limits, capabilities; not dumpable: no core file, and no other process
+ *              of the same user reads its memory
  *
  * What is not listed fails with EPERM. What no library does by itself, so that someone else must
  * have taken over the role, ends the process with SIGSYS, which the supervisor tells. Calls that

@@ -3,8 +3,8 @@
  * whoever owns it can make other calls with these, but not run a command, decide, or read what else
  * is on the machine.
  *
- *   may      connect over TCP and UDP; ask the kernel for its addresses (libc does, to sort those of
- *            a host); threads (libcurl looks names up in them); read the files by which names are
+ *   may      connect over TCP and UDP; ask the kernel for its addresses (libc does, to sort those
+ *            of a host); threads (libcurl looks names up in them); read the files by which names are
  *            looked up and the certificates that are trusted
  *   may not  use any other file; connect to local sockets, such as our own for operators: names are
  *            asked for over DNS; be connected to; start, signal or look into a process; become
