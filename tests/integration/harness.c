@@ -141,6 +141,19 @@ void house_await_log(const struct house *house, const char *text)
     }
 }
 
+pid_t house_pid_in(const struct house *house, const char *name)
+{
+    char *text;
+    pid_t pid;
+
+    house_await_lines(house, name, 1);
+    text = house_read(house, name);
+    pid = (pid_t)strtol(text, NULL, 10);
+    ck_assert_int_gt(pid, 1);
+    free(text);
+    return pid;
+}
+
 /* --- setting up ------------------------------------------------------------------------------- */
 
 int house_free_port(void)

@@ -15,6 +15,7 @@
 #ifndef ASSENT_TESTS_HARNESS_H
 #define ASSENT_TESTS_HARNESS_H
 
+#include <check.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -95,6 +96,8 @@ char *house_read_path(const char *path);
 void house_write(const struct house *house, const char *name, const char *text);
 /* Waits until the file has at least so many lines. */
 void house_await_lines(const struct house *house, const char *name, int lines);
+/* The number in the first line of the file, once it is there. */
+pid_t house_pid_in(const struct house *house, const char *name);
 int house_count_lines(const struct house *house, const char *name);
 /* The log so far; to be freed. */
 char *house_log(const struct house *house);
@@ -144,10 +147,18 @@ json_t *answer_take(struct answer answer, int status);
 /* Checks and clears an error. `told` is a part of its message, or NULL. */
 void answer_expect_error(struct answer answer, int status, const char *code, const char *told);
 
+/* `result` of a GET on the control socket that must answer 200; json_decref. */
+json_t *house_get(const struct house *house, const char *path);
 /* Registers and expects 201. */
 void house_register(const struct house *house, const char *body);
+/* The same with nothing but an id and an action. */
+void house_register_as(const struct house *house, const char *id, const char *action);
 /* Sends a signed webhook and expects 200 with that outcome. */
 void house_decide(const struct house *house, const char *body, const char *outcome);
+/* The same with nothing but an id and a status; house_approve expects `matched`. */
+void house_decide_as(const struct house *house, const char *id, const char *status,
+                     const char *outcome);
+void house_approve(const struct house *house, const char *id);
 /* `result` of GET /v1/approvals/ID; json_decref. */
 json_t *house_show(const struct house *house, const char *id);
 /* Waits until the request's status is that. */
@@ -169,5 +180,10 @@ char *house_format(const struct house *house, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 int64_t house_now_ms(void);
+
+/* A test case whose tests run between these two, with time enough for valgrind. */
+TCase *house_scenarios(Suite *suite, const char *name, void (*before)(void), void (*after)(void));
+/* Runs all of it, frees it, and returns what main shall return. */
+int house_run_suite(Suite *suite);
 
 #endif

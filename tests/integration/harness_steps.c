@@ -1,4 +1,3 @@
-#include <check.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +6,8 @@
 #include "assent/base/json.h"
 #include "integration/harness.h"
 
-#define POLL_MS 10
+#define POLL_MS      10
+#define TEST_SECONDS 180
 
 static void pause_a_little(void)
 {
@@ -69,6 +69,14 @@ void house_register(const struct house *house, const char *body)
     answer_clear(&answer);
 }
 
+void house_register_as(const struct house *house, const char *id, const char *action)
+{
+    char *body = house_format(house, "{\"requestId\":\"%s\",\"action\":\"%s\"}", id, action);
+
+    house_register(house, body);
+    free(body);
+}
+
 void house_decide(const struct house *house, const char *body, const char *outcome)
 {
     struct answer answer = house_webhook(house, body);
@@ -78,6 +86,25 @@ void house_decide(const struct house *house, const char *body, const char *outco
     ck_assert_msg(answer.status == 200 && told && strcmp(told, outcome) == 0,
                   "expected %s for %s, got %d %s", outcome, body, answer.status, answer.body);
     answer_clear(&answer);
+}
+
+void house_decide_as(const struct house *house, const char *id, const char *status,
+                     const char *outcome)
+{
+    char *body = house_format(house, "{\"requestId\":\"%s\",\"status\":\"%s\"}", id, status);
+
+    house_decide(house, body, outcome);
+    free(body);
+}
+
+void house_approve(const struct house *house, const char *id)
+{
+    house_decide_as(house, id, "approved", "matched");
+}
+
+json_t *house_get(const struct house *house, const char *path)
+{
+    return answer_take(house_control(house, "GET", path, NULL), 200);
 }
 
 json_t *house_show(const struct house *house, const char *id)
@@ -201,4 +228,27 @@ json_t *house_output(const struct house *house, const char *id)
     json_decref(request);
     free(path);
     return result;
+}
+
+/* --- suites ----------------------------------------------------------------------------------- */
+
+TCase *house_scenarios(Suite *suite, const char *name, void (*before)(void), void (*after)(void))
+{
+    TCase *tests = tcase_create(name);
+
+    tcase_add_checked_fixture(tests, before, after);
+    tcase_set_timeout(tests, TEST_SECONDS);
+    suite_add_tcase(suite, tests);
+    return tests;
+}
+
+int house_run_suite(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,0 +1,275 @@
+/*
+ * What assentd needs to itself: its store, its address, and room on the disk.
+ */
+#include <check.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "integration/harness.h"
+
+static struct house *house;
+
+static const char note[] = "[action note]\n"
+                           "on_granted = note\n"
+                           "[hook note]\n"
+                           "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n";
+
+static void start(const char *sections)
+{
+    char *all = NULL;
+
+    ck_assert_int_ge(asprintf(&all, "%s%s", note, sections), 0);
+    house_configure(house, all);
+    house_start(house);
+    free(all);
+}
+
+static void set_up(void)
+{
+    house = house_new();
+}
+
+static void tear_down(void)
+{
+    house_free(house);
+}
+
+static char *approval_of(const char *id)
+{
+    return house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", id);
+}
+
+static void expect_to_be_put_off(struct answer answer)
+{
+    ck_assert_msg(strstr(answer.headers, "\nRetry-After: ") != NULL, "%d %s", answer.status,
+                  answer.headers);
+    answer_expect_error(answer, 503, "unavailable", NULL);
+}
+
+#define WORK              \
+    "[action work]\n"     \
+    "on_granted = work\n" \
+    "[hook work]\n"       \
+    "shell =\n"
+
+/* --- the store -------------------------------------------------------------------------------- */
+
+START_TEST(a_second_one_on_the_same_store_waits)
+{
+    struct house *second = house_new();
+    struct answer answer;
+    char *configuration;
+
+    start("");
+    configuration = house_format(second,
+                                 "[server]\nlisten = 127.0.0.1:%%PORT%%\n%%JAIL%%"
+                                 "[control]\nsocket = %%DIR%%/control.sock\n"
+                                 "[store]\npath = %s/state/assentd.db\n"
+                                 "[service daimon]\npath = /webhook/approval\nscheme = daimon\n"
+                                 "secret_file = secret\n",
+                                 house_directory(house));
+    house_configure_all(second, configuration);
+    house_begin_start(second);
+    house_await_log(second, "waiting for another assentd on the same store to end");
+    house_register_as(house, "req_1", "note");
+    answer = house_control(second, "GET", "/readyz", NULL);
+    ck_assert_int_eq(answer.status, 0);
+    answer_clear(&answer);
+    ck_assert_int_eq(house_stop(house), 0);
+    ck_assert(house_await_start(second));
+    house_await_status(second, "req_1", "pending");
+    house_free(second);
+    free(configuration);
+}
+END_TEST
+
+static void expect_refused_store(const char *bytes, size_t length, const char *told)
+{
+    char *directory = house_file(house, "state");
+    char *path = house_file(house, "state/assentd.db");
+    unsigned char after[256];
+    int fd;
+
+    house_configure(house, note);
+    ck_assert_int_eq(mkdir(directory, 0700), 0);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ck_assert_int_eq(write(fd, bytes, length), (ssize_t)length);
+    ck_assert(!house_try_start(house));
+    ck_assert_int_eq(house_wait(house), 78);
+    house_await_log(house, told);
+    ck_assert_int_eq(pread(fd, after, sizeof after, 0), (ssize_t)length);
+    ck_assert_mem_eq(after, bytes, length);
+    (void)close(fd);
+    free(directory);
+    free(path);
+}
+
+START_TEST(the_database_of_another_program_is_left_alone)
+{
+    char header[200] = "SQLite format 3";
+
+    header[16] = 0x10;
+    header[71] = 7;
+    expect_refused_store(header, sizeof header, "the database of another program");
+}
+END_TEST
+
+START_TEST(what_is_no_database_is_left_alone)
+{
+    static const char diary[] = "Dear diary, this is no database at all.\n";
+
+    expect_refused_store(diary, strlen(diary), "this is no database");
+}
+END_TEST
+
+START_TEST(an_address_in_use_is_told)
+{
+    struct house *second = house_new();
+    char *configuration;
+
+    start("");
+    configuration = house_format(second,
+                                 "[server]\nlisten = 127.0.0.1:%d\n%%JAIL%%"
+                                 "[control]\nsocket = %%DIR%%/control.sock\n"
+                                 "[store]\npath = %%DIR%%/state/assentd.db\n",
+                                 house_port(house));
+    house_configure_all(second, configuration);
+    ck_assert(!house_try_start(second));
+    ck_assert_int_ne(house_wait(second), 0);
+    house_await_log(second, "Address already in use");
+    house_free(second);
+    free(configuration);
+}
+END_TEST
+
+/* --- a full disk ------------------------------------------------------------------------------ */
+
+static char *disk;
+
+/* The store on a file system of its own, of 8 MiB; false if that can't be had. */
+static bool start_on_small_disk(const char *sections)
+{
+    disk = house_file(house, "state");
+    ck_assert_int_eq(mkdir(disk, 0700), 0);
+    /* Seen by this process and its children only, so that it can't stay behind. */
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("tmpfs", disk, "tmpfs", 0, "size=8m") < 0) {
+        (void)printf("no file system can be mounted: skipped\n");
+        free(disk);
+        return false;
+    }
+    start(sections);
+    return true;
+}
+
+/* Leaves so many bytes free. */
+static void fill_disk(size_t left)
+{
+    char *path = house_file(house, "state/ballast");
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    static const char zeros[4096];
+    struct statvfs status;
+
+    ck_assert_int_eq(statvfs(disk, &status), 0);
+    while (status.f_bavail * status.f_bsize > left && write(fd, zeros, sizeof zeros) > 0) {
+        ck_assert_int_eq(statvfs(disk, &status), 0);
+    }
+    (void)close(fd);
+    free(path);
+}
+
+static void make_room(void)
+{
+    char *path = house_file(house, "state/ballast");
+
+    ck_assert_int_eq(unlink(path), 0);
+    free(path);
+}
+
+static void leave_small_disk(void)
+{
+    ck_assert_int_eq(house_stop(house), 0);
+    ck_assert_int_eq(umount(disk), 0);
+    free(disk);
+}
+
+START_TEST(with_little_room_new_work_is_put_off_and_old_work_goes_on)
+{
+    char *approval = approval_of("req_2");
+
+    if (!start_on_small_disk(WORK "  echo $$ >>%DIR%/pid\n"
+                                  "  until [ -e %DIR%/enough ]; do sleep 0.02; done\n")) {
+        return;
+    }
+    house_register_as(house, "req_1", "work");
+    house_register_as(house, "req_2", "note");
+    house_approve(house, "req_1");
+    (void)house_pid_in(house, "pid");
+    fill_disk(512 << 10);
+    house_await_health(house, 503);
+    expect_to_be_put_off(house_webhook(house, approval));
+    expect_to_be_put_off(house_control(house, "POST", "/v1/requests",
+                                       "{\"requestId\":\"req_3\",\"action\":\"note\"}"));
+    house_await_status(house, "req_2", "pending");
+    house_write(house, "enough", "");
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    make_room();
+    house_await_health(house, 200);
+    house_decide(house, approval, "matched");
+    house_await_jobs(house, "req_2", 1, "succeeded");
+    leave_small_disk();
+    free(approval);
+}
+END_TEST
+
+START_TEST(without_any_room_nothing_is_lost)
+{
+    char *approval = approval_of("req_2");
+
+    if (!start_on_small_disk(WORK "  echo $$ >>%DIR%/pid\n"
+                                  "  until [ -e %DIR%/enough ]; do sleep 0.02; done\n"
+                                  "  head -c 60000 /dev/zero | tr '\\0' x\n")) {
+        return;
+    }
+    house_register_as(house, "req_1", "work");
+    house_register_as(house, "req_2", "note");
+    house_approve(house, "req_1");
+    (void)house_pid_in(house, "pid");
+    fill_disk(0);
+    house_await_health(house, 503);
+    expect_to_be_put_off(house_webhook(house, approval));
+    house_write(house, "enough", "");
+    house_await_log(house, "ending, to start again from what is on disk");
+    expect_to_be_put_off(house_webhook(house, approval));
+    make_room();
+    house_await_ready(house);
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    ck_assert_int_eq(house_count_lines(house, "pid"), 1);
+    house_decide(house, approval, "matched");
+    house_await_jobs(house, "req_2", 1, "succeeded");
+    leave_small_disk();
+    free(approval);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("lifecycle store");
+    TCase *store = house_scenarios(suite, "store", set_up, tear_down);
+    TCase *full_disk = house_scenarios(suite, "disk", set_up, tear_down);
+
+    tcase_add_test(store, a_second_one_on_the_same_store_waits);
+    tcase_add_test(store, the_database_of_another_program_is_left_alone);
+    tcase_add_test(store, what_is_no_database_is_left_alone);
+    tcase_add_test(store, an_address_in_use_is_told);
+    tcase_add_test(full_disk, with_little_room_new_work_is_put_off_and_old_work_goes_on);
+    tcase_add_test(full_disk, without_any_room_nothing_is_lost);
+    return house_run_suite(suite);
+}

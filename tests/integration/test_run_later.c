@@ -1,0 +1,289 @@
+/*
+ * Runs that begin some time after their cause: they wait in the queue while their hook changes or
+ * goes, a request expires by our own clock, and very many are approved at once.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "integration/harness.h"
+
+#define CONCURRENCY 16 /* runs of one executor at a time */
+
+static struct house *house;
+
+static void set_up(void)
+{
+    house = house_new();
+}
+
+static void tear_down(void)
+{
+    house_free(house);
+}
+
+static void start(const char *sections)
+{
+    house_configure(house, sections);
+    house_start(house);
+}
+
+static void go(const char *id)
+{
+    house_register_as(house, id, "go");
+    house_approve(house, id);
+}
+
+/* The first job of the request with its attempts; json_decref. */
+static json_t *job_of(const char *id)
+{
+    json_t *request = house_show(house, id);
+    char *path = house_format(house, "/v1/jobs/%d", (int)number_at(request, "/jobs/0/job"));
+    json_t *job = answer_take(house_control(house, "GET", path, NULL), 200);
+
+    json_decref(request);
+    free(path);
+    return job;
+}
+
+static void expect_error(const char *id, const char *error)
+{
+    json_t *job = job_of(id);
+
+    ck_assert_str_eq(text_at(job, "/error"), error);
+    json_decref(job);
+}
+
+static void expect_text(const char *name, const char *expected)
+{
+    char *text = house_read(house, name);
+
+    ck_assert_str_eq(text, expected);
+    free(text);
+}
+
+/* --- hooks that change ------------------------------------------------------------------------ */
+
+#define BLOCKING           \
+    "[action block]\n"     \
+    "on_granted = block\n" \
+    "[hook block]\n"       \
+    "shell = echo >>%DIR%/blocks; until [ -e %DIR%/enough ]; do sleep 0.02; done\n"
+
+/* Takes every place of the runner until there is a file `enough`. */
+static void block_runner(void)
+{
+    for (int i = 0; i < CONCURRENCY; i++) {
+        char *body = house_format(house, "{\"requestId\":\"block_%d\",\"action\":\"block\"}", i);
+        char *decision =
+            house_format(house, "{\"requestId\":\"block_%d\",\"status\":\"approved\"}", i);
+
+        house_register(house, body);
+        house_decide(house, decision, "matched");
+        free(body);
+        free(decision);
+    }
+    house_await_lines(house, "blocks", CONCURRENCY);
+}
+
+START_TEST(a_hook_that_is_gone_fails_what_waited_for_it)
+{
+    start(BLOCKING "[action go]\n"
+                   "on_granted = note\n"
+                   "[hook note]\n"
+                   "shell = echo >>%DIR%/notes\n");
+    block_runner();
+    go("req_1");
+    house_await_jobs(house, "req_1", 1, "queued");
+    house_configure(house, BLOCKING);
+    house_reload(house);
+    house_await_jobs(house, "req_1", 1, "failed");
+    expect_error("req_1", "its hook is not in the configuration any more");
+    house_write(house, "enough", "");
+    house_await_jobs(house, "block_0", 1, "succeeded");
+    ck_assert_int_eq(house_count_lines(house, "notes"), 0);
+}
+END_TEST
+
+START_TEST(a_hook_that_went_while_assentd_was_down_fails_what_waited_for_it)
+{
+    start(BLOCKING "[action go]\n"
+                   "on_granted = note\n"
+                   "[hook note]\n"
+                   "shell = echo >>%DIR%/notes\n");
+    block_runner();
+    go("req_1");
+    house_kill(house);
+    house_configure(house, "");
+    house_start(house);
+    house_await_jobs(house, "req_1", 1, "failed");
+    expect_error("req_1", "its hook is not in the configuration any more");
+    house_await_jobs(house, "block_0", 1, "interrupted");
+    ck_assert_int_eq(house_count_lines(house, "notes"), 0);
+}
+END_TEST
+
+START_TEST(what_waits_runs_its_hook_as_it_is_then)
+{
+    start(BLOCKING "[action go]\n"
+                   "on_granted = note\n"
+                   "[hook note]\n"
+                   "shell = echo old >>%DIR%/notes\n");
+    block_runner();
+    go("req_1");
+    house_await_jobs(house, "req_1", 1, "queued");
+    house_configure(house, BLOCKING "[action go]\n"
+                                    "on_granted = note\n"
+                                    "[hook note]\n"
+                                    "shell = echo new >>%DIR%/notes\n");
+    house_reload(house);
+    house_write(house, "enough", "");
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    expect_text("notes", "new\n");
+}
+END_TEST
+
+START_TEST(what_runs_already_is_not_changed)
+{
+    start(BLOCKING);
+    block_runner();
+    house_configure(house, "[action block]\n"
+                           "on_granted = block\n"
+                           "[hook block]\n"
+                           "shell = exit 1\n");
+    house_reload(house);
+    house_write(house, "enough", "");
+    for (int i = 0; i < CONCURRENCY; i++) {
+        char *id = house_format(house, "block_%d", i);
+
+        house_await_jobs(house, id, 1, "succeeded");
+        free(id);
+    }
+    ck_assert_int_eq(house_count_lines(house, "blocks"), CONCURRENCY);
+}
+END_TEST
+
+/* --- expiry ----------------------------------------------------------------------------------- */
+
+#define EXPIRING             \
+    "[requests]\n"           \
+    "expiry_grace = 200ms\n" \
+    "[action go]\n"          \
+    "on_granted = note\n"    \
+    "on_expired = note\n"    \
+    "[hook note]\n"          \
+    "shell = echo \"$ASSENT_EVENT $ASSENT_STATUS $ASSENT_DECIDED_BY\" >>%DIR%/notes\n"
+
+START_TEST(a_request_without_a_decision_expires_by_our_own_clock)
+{
+    int64_t begin;
+
+    start(EXPIRING);
+    begin = house_now_ms();
+    house_register(house, "{\"requestId\":\"req_1\",\"action\":\"go\",\"expiresIn\":1}");
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    ck_assert_int_ge(house_now_ms() - begin, 1200);
+    expect_text("notes", "approval.expired expired \n");
+    house_decide(house, "{\"requestId\":\"req_1\",\"status\":\"approved\"}", "late");
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    house_await_log(house, "without a decision");
+    ck_assert_int_eq(house_count_lines(house, "notes"), 1);
+}
+END_TEST
+
+START_TEST(a_deadline_that_passed_while_assentd_was_down_is_noticed)
+{
+    start(EXPIRING);
+    house_register(house, "{\"requestId\":\"req_1\",\"action\":\"go\",\"expiresIn\":1}");
+    house_register(house, "{\"requestId\":\"req_2\",\"action\":\"go\",\"expiresIn\":100}");
+    ck_assert_int_eq(house_stop(house), 0);
+    expect_text("notes", "");
+    (void)usleep(1300 * 1000);
+    house_start(house);
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    expect_text("notes", "approval.expired expired \n");
+    house_await_status(house, "req_2", "pending");
+}
+END_TEST
+
+/* --- many ------------------------------------------------------------------------------------- */
+
+#define MANY 50
+
+START_TEST(many_at_once_run_once_each_and_so_many_at_a_time)
+{
+    struct exchange *exchanges[MANY];
+    char *counts;
+    int most = 0;
+
+    start("[action go]\n"
+          "on_granted = work\n"
+          "[hook work]\n"
+          "shell =\n"
+          "  mkdir %DIR%/now/$ASSENT_REQUEST_ID\n"
+          "  ls %DIR%/now | wc -l >>%DIR%/counts\n"
+          "  sleep 0.1\n"
+          "  rmdir %DIR%/now/$ASSENT_REQUEST_ID\n"
+          "  echo $ASSENT_REQUEST_ID >>%DIR%/notes\n");
+    {
+        char *now = house_file(house, "now");
+
+        ck_assert_int_eq(mkdir(now, 0700), 0);
+        free(now);
+    }
+    for (int i = 0; i < MANY; i++) {
+        char *id = house_format(house, "req_%d", i);
+
+        house_register_as(house, id, "go");
+        free(id);
+    }
+    for (int i = 0; i < MANY; i++) {
+        char *body = house_format(house, "{\"requestId\":\"req_%d\",\"status\":\"approved\"}", i);
+
+        exchanges[i] = house_begin_webhook(house, body);
+        free(body);
+    }
+    for (int i = 0; i < MANY; i++) {
+        struct answer answer = exchange_end(exchanges[i]);
+
+        ck_assert_str_eq(text_at(answer.json, "/result/outcome"), "matched");
+        answer_clear(&answer);
+    }
+    for (int i = 0; i < MANY; i++) {
+        char *id = house_format(house, "req_%d", i);
+
+        house_await_jobs(house, id, 1, "succeeded");
+        free(id);
+    }
+    ck_assert_int_eq(house_count_lines(house, "notes"), MANY);
+    ck_assert_int_eq(house_count_lines(house, "counts"), MANY);
+    counts = house_read(house, "counts");
+    for (char *line = strtok(counts, "\n"); line; line = strtok(NULL, "\n")) {
+        int count = (int)strtol(line, NULL, 10);
+
+        most = count > most ? count : most;
+    }
+    ck_assert_int_gt(most, 1);
+    ck_assert_int_le(most, CONCURRENCY);
+    free(counts);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("run later");
+    TCase *changes = house_scenarios(suite, "changes", set_up, tear_down);
+    TCase *expiry = house_scenarios(suite, "expiry", set_up, tear_down);
+    TCase *many = house_scenarios(suite, "many", set_up, tear_down);
+
+    tcase_add_test(changes, a_hook_that_is_gone_fails_what_waited_for_it);
+    tcase_add_test(changes, a_hook_that_went_while_assentd_was_down_fails_what_waited_for_it);
+    tcase_add_test(changes, what_waits_runs_its_hook_as_it_is_then);
+    tcase_add_test(changes, what_runs_already_is_not_changed);
+    tcase_add_test(expiry, a_request_without_a_decision_expires_by_our_own_clock);
+    tcase_add_test(expiry, a_deadline_that_passed_while_assentd_was_down_is_noticed);
+    tcase_add_test(many, many_at_once_run_once_each_and_so_many_at_a_time);
+    return house_run_suite(suite);
+}
