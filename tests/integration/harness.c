@@ -43,6 +43,15 @@ int64_t house_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t house_allow_ms(int64_t span)
+{
+    double load = 0;
+    double processors = (double)sysconf(_SC_NPROCESSORS_ONLN);
+
+    (void)getloadavg(&load, 1);
+    return load > processors ? (int64_t)((double)span * load / processors) : span;
+}
+
 static void pause_a_little(void)
 {
     (void)poll(NULL, 0, POLL_MS);

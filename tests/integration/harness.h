@@ -180,6 +180,8 @@ char *house_format(const struct house *house, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 int64_t house_now_ms(void);
+/* So much time, or more if the machine has more to do than it has processors. */
+int64_t house_allow_ms(int64_t span);
 
 /* A test case whose tests run between these two, with time enough for valgrind. */
 TCase *house_scenarios(Suite *suite, const char *name, void (*before)(void), void (*after)(void));
