@@ -30,7 +30,9 @@
 /* A role that lived this many times its last pause starts again after the first pause. */
 #define PAUSE_FORGIVEN_AFTER 10
 /* The whole stop takes 5 s at the most; what is left then is killed. */
-#define STOP_LIMIT_US     4700000u
+#define STOP_LIMIT_US 4700000u
+/* A role that has not answered a reload by then is ended, and comes back with the new configuration. */
+#define RELOAD_LIMIT_US   20000000u
 #define TIMER_ACCURACY_US 10000u
 
 struct supervisor;
@@ -46,6 +48,7 @@ struct child {
     int64_t pause_ms;
     bool ready;
     unsigned reloads; /* configurations that it was sent and has not answered yet */
+    unsigned answers; /* and those of which it may say anything at all */
 };
 
 struct supervisor {
@@ -58,6 +61,7 @@ struct supervisor {
     struct role_program program;
     bool announced; /* the service manager knows that we are ready */
     bool reloading; /* and that we are not, for a moment */
+    sd_event_source *reload_source;
     bool stopping;
     int exit_status;
 };
@@ -209,11 +213,12 @@ static void announce_if_reloaded(struct supervisor *supervisor)
     }
     if (supervisor->reloading && !supervisor->stopping) {
         supervisor->reloading = false;
+        supervisor->reload_source = sd_event_source_disable_unref(supervisor->reload_source);
         (void)sd_notify(0, "READY=1");
     }
 }
 
-/* Core has closed the stream of a role that broke the rules; only a new process gets a new one. */
+/* It has broken the rules of its stream or of its channel; only a new process gets new ones. */
 static void end_broken(struct supervisor *supervisor, uint32_t role)
 {
     if (role < ROLE_COUNT && alive(supervisor, (enum role)role)) {
@@ -233,6 +238,30 @@ static void reloaded(struct child *child, uint32_t error)
     announce_if_reloaded(child->supervisor);
 }
 
+/* Returns false for what this role may not say now. */
+static bool heed(struct child *child, const struct channel_packet *packet)
+{
+    if (packet->fd >= 0) {
+        return false;
+    }
+    if (packet->message == CHANNEL_READY && !child->ready) {
+        child->ready = true;
+        announce_if_ready(child->supervisor);
+        return true;
+    }
+    if (packet->message == CHANNEL_RELOADED && child->answers > 0) {
+        child->answers--;
+        reloaded(child, packet->argument);
+        return true;
+    }
+    if (packet->message == CHANNEL_BROKEN && child->role == ROLE_CORE) {
+        end_broken(child->supervisor, packet->argument);
+        return true;
+    }
+    return false;
+}
+
+/* A role that closes its channel has ended, or can't be led any more. */
 static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct child *child = userdata;
@@ -240,23 +269,17 @@ static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *u
     int r = channel_receive(fd, &packet);
 
     (void)revents;
-    if (r == -EAGAIN) {
+    if (r == -EAGAIN || (r == 1 && heed(child, &packet))) {
         return 0;
     }
-    if (r <= 0) {
-        (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        return 0;
-    }
-    if (packet.fd >= 0) {
+    if (r == 1 && packet.fd >= 0) {
         (void)close(packet.fd);
     }
-    if (packet.message == CHANNEL_READY) {
-        child->ready = true;
-        announce_if_ready(child->supervisor);
-    } else if (packet.message == CHANNEL_RELOADED) {
-        reloaded(child, packet.argument);
-    } else if (packet.message == CHANNEL_BROKEN && child->role == ROLE_CORE) {
-        end_broken(child->supervisor, packet.argument);
+    (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    if (r == 0) {
+        (void)kill(child->pid, SIGKILL);
+    } else {
+        end_broken(child->supervisor, child->role);
     }
     return 0;
 }
@@ -373,6 +396,7 @@ static void child_ended(struct child *child, int status)
     child->pid = 0;
     child->ready = false;
     child->reloads = 0;
+    child->answers = 0;
     announce_if_reloaded(supervisor);
     child->channel_source = sd_event_source_disable_unref(child->channel_source);
     (void)close(child->channel);
@@ -449,7 +473,35 @@ static void hand_on(struct child *child)
         log_event(LOG_LEVEL_ERROR, "no memory to hand on the configuration", NULL);
     } else {
         child->reloads += child->ready;
+        child->answers++;
     }
+}
+
+static int on_reload_limit(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct supervisor *supervisor = userdata;
+
+    (void)source;
+    (void)time;
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        struct child *child = &supervisor->children[role];
+
+        if (child->pid > 0 && child->reloads > 0) {
+            log_event(LOG_LEVEL_ERROR, "a role does not answer a reload and is ended", "name",
+                      role_name(child->role), NULL);
+            (void)kill(child->pid, SIGKILL);
+        }
+    }
+    return 0;
+}
+
+/* Nobody who asked for the reload waits for a role that does not answer. */
+static void limit_reload(struct supervisor *supervisor)
+{
+    supervisor->reload_source = sd_event_source_disable_unref(supervisor->reload_source);
+    (void)sd_event_add_time_relative(supervisor->loop, &supervisor->reload_source, CLOCK_MONOTONIC,
+                                     RELOAD_LIMIT_US, TIMER_ACCURACY_US, on_reload_limit,
+                                     supervisor);
 }
 
 /* The sockets of [control] and [agent], or of the one that came or went. */
@@ -489,6 +541,7 @@ static void take_new_config(struct supervisor *supervisor, struct config *config
     for (int role = 0; role < ROLE_COUNT; role++) {
         hand_on(&supervisor->children[role]);
     }
+    limit_reload(supervisor);
     log_event(LOG_LEVEL_INFO, "configuration reloaded", "file", supervisor->path, NULL);
 }
 
@@ -660,6 +713,7 @@ static void supervisor_clear(struct supervisor *supervisor)
     }
     close_if_open(supervisor->lock_fd);
     close_if_open(supervisor->program.fd);
+    sd_event_source_disable_unref(supervisor->reload_source);
     sd_event_unref(supervisor->loop);
     config_free(supervisor->config);
 }
