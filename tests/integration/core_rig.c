@@ -15,9 +15,10 @@
 #include "assent/base/channel.h"
 #include "assent/core/core.h"
 #include "assent/domain/signature.h"
+#include "support/jail_setting.h"
 
 static const char configuration[] = "[server]\n"
-                                    "listen = 127.0.0.1:8787\n"
+                                    "listen = 127.0.0.1:8787\n%s"
                                     "[store]\n"
                                     "path = %s/assentd.db\n"
                                     "[service daimon]\n"
@@ -65,10 +66,10 @@ static void load_config(struct core_rig *rig)
 {
     struct config_errors errors = {0};
     char path[128];
-    char text[sizeof configuration + sizeof rig->directory];
+    char text[2 * sizeof configuration];
     int r;
 
-    (void)snprintf(text, sizeof text, configuration, rig->directory);
+    (void)snprintf(text, sizeof text, configuration, jail_setting(), rig->directory);
     write_file(rig, "assentd.conf", text);
     write_file(rig, "daimon-secret", CORE_RIG_SECRET);
     write_file(rig, "other-secret", CORE_RIG_OTHER_SECRET);
