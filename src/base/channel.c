@@ -77,10 +77,13 @@ int channel_receive(int channel, struct channel_packet *ret_packet)
     do {
         length = recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
     } while (length < 0 && errno == EINTR);
-    if (length <= 0) {
-        return length == 0 || errno == ECONNRESET ? 0 : -errno;
+    if (length < 0) {
+        return errno == ECONNRESET ? 0 : -errno;
     }
     fd = received_descriptor(&header);
+    if (length == 0 && fd < 0) {
+        return 0;
+    }
     if ((size_t)length != sizeof packet || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
         if (fd >= 0) {
             (void)close(fd);

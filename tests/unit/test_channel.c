@@ -131,9 +131,11 @@ START_TEST(descriptors_that_were_not_asked_for_are_not_kept)
         ck_assert_int_eq(channel_receive(ends[1], &packet), -EBADMSG);
         ck_assert_msg(open_descriptors() == before, "of %d descriptors some were left", count);
     }
-    send_raw(bytes, sizeof bytes - 1, 1);
-    ck_assert_int_eq(channel_receive(ends[1], &packet), -EBADMSG);
-    ck_assert_int_eq(open_descriptors(), before);
+    for (size_t length = 0; length < sizeof bytes; length++) {
+        send_raw(bytes, length, 1);
+        ck_assert_int_eq(channel_receive(ends[1], &packet), -EBADMSG);
+        ck_assert_msg(open_descriptors() == before, "one was left of %zu bytes", length);
+    }
 }
 END_TEST
 
