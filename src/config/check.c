@@ -4,6 +4,7 @@
 
 #include "assent/base/digest.h"
 #include "assent/config/build.h"
+#include "assent/config/certificate.h"
 #include "assent/config/setters.h"
 
 struct check {
@@ -149,6 +150,7 @@ int config_check(const struct config *config, const struct config_source *source
             check_authorization(&check, &source->sections[i]);
     }
     interfaces_check(config, source, report);
+    certificate_check(config, source, report);
     for (size_t i = 0; i < config->service_count; i++)
         check_service(&check, i);
     for (size_t i = 0; i < config->action_count; i++)

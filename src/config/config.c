@@ -164,6 +164,10 @@ void config_free(struct config *config)
     free_texts(&config->listen);
     free_interface(&config->control);
     free_interface(&config->agent);
+    free(config->trusted_proxies.networks);
+    free_secret(&config->tls_certificate);
+    free_secret(&config->tls_key);
+    free_secret(&config->client_ca);
     free(config->store_path);
     for (size_t i = 0; i < config->service_count; i++)
         free_service(&config->services[i]);

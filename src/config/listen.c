@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "assent/base/array.h"
 #include "assent/base/text.h"
 #include "assent/config/setters.h"
 #include "assent/config/source.h"
@@ -13,7 +14,7 @@
 #define DIGITS            "0123456789"
 
 /* A listening address, taken apart; views into the text. */
-struct address {
+struct endpoint {
     const char *path; /* unix:PATH, else NULL */
     char host[HOST_LIMIT + 1];
     bool v6;
@@ -21,11 +22,11 @@ struct address {
 };
 
 /* Splits at the colon before the port. */
-static bool split_address(const char *text, struct address *ret_address)
+static bool split_address(const char *text, struct endpoint *ret_address)
 {
     const char *colon = strrchr(text, ':');
     if (strncmp(text, "unix:", 5) == 0) {
-        *ret_address = (struct address){.path = text + 5};
+        *ret_address = (struct endpoint){.path = text + 5};
         return true;
     }
     if (colon == NULL)
@@ -37,12 +38,12 @@ static bool split_address(const char *text, struct address *ret_address)
     size_t host_length = v6 ? length - 2 : length;
     if (host_length == 0 || host_length > HOST_LIMIT)
         return false;
-    *ret_address = (struct address){.v6 = v6, .port = colon + 1};
+    *ret_address = (struct endpoint){.v6 = v6, .port = colon + 1};
     memcpy(ret_address->host, text + v6, host_length);
     return true;
 }
 
-static bool host_valid(const struct address *address)
+static bool host_valid(const struct endpoint *address)
 {
     struct in6_addr bytes;
     if (address->v6)
@@ -55,7 +56,7 @@ static bool host_valid(const struct address *address)
 /* What is wrong with it, or NULL. */
 static const char *fault_of(const char *text)
 {
-    struct address address;
+    struct endpoint address;
     int64_t port;
     if (!split_address(text, &address))
         return "the port is missing";
@@ -93,9 +94,44 @@ int set_tcp_listen(const struct source_entry *entry, void *object, struct proble
     return set_listen(entry, object, ret_problem);
 }
 
+static bool trusted_already(const struct config_proxies *proxies, const struct network *network)
+{
+    for (size_t i = 0; i < proxies->count; i++) {
+        if (proxies->networks[i].prefix == network->prefix &&
+            address_equal(&proxies->networks[i].address, &network->address))
+            return true;
+    }
+    return false;
+}
+
+int set_trusted_proxy(const struct source_entry *entry, void *object, struct problem *ret_problem)
+{
+    struct config_proxies *proxies = &((struct config *)object)->trusted_proxies;
+    bool unix_sockets = strcmp(entry->value, "unix") == 0;
+    struct network network = {0};
+    if (!unix_sockets && network_from_text(entry->value, &network) < 0) {
+        problem_set(ret_problem, "this is no address or network");
+        return -EINVAL;
+    }
+    if (unix_sockets ? proxies->unix_sockets : trusted_already(proxies, &network)) {
+        problem_set(ret_problem, "the same is given twice");
+        return -EINVAL;
+    }
+    if (unix_sockets) {
+        proxies->unix_sockets = true;
+        return 0;
+    }
+    struct network *networks = array_grow(proxies->networks, proxies->count, sizeof *networks);
+    if (networks == NULL)
+        return -ENOMEM;
+    proxies->networks = networks;
+    networks[proxies->count++] = network;
+    return 0;
+}
+
 bool listen_is_local(const char *listen)
 {
-    struct address address;
+    struct endpoint address;
     struct in_addr v4;
     struct in6_addr v6;
     if (!split_address(listen, &address))

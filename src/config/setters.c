@@ -105,6 +105,14 @@ int set_number(const struct source_entry *entry, void *object, struct problem *r
     return 0;
 }
 
+int set_rate(const struct source_entry *entry, void *object, struct problem *ret_problem)
+{
+    int error = quantity_rate(entry->value, setter_field(entry, object));
+    if (error < 0)
+        problem_set(ret_problem, error == -ERANGE ? "out of range" : "this is no rate");
+    return error < 0 ? -EINVAL : 0;
+}
+
 int set_octal(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     size_t length = strspn(entry->value, "01234567");
@@ -360,6 +368,12 @@ int content_copy(const struct source_entry *entry, struct signature_secret *ret_
     bytes[entry->content.length] = '\0';
     *ret_secret = (struct signature_secret){.bytes = bytes, .length = entry->content.length};
     return 0;
+}
+
+int set_content(const struct source_entry *entry, void *object, struct problem *ret_problem)
+{
+    (void)ret_problem;
+    return content_copy(entry, setter_field(entry, object));
 }
 
 int set_secret(const struct source_entry *entry, void *object, struct problem *ret_problem)

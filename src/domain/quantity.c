@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define TEN_YEARS_MS (INT64_C(3653) * 24 * 60 * 60 * 1000)
+#define RATE_LIMIT   1000000
 
 struct unit {
     const char *name;
@@ -19,6 +20,13 @@ static const struct unit duration_units[] = {
 
 static const struct unit size_units[] = {
     {"", 1},   {"K", UINT64_C(1) << 10}, {"M", UINT64_C(1) << 20}, {"G", UINT64_C(1) << 30},
+    {NULL, 0},
+};
+
+static const struct unit rate_units[] = {
+    {"/s", 1000},
+    {"/min", 60 * 1000},
+    {"/h", 60 * 60 * 1000},
     {NULL, 0},
 };
 
@@ -82,4 +90,20 @@ int quantity_size(const char *text, uint64_t *ret_bytes)
     if (error == 0)
         *ret_bytes = value;
     return error;
+}
+
+int quantity_rate(const char *text, struct quantity_rate *ret_rate)
+{
+    uint64_t count;
+    const char *rest;
+    int error = read_number(text, &count, &rest);
+    if (error == -EINVAL)
+        return error;
+    const struct unit *unit = find_unit(rate_units, rest);
+    if (unit == NULL)
+        return -EINVAL;
+    if (error < 0 || count == 0 || count > RATE_LIMIT)
+        return -ERANGE;
+    *ret_rate = (struct quantity_rate){(unsigned)count, (int64_t)unit->factor};
+    return 0;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "assent/config/keys.h"
+#include "support/tls_server.h"
 #include "unit/config_scratch.h"
 
 /* Loads the text, dumps, loads the dump, dumps: both dumps and all that roles are given must be
@@ -34,6 +35,9 @@ START_TEST(a_dump_shows_the_defaults)
     ck_assert_str_eq(dump, "[server]\n"
                            "listen = 127.0.0.1:8787\n"
                            "max_body = 256K\n"
+                           "max_connections = 1024\n"
+                           "max_connections_per_address = 64\n"
+                           "request_timeout = 10s\n"
                            "log_level = info\n"
                            "jail = on\n"
                            "\n"
@@ -153,6 +157,9 @@ static char *uncommented(void)
         {"/var/lib/agent", "/tmp"},
         {"socket_group = adm", "socket_group = root"},
         {"socket_group = agents", "socket_group = root"},
+        {"tls/fullchain.pem", "tls/tls-cert.pem"},
+        {"tls/key.pem", "tls/tls-key.pem"},
+        {"tls/clients.pem", "tls/tls-cert.pem"},
     };
     char *text = NULL;
     size_t length;
@@ -189,6 +196,9 @@ START_TEST(the_example_can_be_loaded_with_all_that_it_shows)
     scratch_text("agent-campaigns", "campaigns-0123456789");
     scratch_text("archive-body.json", "{\"id\": \"{request_id}\"}");
     scratch_text("archive-ca.pem", "-----BEGIN CERTIFICATE-----\n");
+    scratch_directory("tls");
+    struct tls_server server;
+    tls_server_certify(&server, scratch_path("tls"), "tls", "DNS:localhost");
     char *text = uncommented();
     free(dump_twice(text));
     free(text);

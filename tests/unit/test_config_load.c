@@ -162,7 +162,9 @@ START_TEST(an_unknown_key_is_told_with_the_nearest_known_one)
     EXPECT_ERRORS(SERVER "max_bdoy = 1K\nlog-level = info\nconcurrency = 5\n",
                   "3: [server] max_bdoy: unknown key; did you mean max_body?",
                   "4: [server] log-level: unknown key; did you mean log_level?",
-                  "5: [server] concurrency: unknown key; [server] has listen, max_body, log_level");
+                  "5: [server] concurrency: unknown key; [server] has listen, max_body, "
+                  "max_connections, max_connections_per_address, request_timeout, request_rate, "
+                  "trusted_proxy, tls_certificate, tls_key, client_ca, log_level");
 }
 END_TEST
 

@@ -16,6 +16,12 @@ START_TEST(defaults_hold_where_nothing_is_said)
     ck_assert_str_eq(config->control.socket, "/run/assentd/control.sock");
     ck_assert_uint_eq(config->control.socket_mode, 0600);
     ck_assert_ptr_null(config->control.socket_group);
+    ck_assert_uint_eq(config->max_connections, 1024);
+    ck_assert_uint_eq(config->max_connections_per_address, 64);
+    ck_assert_int_eq(config->request_timeout_ms, 10 * 1000);
+    ck_assert_uint_eq(config->request_rate.count, 0);
+    ck_assert_uint_eq(config->trusted_proxies.count, 0);
+    ck_assert_uint_eq(config->tls_certificate.length, 0);
     ck_assert_str_eq(config->store_path, "/var/lib/assentd/assentd.db");
     ck_assert_int_eq(config->retention_ms, INT64_C(90) * 24 * 3600 * 1000);
     ck_assert_int_eq(config->expires_in_ms, 3600 * 1000);

@@ -108,6 +108,33 @@ END_TEST
 
 #define COUNT(array) (int)(sizeof array / sizeof array[0])
 
+START_TEST(rates_are_so_many_in_a_second_minute_or_hour)
+{
+    struct quantity_rate rate = {0};
+    ck_assert_int_eq(quantity_rate("100/s", &rate), 0);
+    ck_assert_uint_eq(rate.count, 100);
+    ck_assert_int_eq(rate.period_ms, 1000);
+    ck_assert_int_eq(quantity_rate("1/min", &rate), 0);
+    ck_assert_int_eq(rate.period_ms, 60 * 1000);
+    ck_assert_int_eq(quantity_rate("1000000/h", &rate), 0);
+    ck_assert_uint_eq(rate.count, 1000000);
+    ck_assert_int_eq(rate.period_ms, 3600 * 1000);
+}
+END_TEST
+
+START_TEST(what_is_no_rate_is_refused)
+{
+    static const char *const texts[] = {"", "10", "/s", "10/m", "10 /s", "1.5/s", "-1/s", "10/s "};
+    struct quantity_rate rate = {7, 7};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        ck_assert_msg(quantity_rate(texts[i], &rate) == -EINVAL, "%s", texts[i]);
+    ck_assert_int_eq(quantity_rate("0/s", &rate), -ERANGE);
+    ck_assert_int_eq(quantity_rate("1000001/s", &rate), -ERANGE);
+    ck_assert_int_eq(quantity_rate("99999999999999999999/s", &rate), -ERANGE);
+    ck_assert_uint_eq(rate.count, 7);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("quantity");
@@ -116,6 +143,8 @@ int main(void)
     tcase_add_loop_test(quantities, what_is_no_quantity_is_refused, 0, COUNT(no_quantities));
     tcase_add_test(quantities, a_duration_needs_its_unit);
     tcase_add_test(quantities, more_than_ten_years_is_out_of_range);
+    tcase_add_test(quantities, rates_are_so_many_in_a_second_minute_or_hour);
+    tcase_add_test(quantities, what_is_no_rate_is_refused);
     tcase_add_loop_test(quantities, sizes_are_read, 0, COUNT(sizes));
     tcase_add_test(quantities, a_size_that_does_not_fit_is_out_of_range);
     tcase_add_test(quantities, sizes_have_no_units_of_time);

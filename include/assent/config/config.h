@@ -18,11 +18,13 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "assent/base/address.h"
 #include "assent/base/buffer.h"
 #include "assent/base/log.h"
 #include "assent/base/protocol.h"
 #include "assent/base/role.h"
 #include "assent/domain/event.h"
+#include "assent/domain/quantity.h"
 #include "assent/domain/signature.h"
 #include "assent/domain/template.h"
 
@@ -118,6 +120,13 @@ struct config_hook {
     unsigned redirects;
 };
 
+/* Who may say for whom a request comes. */
+struct config_proxies {
+    struct network *networks;
+    size_t count;
+    bool unix_sockets; /* whoever connects to a Unix socket */
+};
+
 struct config_source;
 
 struct config {
@@ -128,6 +137,14 @@ struct config {
     bool jail;
     struct config_interface control;
     struct config_interface agent;
+    unsigned max_connections;
+    unsigned max_connections_per_address;
+    int64_t request_timeout_ms;
+    struct quantity_rate request_rate; /* for each address; count 0: none */
+    struct config_proxies trusted_proxies;
+    struct signature_secret tls_certificate; /* PEM, the chain; length 0: no TLS */
+    struct signature_secret tls_key;         /* PEM */
+    struct signature_secret client_ca;       /* PEM; length 0: clients need no certificate */
     /* [store] */
     char *store_path;
     int64_t retention_ms;

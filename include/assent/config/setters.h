@@ -14,7 +14,8 @@
 #include "assent/config/keys.h"
 
 /* setters.c: the key's offset says where */
-key_setter set_duration, set_size, set_number, set_octal, set_yes_no, set_on_off;
+key_setter set_duration, set_size, set_number, set_octal, set_yes_no, set_on_off, set_rate;
+key_setter set_content;
 key_setter set_log_level, set_scheme, set_on_interrupt;
 key_setter set_text, set_absolute_path, set_socket_path, set_group, set_webhook_path, set_pointer;
 key_setter set_hook_names, set_accept;
@@ -23,7 +24,7 @@ key_setter set_hook_names, set_accept;
 key_setter set_secret, set_env;
 
 /* listen.c */
-key_setter set_listen, set_tcp_listen;
+key_setter set_listen, set_tcp_listen, set_trusted_proxy;
 
 /* interfaces.c */
 key_setter set_token;
