@@ -37,6 +37,8 @@ struct gate {
     struct outbox *outbox;
     struct pending *pending;
     struct watch *watch;
+    struct connections *connections;
+    struct farewell *farewell;
     struct http *http;
     struct stream *stream; /* NULL while core is away */
     bool stopping;
@@ -45,6 +47,8 @@ struct gate {
     sd_event_source *watch_source;
     sd_event_source *watch_timer;
     sd_event_source *stop_timer;
+    sd_event_source *farewell_source;
+    sd_event_source *reap_timer;
 };
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -284,6 +288,28 @@ static int on_watch(sd_event_source *source, int fd, uint32_t revents, void *use
     return 0;
 }
 
+/* --- clients that take too long --------------------------------------------------------------- */
+
+static int on_farewell(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (void)source;
+    (void)fd;
+    (void)revents;
+    farewell_read(((struct gate *)userdata)->farewell);
+    return 0;
+}
+
+static int on_reap_timer(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct gate *gate = userdata;
+    uint64_t pause_us = (uint64_t)connections_reap(gate->connections) * 1000;
+
+    (void)time;
+    farewell_expire(gate->farewell);
+    (void)sd_event_source_set_time_relative(source, pause_us);
+    return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 static int on_config(void *userdata, const void *bytes, size_t length)
@@ -292,6 +318,9 @@ static int on_config(void *userdata, const void *bytes, size_t length)
     struct config *config = NULL;
     int r = config_unpack(bytes, length, &config);
 
+    if (r == 0) {
+        r = connections_configure(gate->connections, config);
+    }
     if (r == 0) {
         r = rules_configure(gate->rules, config);
     }
@@ -326,6 +355,14 @@ static int on_start(void *userdata)
     if (r >= 0) {
         r = sd_event_add_time_relative(gate->loop, &gate->watch_timer, CLOCK_MONOTONIC, 0, 0,
                                        on_watch_timer, gate);
+    }
+    if (r >= 0) {
+        r = sd_event_add_io(gate->loop, &gate->farewell_source, farewell_fd(gate->farewell),
+                            EPOLLIN, on_farewell, gate);
+    }
+    if (r >= 0) {
+        r = sd_event_add_time_relative(gate->loop, &gate->reap_timer, CLOCK_MONOTONIC, 0, 0,
+                                       on_reap_timer, gate);
     }
     return r < 0 ? r : 0;
 }
@@ -397,7 +434,19 @@ static int gate_begin(struct gate *gate)
         r = watch_new(&gate->watch);
     }
     if (r == 0) {
-        r = http_new(gate->role, gate->rules, gate->outbox, &gate->http);
+        r = connections_new(gate->role, &gate->connections);
+    }
+    if (r == 0) {
+        r = farewell_new(&gate->farewell);
+    }
+    if (r == 0) {
+        const struct http_parts parts = {
+            .judges = {gate->role, gate->connections, gate->rules},
+            .outbox = gate->outbox,
+            .farewell = gate->farewell,
+        };
+
+        r = http_new(&parts, &gate->http);
     }
     return r;
 }
@@ -413,6 +462,10 @@ static void gate_end(struct gate *gate)
     sd_event_source_disable_unref(gate->watch_source);
     sd_event_source_disable_unref(gate->watch_timer);
     sd_event_source_disable_unref(gate->stop_timer);
+    sd_event_source_disable_unref(gate->farewell_source);
+    sd_event_source_disable_unref(gate->reap_timer);
+    farewell_free(gate->farewell);
+    connections_free(gate->connections);
     watch_free(gate->watch);
     pending_free(gate->pending);
     outbox_free(gate->outbox);

@@ -12,20 +12,16 @@
 
 #include "assent/base/log.h"
 #include "assent/gate/answer.h"
-#include "assent/gate/message.h"
+#include "assent/gate/exchange.h"
 #include "assent/gate/peer.h"
 
-#define POOL_SIZE                2
-#define PUBLIC_CONNECTION_LIMIT  1024
-#define CONTROL_CONNECTION_LIMIT 8192
-#define CONNECTION_TIMEOUT       10 /* seconds without a byte; not for suspended ones */
+#define POOL_SIZE 2
+/* Never reached: connections counts them, and says so to whom it refuses. */
+#define CONNECTION_LIMIT   262144
+#define CONNECTION_TIMEOUT 10 /* seconds without a byte; not for suspended ones */
 /* A head of RULES_HEAD_LIMIT, what the library notes about each of its headers, and the head of the
  * answer. Every connection that was used for more than one request holds all of it. */
 #define CONNECTION_MEMORY ((size_t)24 << 10)
-/* A body that grew too large is read on for so long, to answer a client that writes first and
- * reads then. */
-#define DISCARD_LIMIT ((size_t)1 << 20)
-
 struct listener {
     struct MHD_Daemon *daemon;
     int fd;
@@ -33,9 +29,9 @@ struct listener {
 };
 
 struct http {
-    enum role role;
-    struct rules *rules;
+    struct exchange_judges judges;
     struct outbox *outbox;
+    struct farewell *farewell;
     struct listener *listeners;
     size_t listener_count;
     struct MHD_Response *answers[ANSWER_COUNT];
@@ -48,13 +44,9 @@ struct http {
 /* One request. It is used by one thread at a time: the connection's pool thread, or while the
  * connection is suspended the main thread. */
 struct call {
-    struct request request; /* first: http_answer gets from it to the call */
+    struct exchange exchange; /* first: http_answer gets from its request to the call */
     struct http *http;
     struct MHD_Connection *connection;
-    struct buffer body;
-    uint64_t body_limit;
-    size_t discarded;
-    bool too_large;
     bool answered; /* with `response`, or with `answer` if that is NULL */
     bool abandoned;
     struct MHD_Response *response;
@@ -65,11 +57,12 @@ struct call {
 /* One connection, and the one request that it has at a time. */
 struct client {
     struct call call;
+    struct connection connection;
     char peer[PEER_TEXT_SIZE];
-    int fd;
-    struct buffer target; /* as sent, with a NUL; then cut into these two */
-    const char *path;
-    const char *query;
+    bool has_had_requests;
+    bool says_farewell;       /* not all that it sends was read when it was answered */
+    const char *target_place; /* in the library's memory */
+    struct buffer target;     /* as sent, with a NUL; then cut in path and query */
 };
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -122,7 +115,10 @@ void http_answer(struct request *request, const struct protocol_response *respon
 {
     struct call *call = (struct call *)request;
 
-    call->response = make_response(response, atomic_load(&call->http->closing));
+    /* What stands behind chunks might be read in two ways. */
+    bool closing = atomic_load(&call->http->closing) || call->exchange.is_chunked;
+
+    call->response = make_response(response, closing);
     call->status = response->status;
     call->answer = ANSWER_UNAVAILABLE;
     call->answered = true;
@@ -139,85 +135,85 @@ void http_abandon(struct request *request)
 
 /* --- the head --------------------------------------------------------------------------------- */
 
-static enum MHD_Result see_header(void *userdata, enum MHD_ValueKind kind, const char *name,
-                                  const char *value)
+static enum MHD_Result see_field(void *userdata, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_length, const char *value, size_t value_length)
 {
+    const struct head_field field = {.name = name,
+                                     .name_length = name_length,
+                                     .value = value ? value : "",
+                                     .value_length = value_length};
+
     (void)kind;
-    rules_see_header(userdata, name, value ? value : "");
+    head_add(userdata, &field);
     return MHD_YES;
 }
 
-static enum answer admit(struct client *client, const char *method)
+static void see_fields(struct MHD_Connection *connection, struct head *head)
+{
+    head->field_count = 0;
+    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, see_field, head);
+}
+
+static void see_head(const struct client *client, const char *method, const char *version,
+                     struct head *head)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(client->call.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    head->method = method;
+    head->version = version;
+    head->target = (const char *)client->target.data;
+    head->target_place = client->target_place;
+    head->size = info ? info->header_size : 0;
+    head->has_more_fields = false;
+    see_fields(client->call.connection, head);
+}
+
+static enum MHD_Result object(struct client *client, enum answer objection, unsigned retry_after)
 {
     struct call *call = &client->call;
-    struct rules_head head = {.method = method, .head_size = client->target.length};
+    struct protocol_response response = *answer_response(objection);
 
-    rules_split_target((char *)client->target.data, &client->path, &client->query);
-    head.path = client->path;
-    (void)MHD_get_connection_values(call->connection, MHD_HEADER_KIND, see_header, &head);
-
-    enum answer objection = rules_admit(call->http->rules, &head, &call->body_limit);
-
-    if (objection == ANSWER_NONE && !atomic_load(&call->http->available)) {
-        objection = ANSWER_UNAVAILABLE;
+    client->says_farewell = call->exchange.has_body;
+    if (retry_after > 0) {
+        response.retry_after = retry_after;
+        call->response = make_response(&response, true);
     }
-    return objection;
+    call->status = response.status;
+    call->answer = objection;
+    return queue_call(call);
 }
 
 static enum MHD_Result begin_call(struct http *http, struct client *client,
-                                  struct MHD_Connection *connection, const char *method)
+                                  struct MHD_Connection *connection, const char *method,
+                                  const char *version)
 {
     struct call *call = &client->call;
+    struct head head;
+    unsigned retry_after;
 
     *call = (struct call){.http = http, .connection = connection};
-    call->request.fd = client->fd;
     atomic_fetch_add(&http->busy, 1);
+    see_head(client, method, version, &head);
 
-    enum answer objection = admit(client, method);
+    enum answer objection =
+        exchange_begin(&call->exchange, &http->judges, &client->connection, client->peer, &head,
+                       (char *)client->target.data, &retry_after);
 
-    return objection == ANSWER_NONE ? MHD_YES : queue_answer(http, connection, objection);
-}
-
-/* --- the body --------------------------------------------------------------------------------- */
-
-/* In the middle of a body nothing can be answered, so what is too much is dropped up to its end. */
-static enum MHD_Result take_body(struct call *call, const char *bytes, size_t length)
-{
-    if (!call->too_large && length > call->body_limit - call->body.length) {
-        call->too_large = true;
-        buffer_free(&call->body);
+    if (objection == ANSWER_NONE && !atomic_load(&http->available)) {
+        objection = ANSWER_UNAVAILABLE;
     }
-    if (call->too_large) {
-        call->discarded += length;
-        return call->discarded <= DISCARD_LIMIT ? MHD_YES : MHD_NO;
-    }
-    return buffer_append(&call->body, bytes, length) == 0 ? MHD_YES : MHD_NO;
+    return objection == ANSWER_NONE ? MHD_YES : object(client, objection, retry_after);
 }
 
 /* --- to core ---------------------------------------------------------------------------------- */
 
-static enum MHD_Result add_header(void *userdata, enum MHD_ValueKind kind, const char *name,
-                                  const char *value)
+static int encode_call(struct call *call, const char *method)
 {
-    (void)kind;
-    return message_add_header(userdata, name, value ? value : "") == 0 ? MHD_YES : MHD_NO;
-}
+    struct head head = {.method = method};
 
-static int encode_call(struct client *client, const char *method)
-{
-    struct call *call = &client->call;
-    struct message message;
-
-    message_begin(&message, call->http->role);
-    message.request.id = call->request.id;
-    message.request.method = method;
-    message.request.path = client->path;
-    message.request.query = client->query;
-    message.request.peer = client->peer;
-    message.request.body = call->body.data;
-    message.request.body_length = call->body.length;
-    (void)MHD_get_connection_values(call->connection, MHD_HEADER_KIND, add_header, &message);
-    return message_encode(&message, &call->request.frame);
+    see_fields(call->connection, &head);
+    return exchange_encode(&call->exchange, call->http->judges.role, &head);
 }
 
 static enum MHD_Result forward(struct client *client, const char *method)
@@ -225,17 +221,17 @@ static enum MHD_Result forward(struct client *client, const char *method)
     struct call *call = &client->call;
     struct http *http = call->http;
 
-    if (call->too_large) {
+    if (call->exchange.is_too_large) {
         return queue_answer(http, call->connection, ANSWER_BODY_TOO_LARGE);
     }
-    call->request.id = atomic_fetch_add(&http->last_id, 1) + 1;
-    if (!atomic_load(&http->available) || encode_call(client, method) < 0) {
+    call->exchange.request.id = atomic_fetch_add(&http->last_id, 1) + 1;
+    if (!atomic_load(&http->available) || encode_call(call, method) < 0) {
         return queue_answer(http, call->connection, ANSWER_UNAVAILABLE);
     }
-    buffer_free(&call->body);
+    connections_rest(http->judges.connections, &client->connection);
     /* The answer may come before this returns, so the connection sleeps before anyone knows it. */
     MHD_suspend_connection(call->connection);
-    if (outbox_push(http->outbox, &call->request) < 0) {
+    if (outbox_push(http->outbox, &call->exchange.request) < 0) {
         call->answer = ANSWER_UNAVAILABLE;
         call->answered = true;
         MHD_resume_connection(call->connection);
@@ -260,13 +256,12 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
     struct client *client = client_of(connection);
 
     (void)url;
-    (void)version;
     if (!client || !client->target.length) {
         return MHD_NO;
     }
     if (!*context) {
         *context = client;
-        return begin_call(userdata, client, connection, method);
+        return begin_call(userdata, client, connection, method, version);
     }
 
     struct call *call = &client->call;
@@ -281,7 +276,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
         size_t length = *upload_size;
 
         *upload_size = 0;
-        return take_body(call, upload, length);
+        return exchange_take_body(&call->exchange, upload, length) == 0 ? MHD_YES : MHD_NO;
     }
     return forward(client, method);
 }
@@ -298,12 +293,13 @@ static void on_completed(void *userdata, struct MHD_Connection *connection, void
         return;
     }
     *context = NULL;
-    buffer_free(&client->call.body);
-    buffer_free(&client->call.request.frame);
+    exchange_end(&client->call.exchange);
     if (client->call.response) {
         MHD_destroy_response(client->call.response);
         client->call.response = NULL;
     }
+    client->has_had_requests = true;
+    connections_await(http->judges.connections, &client->connection);
     if (atomic_fetch_sub(&http->busy, 1) == 1 && atomic_load(&http->closing)) {
         outbox_wake(http->outbox);
     }
@@ -313,9 +309,13 @@ static void on_completed(void *userdata, struct MHD_Connection *connection, void
 static void *on_target(void *userdata, const char *target, struct MHD_Connection *connection)
 {
     struct client *client = client_of(connection);
+    struct http *http = userdata;
 
-    (void)userdata;
     if (client) {
+        if (client->has_had_requests) {
+            connections_await(http->judges.connections, &client->connection);
+        }
+        client->target_place = target;
         client->target.length = 0;
         if (buffer_append(&client->target, target, strlen(target) + 1) < 0) {
             client->target.length = 0;
@@ -324,31 +324,42 @@ static void *on_target(void *userdata, const char *target, struct MHD_Connection
     return NULL;
 }
 
-static void open_client(struct MHD_Connection *connection, void **socket_context)
+static struct client *open_client(struct http *http, struct MHD_Connection *connection)
 {
     struct client *client = calloc(1, sizeof *client);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
     if (client && info) {
-        client->fd = info->connect_fd;
+        int fd = info->connect_fd;
+
         info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-        peer_text(info ? info->client_addr : NULL, client->fd, client->peer);
+
+        const struct sockaddr *address = info ? info->client_addr : NULL;
+
+        peer_text(address, fd, client->peer);
+        connections_open(http->judges.connections, &client->connection, fd, address);
     }
-    *socket_context = client;
+    return client;
+}
+
+static void close_client(struct http *http, struct client *client)
+{
+    if (client->says_farewell) {
+        farewell_add(http->farewell, client->connection.fd);
+    }
+    connections_close(http->judges.connections, &client->connection);
+    buffer_free(&client->target);
+    free(client);
 }
 
 static void on_connection(void *userdata, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct client *client = *socket_context;
-
-    (void)userdata;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        open_client(connection, socket_context);
-    } else if (client) {
-        buffer_free(&client->target);
-        free(client);
+        *socket_context = open_client(userdata, connection);
+    } else if (*socket_context) {
+        close_client(userdata, *socket_context);
         *socket_context = NULL;
     }
 }
@@ -385,16 +396,16 @@ static int make_answers(struct http *http)
     return 0;
 }
 
-int http_new(enum role role, struct rules *rules, struct outbox *outbox, struct http **ret_http)
+int http_new(const struct http_parts *parts, struct http **ret_http)
 {
     struct http *http = calloc(1, sizeof *http);
 
     if (!http) {
         return -ENOMEM;
     }
-    http->role = role;
-    http->rules = rules;
-    http->outbox = outbox;
+    http->judges = parts->judges;
+    http->outbox = parts->outbox;
+    http->farewell = parts->farewell;
     if (make_answers(http) < 0) {
         http_free(http);
         return -ENOMEM;
@@ -405,18 +416,15 @@ int http_new(enum role role, struct rules *rules, struct outbox *outbox, struct 
 
 static struct MHD_Daemon *start_daemon(struct http *http, int fd)
 {
-    unsigned limit =
-        http->role == ROLE_GATE_PUBLIC ? PUBLIC_CONNECTION_LIMIT : CONTROL_CONNECTION_LIMIT;
-
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
         on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POOL_SIZE,
-        MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)CONNECTION_TIMEOUT, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target,
-        NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
+        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+        http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
 }
 
 int http_listen(struct http *http, int fd)

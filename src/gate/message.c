@@ -41,6 +41,16 @@ int message_add_header(struct message *message, const char *name, const char *va
     return 0;
 }
 
+int message_add_head(struct message *message, const struct head *head)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < head->field_count; i++) {
+        r = message_add_header(message, head->fields[i].name, head->fields[i].value);
+    }
+    return r;
+}
+
 /* HEAD is GET with an answer whose body is not sent, which concerns nobody but the gate. */
 int message_encode(struct message *message, struct buffer *out)
 {

@@ -16,6 +16,17 @@ enum answer {
     ANSWER_HEADERS_TOO_LARGE,
     ANSWER_UNSUPPORTED_MEDIA_TYPE,
     ANSWER_UNAVAILABLE,
+    ANSWER_BAD_LINES, /* 400, as all these */
+    ANSWER_BAD_NAME,  /* of a header */
+    ANSWER_BAD_VALUE, /* of a header */
+    ANSWER_BAD_VERSION,
+    ANSWER_BAD_TARGET,
+    ANSWER_BAD_LENGTH,
+    ANSWER_BAD_DUPLICATE,
+    ANSWER_BAD_HOST,
+    ANSWER_TOO_MANY_REQUESTS,    /* 429 */
+    ANSWER_TOO_MANY_CONNECTIONS, /* 429: of one address */
+    ANSWER_FULL,                 /* 503: connections of all */
     ANSWER_COUNT,
     ANSWER_NONE = ANSWER_COUNT, /* nothing to object: core answers */
 };

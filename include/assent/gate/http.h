@@ -16,14 +16,22 @@
 
 #include "assent/base/protocol.h"
 #include "assent/base/role.h"
+#include "assent/gate/exchange.h"
+#include "assent/gate/farewell.h"
 #include "assent/gate/outbox.h"
 #include "assent/gate/request.h"
-#include "assent/gate/rules.h"
 
 struct http;
 
-/* `rules` and `outbox` are borrowed. 0 or -ENOMEM. */
-int http_new(enum role role, struct rules *rules, struct outbox *outbox, struct http **ret_http);
+/* All borrowed. */
+struct http_parts {
+    struct exchange_judges judges;
+    struct outbox *outbox;
+    struct farewell *farewell;
+};
+
+/* 0 or -ENOMEM. */
+int http_new(const struct http_parts *parts, struct http **ret_http);
 
 /* Takes the listening socket over (also on failure) and serves it at once. 0 or negative errno. */
 int http_listen(struct http *http, int fd);

@@ -13,6 +13,7 @@
 #include "assent/base/buffer.h"
 #include "assent/base/protocol.h"
 #include "assent/base/role.h"
+#include "assent/gate/head.h"
 #include "assent/gate/rules.h"
 
 /* About 18 KiB: for the stack. */
@@ -28,6 +29,8 @@ void message_begin(struct message *message, enum role role);
 /* Adds a header, unless it is one that core is not told. 0, or -ENOBUFS where rules_admit would
  * have objected. */
 int message_add_header(struct message *message, const char *name, const char *value);
+/* Adds all of them. */
+int message_add_head(struct message *message, const struct head *head);
 
 /* Appends the payload of a REQUEST. 0 or -ENOMEM. */
 int message_encode(struct message *message, struct buffer *out);
