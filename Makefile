@@ -34,7 +34,7 @@ endif
 comma := ,
 OUT := $(BUILD)$(if $(SANITIZE),/$(subst $(comma),-,$(SANITIZE)))$(if $(COVERAGE),/coverage)
 
-LIBRARIES := libmicrohttpd jansson libcurl sqlite3 libcrypto libsystemd libseccomp
+LIBRARIES := libmicrohttpd gnutls jansson libcurl sqlite3 libcrypto libsystemd libseccomp
 # Asked for at the first compilation, and once: a bare machine has no pkg-config until `deps` has run.
 pkg = $(shell $(PKG_CONFIG) $(1))$(if $(filter 0,$(.SHELLSTATUS)),,$(error libraries are missing: run "make deps"))
 LIB_CFLAGS   = $(eval LIB_CFLAGS := $(call pkg,--cflags $(LIBRARIES)))$(LIB_CFLAGS)

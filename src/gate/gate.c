@@ -39,6 +39,7 @@ struct gate {
     struct watch *watch;
     struct connections *connections;
     struct farewell *farewell;
+    struct tls *tls;
     struct http *http;
     struct stream *stream; /* NULL while core is away */
     bool stopping;
@@ -319,6 +320,9 @@ static int on_config(void *userdata, const void *bytes, size_t length)
     int r = config_unpack(bytes, length, &config);
 
     if (r == 0) {
+        r = tls_configure(gate->tls, config);
+    }
+    if (r == 0) {
         r = connections_configure(gate->connections, config);
     }
     if (r == 0) {
@@ -440,10 +444,14 @@ static int gate_begin(struct gate *gate)
         r = farewell_new(&gate->farewell);
     }
     if (r == 0) {
+        r = tls_new(&gate->tls);
+    }
+    if (r == 0) {
         const struct http_parts parts = {
             .judges = {gate->role, gate->connections, gate->rules},
             .outbox = gate->outbox,
             .farewell = gate->farewell,
+            .tls = gate->tls,
         };
 
         r = http_new(&parts, &gate->http);
@@ -466,6 +474,7 @@ static void gate_end(struct gate *gate)
     sd_event_source_disable_unref(gate->reap_timer);
     farewell_free(gate->farewell);
     connections_free(gate->connections);
+    tls_free(gate->tls);
     watch_free(gate->watch);
     pending_free(gate->pending);
     outbox_free(gate->outbox);

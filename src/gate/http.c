@@ -3,17 +3,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "assent/base/log.h"
 #include "assent/gate/answer.h"
-#include "assent/gate/exchange.h"
+#include "assent/gate/intake.h"
+#include "assent/gate/library.h"
 #include "assent/gate/peer.h"
+#include "assent/gate/tls.h"
 
 #define POOL_SIZE 2
 /* Never reached: connections counts them, and says so to whom it refuses. */
@@ -29,9 +29,10 @@ struct listener {
 };
 
 struct http {
-    struct exchange_judges judges;
+    struct judges judges;
     struct outbox *outbox;
     struct farewell *farewell;
+    struct tls *tls;
     struct listener *listeners;
     size_t listener_count;
     struct MHD_Response *answers[ANSWER_COUNT];
@@ -44,7 +45,7 @@ struct http {
 /* One request. It is used by one thread at a time: the connection's pool thread, or while the
  * connection is suspended the main thread. */
 struct call {
-    struct exchange exchange; /* first: http_answer gets from its request to the call */
+    struct intake intake; /* first: http_answer gets from its request to the call */
     struct http *http;
     struct MHD_Connection *connection;
     bool answered; /* with `response`, or with `answer` if that is NULL */
@@ -58,6 +59,7 @@ struct call {
 struct client {
     struct call call;
     struct connection connection;
+    struct tls_identity *identity; /* NULL without TLS */
     char peer[PEER_TEXT_SIZE];
     bool has_had_requests;
     bool says_farewell;       /* not all that it sends was read when it was answered */
@@ -116,7 +118,7 @@ void http_answer(struct request *request, const struct protocol_response *respon
     struct call *call = (struct call *)request;
 
     /* What stands behind chunks might be read in two ways. */
-    bool closing = atomic_load(&call->http->closing) || call->exchange.is_chunked;
+    bool closing = atomic_load(&call->http->closing) || call->intake.is_chunked;
 
     call->response = make_response(response, closing);
     call->status = response->status;
@@ -174,7 +176,7 @@ static enum MHD_Result object(struct client *client, enum answer objection, unsi
     struct call *call = &client->call;
     struct protocol_response response = *answer_response(objection);
 
-    client->says_farewell = call->exchange.has_body;
+    client->says_farewell = call->intake.has_body;
     if (retry_after > 0) {
         response.retry_after = retry_after;
         call->response = make_response(&response, true);
@@ -197,8 +199,8 @@ static enum MHD_Result begin_call(struct http *http, struct client *client,
     see_head(client, method, version, &head);
 
     enum answer objection =
-        exchange_begin(&call->exchange, &http->judges, &client->connection, client->peer, &head,
-                       (char *)client->target.data, &retry_after);
+        intake_begin(&call->intake, &http->judges, &client->connection, client->peer, &head,
+                     (char *)client->target.data, &retry_after);
 
     if (objection == ANSWER_NONE && !atomic_load(&http->available)) {
         objection = ANSWER_UNAVAILABLE;
@@ -213,7 +215,7 @@ static int encode_call(struct call *call, const char *method)
     struct head head = {.method = method};
 
     see_fields(call->connection, &head);
-    return exchange_encode(&call->exchange, call->http->judges.role, &head);
+    return intake_encode(&call->intake, call->http->judges.role, &head);
 }
 
 static enum MHD_Result forward(struct client *client, const char *method)
@@ -221,17 +223,17 @@ static enum MHD_Result forward(struct client *client, const char *method)
     struct call *call = &client->call;
     struct http *http = call->http;
 
-    if (call->exchange.is_too_large) {
+    if (call->intake.is_too_large) {
         return queue_answer(http, call->connection, ANSWER_BODY_TOO_LARGE);
     }
-    call->exchange.request.id = atomic_fetch_add(&http->last_id, 1) + 1;
+    call->intake.request.id = atomic_fetch_add(&http->last_id, 1) + 1;
     if (!atomic_load(&http->available) || encode_call(call, method) < 0) {
         return queue_answer(http, call->connection, ANSWER_UNAVAILABLE);
     }
     connections_rest(http->judges.connections, &client->connection);
     /* The answer may come before this returns, so the connection sleeps before anyone knows it. */
     MHD_suspend_connection(call->connection);
-    if (outbox_push(http->outbox, &call->exchange.request) < 0) {
+    if (outbox_push(http->outbox, &call->intake.request) < 0) {
         call->answer = ANSWER_UNAVAILABLE;
         call->answered = true;
         MHD_resume_connection(call->connection);
@@ -276,7 +278,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
         size_t length = *upload_size;
 
         *upload_size = 0;
-        return exchange_take_body(&call->exchange, upload, length) == 0 ? MHD_YES : MHD_NO;
+        return intake_take_body(&call->intake, upload, length) == 0 ? MHD_YES : MHD_NO;
     }
     return forward(client, method);
 }
@@ -293,7 +295,7 @@ static void on_completed(void *userdata, struct MHD_Connection *connection, void
         return;
     }
     *context = NULL;
-    exchange_end(&client->call.exchange);
+    intake_end(&client->call.intake);
     if (client->call.response) {
         MHD_destroy_response(client->call.response);
         client->call.response = NULL;
@@ -339,6 +341,8 @@ static struct client *open_client(struct http *http, struct MHD_Connection *conn
 
         peer_text(address, fd, client->peer);
         connections_open(http->judges.connections, &client->connection, fd, address);
+        info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        client->identity = info ? tls_begin(http->tls, info->tls_session) : NULL;
     }
     return client;
 }
@@ -349,6 +353,7 @@ static void close_client(struct http *http, struct client *client)
         farewell_add(http->farewell, client->connection.fd);
     }
     connections_close(http->judges.connections, &client->connection);
+    tls_end(http->tls, client->identity);
     buffer_free(&client->target);
     free(client);
 }
@@ -362,17 +367,6 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
         close_client(userdata, *socket_context);
         *socket_context = NULL;
     }
-}
-
-__attribute__((format(printf, 2, 0))) static void on_library_log(void *userdata, const char *format,
-                                                                 va_list arguments)
-{
-    char line[256];
-
-    (void)userdata;
-    (void)vsnprintf(line, sizeof line, format, arguments);
-    line[strcspn(line, "\n")] = '\0';
-    log_event(LOG_LEVEL_DEBUG, "the HTTP library says", "text", line, NULL);
 }
 
 /* Query arguments and paths go to core as they were sent. */
@@ -406,6 +400,7 @@ int http_new(const struct http_parts *parts, struct http **ret_http)
     http->judges = parts->judges;
     http->outbox = parts->outbox;
     http->farewell = parts->farewell;
+    http->tls = parts->tls;
     if (make_answers(http) < 0) {
         http_free(http);
         return -ENOMEM;
@@ -414,17 +409,35 @@ int http_new(const struct http_parts *parts, struct http **ret_http)
     return 0;
 }
 
+static bool is_unix(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof address;
+
+    return getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+           address.ss_family == AF_UNIX;
+}
+
 static struct MHD_Daemon *start_daemon(struct http *http, int fd)
 {
+    struct MHD_OptionItem with_tls[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, tls_no_certificate()},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    bool tls = tls_is_configured(http->tls) && !is_unix(fd);
+
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+            (tls ? MHD_USE_TLS : 0),
+        0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, library_log, NULL,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POOL_SIZE,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)CONNECTION_TIMEOUT, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
         MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_URI_LOG_CALLBACK, on_target,
-        http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_END);
+        http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_ARRAY,
+        tls ? with_tls : with_tls + 2, MHD_OPTION_END);
 }
 
 int http_listen(struct http *http, int fd)

@@ -531,6 +531,8 @@ static void take_new_config(struct supervisor *supervisor, struct config *config
     const struct config *old = supervisor->config;
 
     warn_of_restart("[server] listen", !same_texts(&old->listen, &config->listen));
+    warn_of_restart("[server] tls_certificate",
+                    (old->tls_certificate.length == 0) != (config->tls_certificate.length == 0));
     warn_of_changes("control", &old->control, &config->control);
     warn_of_changes("agent", &old->agent, &config->agent);
     warn_of_restart("[store] path", strcmp(old->store_path, config->store_path) != 0);

@@ -116,6 +116,7 @@ static void write_config(struct rig *rig, const char *const *services, char *ret
     ck_assert_ptr_nonnull(file);
     fprintf(file, "[server]\nlisten = 127.0.0.1:8787\nmax_body = %d\n%s", RIG_MAX_BODY,
             jail_setting());
+    fprintf(file, "%s", rig->settings ? rig->settings : "");
     for (size_t i = 0; services[i]; i++) {
         fprintf(file, "[service s%zu]\npath = %s\nscheme = none\nallow_unsigned = yes\n", i,
                 services[i]);
@@ -181,9 +182,15 @@ void rig_new_core(struct rig *rig)
 
 void rig_start(struct rig *rig, enum role role, const char *const *services)
 {
+    rig_start_with(rig, role, services, NULL);
+}
+
+void rig_start_with(struct rig *rig, enum role role, const char *const *services,
+                    const char *settings)
+{
     struct buffer bytes = {0};
 
-    *rig = (struct rig){.role = role};
+    *rig = (struct rig){.role = role, .settings = settings};
     rig->listener = listen_on_loopback(&rig->port);
     (void)snprintf(rig->directory, sizeof rig->directory, "/tmp/assent-test-gate-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(rig->directory));

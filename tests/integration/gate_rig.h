@@ -37,10 +37,14 @@ struct rig {
     char directory[64];
     char socket_path[108]; /* of a second listener on a Unix socket, in the directory */
     int unix_listener;
+    const char *settings; /* lines of [server], or NULL */
 };
 
 /* Starts a gate that serves the paths of `services` (NULL-terminated) and is ready. */
 void rig_start(struct rig *rig, enum role role, const char *const *services);
+/* The same with lines of [server] that stand in its configuration, also after a reload. */
+void rig_start_with(struct rig *rig, enum role role, const char *const *services,
+                    const char *settings);
 /* Gives it another configuration; returns what the gate says to it. */
 int rig_reload(struct rig *rig, const char *const *services);
 int rig_reload_bytes(struct rig *rig, const void *bytes, size_t length);

@@ -79,6 +79,7 @@ code ~ /^[ \t]*#[ \t]*include/ {
 
     library = ""
     if (header ~ /^(microhttpd|sqlite3|seccomp)\.h$/) library = header
+    else if (header ~ /^gnutls\//) library = "gnutls"
     else if (header ~ /^curl\//) library = owner == "ctl" ? "curl (in ctl)" : "curl"
     if (library != "" && !(library in user)) user[library] = FILENAME
     if (library != "" && user[library] != FILENAME) fault(library " is already included by " user[library] ", and one file is enough")

@@ -6,8 +6,8 @@ set -eu
 packages=
 for set; do
     case $set in
-    build) add='gcc libc6-dev pkg-config libmicrohttpd-dev libjansson-dev libcurl4-openssl-dev libsqlite3-dev
-        libssl-dev libsystemd-dev libseccomp-dev' ;;
+    build) add='gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libcurl4-openssl-dev
+        libsqlite3-dev libssl-dev libsystemd-dev libseccomp-dev' ;;
     demo) add='curl openssl' ;;
     check) add='check strace scdoc man-db spin curl openssl shellcheck clang-format' ;;
     ci) add='clang libclang-rt-14-dev valgrind' ;;

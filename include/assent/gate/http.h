@@ -16,18 +16,20 @@
 
 #include "assent/base/protocol.h"
 #include "assent/base/role.h"
-#include "assent/gate/exchange.h"
 #include "assent/gate/farewell.h"
+#include "assent/gate/intake.h"
 #include "assent/gate/outbox.h"
 #include "assent/gate/request.h"
+#include "assent/gate/tls.h"
 
 struct http;
 
 /* All borrowed. */
 struct http_parts {
-    struct exchange_judges judges;
+    struct judges judges;
     struct outbox *outbox;
     struct farewell *farewell;
+    struct tls *tls;
 };
 
 /* 0 or -ENOMEM. */

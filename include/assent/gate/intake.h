@@ -5,8 +5,8 @@
  * Owns: the body and the frame; path and query belong to its caller. Runs in: gate, the thread that
  * has the connection. May call: rules, connections, message.
  */
-#ifndef ASSENT_GATE_EXCHANGE_H
-#define ASSENT_GATE_EXCHANGE_H
+#ifndef ASSENT_GATE_INTAKE_H
+#define ASSENT_GATE_INTAKE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,8 +18,8 @@
 #include "assent/gate/request.h"
 #include "assent/gate/rules.h"
 
-struct exchange {
-    struct request request; /* first: from it one gets to the exchange */
+struct intake {
+    struct request request; /* first: from it one gets to the whole */
     const char *path;
     const char *query;
     char peer[PEER_TEXT_SIZE]; /* of the connection, or as a trusted proxy says */
@@ -32,7 +32,7 @@ struct exchange {
 };
 
 /* Who is asked about a head, in this order. */
-struct exchange_judges {
+struct judges {
     enum role role; /* of the gate */
     struct connections *connections;
     struct rules *rules;
@@ -40,18 +40,18 @@ struct exchange_judges {
 
 /* Begins with a head; cuts `target` in place. `peer` is the connection's. Returns ANSWER_NONE, or the
  * objection and the seconds to wait, 0 for what the objection says itself. */
-enum answer exchange_begin(struct exchange *exchange, const struct exchange_judges *judges,
-                           const struct connection *connection, const char *peer,
-                           const struct head *head, char *target, unsigned *ret_retry_after);
+enum answer intake_begin(struct intake *intake, const struct judges *judges,
+                         const struct connection *connection, const char *peer,
+                         const struct head *head, char *target, unsigned *ret_retry_after);
 
 /* Adds to the body. What is too much is dropped, because in the middle of a body nothing can be
  * answered. 0, -ENOMEM, or -EFBIG where even that is too much. */
-int exchange_take_body(struct exchange *exchange, const char *bytes, size_t length);
+int intake_take_body(struct intake *intake, const char *bytes, size_t length);
 
 /* Makes the frame for core, and forgets the body. 0, -ENOMEM or -ENOBUFS. */
-int exchange_encode(struct exchange *exchange, enum role role, const struct head *head);
+int intake_encode(struct intake *intake, enum role role, const struct head *head);
 
 /* Frees what it holds. */
-void exchange_end(struct exchange *exchange);
+void intake_end(struct intake *intake);
 
 #endif
