@@ -352,22 +352,18 @@ static int on_start(void *userdata)
     int r = sd_event_add_io(gate->loop, &gate->outbox_source, outbox_fd(gate->outbox),
                             EPOLLIN | EPOLLET, on_outbox, gate);
 
-    if (r >= 0) {
-        r = sd_event_add_io(gate->loop, &gate->watch_source, watch_fd(gate->watch), EPOLLIN,
-                            on_watch, gate);
-    }
-    if (r >= 0) {
-        r = sd_event_add_time_relative(gate->loop, &gate->watch_timer, CLOCK_MONOTONIC, 0, 0,
-                                       on_watch_timer, gate);
-    }
-    if (r >= 0) {
-        r = sd_event_add_io(gate->loop, &gate->farewell_source, farewell_fd(gate->farewell),
-                            EPOLLIN, on_farewell, gate);
-    }
-    if (r >= 0) {
-        r = sd_event_add_time_relative(gate->loop, &gate->reap_timer, CLOCK_MONOTONIC, 0, 0,
-                                       on_reap_timer, gate);
-    }
+    r = r < 0 ? r
+              : sd_event_add_io(gate->loop, &gate->watch_source, watch_fd(gate->watch), EPOLLIN,
+                                on_watch, gate);
+    r = r < 0 ? r
+              : sd_event_add_time_relative(gate->loop, &gate->watch_timer, CLOCK_MONOTONIC, 0, 0,
+                                           on_watch_timer, gate);
+    r = r < 0 ? r
+              : sd_event_add_io(gate->loop, &gate->farewell_source, farewell_fd(gate->farewell),
+                                EPOLLIN, on_farewell, gate);
+    r = r < 0 ? r
+              : sd_event_add_time_relative(gate->loop, &gate->reap_timer, CLOCK_MONOTONIC, 0, 0,
+                                           on_reap_timer, gate);
     return r < 0 ? r : 0;
 }
 
@@ -428,35 +424,23 @@ static int gate_begin(struct gate *gate)
 {
     int r = rules_new(gate->role, &gate->rules);
 
-    if (r == 0) {
-        r = outbox_new(&gate->outbox);
+    r = r < 0 ? r : outbox_new(&gate->outbox);
+    r = r < 0 ? r : pending_new(&gate->pending);
+    r = r < 0 ? r : watch_new(&gate->watch);
+    r = r < 0 ? r : connections_new(gate->role, &gate->connections);
+    r = r < 0 ? r : farewell_new(&gate->farewell);
+    r = r < 0 ? r : tls_new(&gate->tls);
+    if (r < 0) {
+        return r;
     }
-    if (r == 0) {
-        r = pending_new(&gate->pending);
-    }
-    if (r == 0) {
-        r = watch_new(&gate->watch);
-    }
-    if (r == 0) {
-        r = connections_new(gate->role, &gate->connections);
-    }
-    if (r == 0) {
-        r = farewell_new(&gate->farewell);
-    }
-    if (r == 0) {
-        r = tls_new(&gate->tls);
-    }
-    if (r == 0) {
-        const struct http_parts parts = {
-            .judges = {gate->role, gate->connections, gate->rules},
-            .outbox = gate->outbox,
-            .farewell = gate->farewell,
-            .tls = gate->tls,
-        };
+    const struct http_parts parts = {
+        .judges = {gate->role, gate->connections, gate->rules},
+        .outbox = gate->outbox,
+        .farewell = gate->farewell,
+        .tls = gate->tls,
+    };
 
-        r = http_new(&parts, &gate->http);
-    }
-    return r;
+    return http_new(&parts, &gate->http);
 }
 
 static void gate_end(struct gate *gate)

@@ -15,10 +15,9 @@
 #include "assent/gate/peer.h"
 #include "assent/gate/tls.h"
 
-#define POOL_SIZE 2
-/* Never reached: connections counts them, and says so to whom it refuses. */
-#define CONNECTION_LIMIT   262144
-#define CONNECTION_TIMEOUT 10 /* seconds without a byte; not for suspended ones */
+#define POOL_SIZE          2
+#define CONNECTION_LIMIT   262144 /* never reached: connections counts and refuses */
+#define CONNECTION_TIMEOUT 10     /* seconds without a byte; not for suspended ones */
 /* A head of RULES_HEAD_LIMIT, what the library notes about each of its headers, and the head of the
  * answer. Every connection that was used for more than one request holds all of it. */
 #define CONNECTION_MEMORY ((size_t)24 << 10)
@@ -409,15 +408,6 @@ int http_new(const struct http_parts *parts, struct http **ret_http)
     return 0;
 }
 
-static bool is_unix(int fd)
-{
-    struct sockaddr_storage address = {0};
-    socklen_t length = sizeof address;
-
-    return getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
-           address.ss_family == AF_UNIX;
-}
-
 static struct MHD_Daemon *start_daemon(struct http *http, int fd)
 {
     struct MHD_OptionItem with_tls[] = {
@@ -425,7 +415,7 @@ static struct MHD_Daemon *start_daemon(struct http *http, int fd)
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
-    bool tls = tls_is_configured(http->tls) && !is_unix(fd);
+    bool tls = tls_is_configured(http->tls) && !peer_is_unix(fd);
 
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |

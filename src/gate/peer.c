@@ -47,3 +47,12 @@ void peer_text(const struct sockaddr *address, int fd, char ret_text[PEER_TEXT_S
         break;
     }
 }
+
+bool peer_is_unix(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof address;
+
+    return getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+           address.ss_family == AF_UNIX;
+}
