@@ -319,15 +319,9 @@ static int on_config(void *userdata, const void *bytes, size_t length)
     struct config *config = NULL;
     int r = config_unpack(bytes, length, &config);
 
-    if (r == 0) {
-        r = tls_configure(gate->tls, config);
-    }
-    if (r == 0) {
-        r = connections_configure(gate->connections, config);
-    }
-    if (r == 0) {
-        r = rules_configure(gate->rules, config);
-    }
+    r = r < 0 ? r : tls_configure(gate->tls, config);
+    r = r < 0 ? r : connections_configure(gate->connections, config);
+    r = r < 0 ? r : rules_configure(gate->rules, config);
     if (r == 0) {
         log_set_level(config->log_level);
     }
