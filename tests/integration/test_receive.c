@@ -294,8 +294,8 @@ START_TEST(every_lack_of_a_right_signature_has_one_answer)
         "X-Other: 1",
         "X-Daimon-Signature;",
         "X-Daimon-Signature: sha256=",
-        "X-Daimon-Signature: sha256="
-        "0000000000000000000000000000000000000000000000000000000000000000",
+        ("X-Daimon-Signature: sha256="
+         "0000000000000000000000000000000000000000000000000000000000000000"),
         "X-Daimon-Signature: sha256=00",
         "X-Daimon-Signature: nonsense",
     };
