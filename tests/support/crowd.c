@@ -191,7 +191,7 @@ int crowd_send_once(struct crowd *crowd, size_t index)
 /* No answer at all, or one that says: later. */
 static bool try_again(int status)
 {
-    return status == 0 || status == 503;
+    return status == 0 || status == 429 || status == 503;
 }
 
 static bool step_register(struct crowd *crowd, CURL *curl, struct crowd_member *member)
