@@ -194,6 +194,7 @@ check-structure: ## who includes what, and the scripts themselves
 	tests/structure/check-includes.sh --self-test
 	tests/structure/check-includes.sh
 	tests/structure/check-scripts.sh
+	tests/structure/check-security.sh
 
 check-docs: all $(MAN_PAGES) $(OUT)/tests/programs/config_keys ## man pages and links are right, and what documents show works
 	tests/structure/check-docs.sh $(MAN_PAGES)

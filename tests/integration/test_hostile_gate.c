@@ -426,6 +426,24 @@ START_TEST(what_it_saw_once_starts_nothing_twice_and_nothing_elsewhere)
 }
 END_TEST
 
+START_TEST(a_decision_brings_nothing_but_itself_into_the_record)
+{
+    struct protocol_start start;
+
+    ck_assert_uint_eq(
+        core_rig_webhook(&rig, CORE_RIG_PATH, CORE_RIG_SECRET,
+                         "{\"requestId\":\"req_1\",\"status\":\"approved\",\"approvedBy\":\"ops\","
+                         "\"action\":\"injected\",\"context\":{\"note\":\"injected\"},"
+                         "\"reason\":\"injected\",\"urgency\":\"high\",\"hook\":\"injected\"}"),
+        200);
+    start = core_rig_started(&rig, ROLE_RUNNER, "pay-program");
+    ck_assert_ptr_nonnull(memmem(start.record, start.record_length, CORE_RIG_CONFIDENTIAL,
+                                 strlen(CORE_RIG_CONFIDENTIAL)));
+    ck_assert_ptr_nonnull(memmem(start.record, start.record_length, "medium", 6));
+    ck_assert_ptr_null(memmem(start.record, start.record_length, "injected", 8));
+}
+END_TEST
+
 /* --- others ----------------------------------------------------------------------------------- */
 
 static void say_gone(uint64_t id)
@@ -683,6 +701,7 @@ int main(void)
     tcase_add_test(requests, calls_of_the_control_interface_are_nothing_to_it);
     tcase_add_test(requests, a_decision_without_the_right_signature_decides_nothing);
     tcase_add_test(requests, what_it_saw_once_starts_nothing_twice_and_nothing_elsewhere);
+    tcase_add_test(requests, a_decision_brings_nothing_but_itself_into_the_record);
     tcase_add_checked_fixture(others, set_up, tear_down);
     tcase_set_timeout(others, 600);
     tcase_add_test(others, its_ids_and_its_end_do_not_touch_those_who_wait_elsewhere);
