@@ -622,40 +622,58 @@ START_TEST(names_are_found_after_their_file_was_replaced)
 }
 END_TEST
 
+static TCase *add_case(Suite *suite, const char *name, bool with_house)
+{
+    TCase *tcase = tcase_create(name);
+
+    tcase_set_timeout(tcase, 120);
+    if (with_house) {
+        tcase_add_checked_fixture(tcase, set_up, tear_down);
+    }
+    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+static void add_attempts(Suite *suite)
+{
+    TCase *alive = add_case(suite, "alive", true);
+    TCase *ended = add_case(suite, "ended", true);
+
+    tcase_add_loop_test(alive, a_role_is_refused_what_it_may_not_and_goes_on, 0, ROLES);
+    tcase_add_test(alive, the_threads_that_talk_to_clients_are_in_the_gates_jail);
+    tcase_add_loop_test(ended, a_role_that_shows_it_was_taken_over_is_ended_and_replaced, 0,
+                        count_ends());
+}
+
+static void add_jailed(Suite *suite)
+{
+    TCase *jailed = add_case(suite, "jailed", true);
+    TCase *inherited = add_case(suite, "inherited", false);
+
+    tcase_add_test(jailed, every_role_is_in_a_jail);
+    tcase_add_test(jailed, roles_that_hear_others_have_no_capabilities);
+    tcase_add_test(inherited, a_hook_can_not_look_into_the_daemon);
+    tcase_add_test(inherited, hooks_do_their_work_in_what_they_inherit);
+    if (geteuid() == 0) {
+        tcase_add_test(inherited, names_are_found_after_their_file_was_replaced);
+    }
+}
+
 int main(void)
 {
     Suite *suite = suite_create("jail");
-    TCase *alive = tcase_create("alive");
-    TCase *ended = tcase_create("ended");
-    TCase *around = tcase_create("around");
-    SRunner *runner;
+    SRunner *runner = srunner_create(suite);
     int failed;
 
-    if (!jail_possible() || !injection_possible()) {
-        return 0;
+    tcase_add_test(add_case(suite, "off", false), without_jails_there_is_a_warning);
+    if (!jail_possible()) {
+        (void)fprintf(stderr, "skipped: what needs a daemon that can be in its jails\n");
+    } else {
+        add_jailed(suite);
+        if (injection_possible()) {
+            add_attempts(suite);
+        }
     }
-    runner = srunner_create(suite);
-    tcase_set_timeout(alive, 120);
-    tcase_add_checked_fixture(alive, set_up, tear_down);
-    tcase_add_loop_test(alive, a_role_is_refused_what_it_may_not_and_goes_on, 0, ROLES);
-    tcase_add_test(alive, the_threads_that_talk_to_clients_are_in_the_gates_jail);
-    tcase_add_test(alive, every_role_is_in_a_jail);
-    tcase_add_test(alive, roles_that_hear_others_have_no_capabilities);
-    suite_add_tcase(suite, alive);
-
-    tcase_set_timeout(ended, 120);
-    tcase_add_checked_fixture(ended, set_up, tear_down);
-    tcase_add_loop_test(ended, a_role_that_shows_it_was_taken_over_is_ended_and_replaced, 0,
-                        count_ends());
-    suite_add_tcase(suite, ended);
-
-    tcase_set_timeout(around, 120);
-    tcase_add_test(around, without_jails_there_is_a_warning);
-    tcase_add_test(around, a_hook_can_not_look_into_the_daemon);
-    tcase_add_test(around, hooks_do_their_work_in_what_they_inherit);
-    tcase_add_test(around, names_are_found_after_their_file_was_replaced);
-    suite_add_tcase(suite, around);
-
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

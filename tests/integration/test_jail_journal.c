@@ -74,6 +74,10 @@ START_TEST(roles_write_to_the_journal_from_their_jails)
 {
     char *directory;
 
+    if (!jail_possible() || geteuid() != 0) {
+        (void)fprintf(stderr, "skipped: this needs root and a daemon that can be jailed\n");
+        return;
+    }
     house = house_new();
     house_configure(house, "[action note]\non_granted = note\n[hook note]\nshell = true\n");
     open_journal();
@@ -103,11 +107,6 @@ int main(void)
     SRunner *runner;
     int failed;
 
-    if (!jail_possible() || geteuid() != 0) {
-        (void)fprintf(stderr,
-                      "skipped: only root may put another journal in place of the real one\n");
-        return 0;
-    }
     runner = srunner_create(suite);
     tcase_set_timeout(lines, 120);
     tcase_add_test(lines, roles_write_to_the_journal_from_their_jails);
