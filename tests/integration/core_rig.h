@@ -64,6 +64,13 @@ void core_rig_expect_broken_and_replace(struct core_rig *rig, enum role role);
 /* Takes what core has told the supervisor so far, which may only be that this role is to be ended. */
 void core_rig_forgive(struct core_rig *rig, enum role role);
 
+/* KiB that core may grow by while somebody floods it. AddressSanitizer keeps what was freed. */
+#if defined __SANITIZE_ADDRESS__
+#define MEMORY_GROWTH (768 << 10)
+#else
+#define MEMORY_GROWTH (64 << 10)
+#endif
+
 /* Resident memory of core, in KiB. */
 long core_rig_memory(const struct core_rig *rig);
 /* Its log so far; free(). */

@@ -502,8 +502,7 @@ START_TEST(a_stream_that_somebody_keeps_open_does_not_keep_the_next_gate_out)
 }
 END_TEST
 
-#define FLOOD         100000
-#define MEMORY_GROWTH (64 << 10) /* KiB */
+#define FLOOD 100000
 
 /* Says as much as core takes; returns how much of the bytes is said. */
 static size_t pour(const struct buffer *bytes, size_t from)
