@@ -175,17 +175,63 @@ static int take_ack(struct executor *executor, const struct frame *frame)
     return 0;
 }
 
+static bool is_running(struct executor *executor, const struct protocol_attempt *id)
+{
+    const struct attempt *attempt = *attempt_find(executor, id);
+
+    return attempt && attempt->state == ATTEMPT_RUNNING;
+}
+
+/* One that has ended already says so by its RESULT. */
+static int take_cancel(struct executor *executor, const struct frame *frame)
+{
+    struct protocol_attempt id;
+    int r = protocol_decode_attempt(frame, &id);
+    if (r == 0 && is_running(executor, &id)) {
+        executor->setup.cancel(executor->setup.userdata, &id);
+    }
+    return r;
+}
+
+static int take_peek(struct executor *executor, const struct frame *frame)
+{
+    struct protocol_peeked peeked = {0};
+    struct buffer payload = {0};
+    int r = protocol_decode_attempt(frame, &peeked.attempt);
+    if (r < 0 || !is_running(executor, &peeked.attempt) ||
+        !executor->setup.peek(executor->setup.userdata, &peeked)) {
+        return r;
+    }
+    r = protocol_encode_peeked(&payload, &peeked);
+    if (r == 0) {
+        r = stream_send(executor->stream, FRAME_PEEKED, payload.data, payload.length);
+    }
+    buffer_free(&payload);
+    return r == -EPIPE ? 0 : r;
+}
+
+static int take_frame(struct executor *executor, const struct frame *frame)
+{
+    switch (frame->type) {
+    case FRAME_START:
+        return take_start(executor, frame);
+    case FRAME_ACK:
+        return take_ack(executor, frame);
+    case FRAME_CANCEL:
+        return take_cancel(executor, frame);
+    case FRAME_PEEK:
+        return take_peek(executor, frame);
+    default:
+        return -EBADMSG;
+    }
+}
+
 static int on_frame(struct stream *stream, const struct frame *frame, void *userdata)
 {
     struct executor *executor = userdata;
-    int r = -EBADMSG;
+    int r = take_frame(executor, frame);
 
     (void)stream;
-    if (frame->type == FRAME_START) {
-        r = take_start(executor, frame);
-    } else if (frame->type == FRAME_ACK) {
-        r = take_ack(executor, frame);
-    }
     if (r == 0) {
         results_send(executor);
     }

@@ -319,6 +319,8 @@ int protocol_encode_result(struct buffer *out, const struct protocol_result *res
 
     pack_attempt(&packer, &result->attempt);
     pack_u8(&packer, (uint8_t)result->ending);
+    pack_u8(&packer, (uint8_t)result->again);
+    pack_i64(&packer, result->again_after_ms);
     pack_i64(&packer, result->started_at);
     pack_i64(&packer, result->ended_at);
     pack_i64(&packer, result->exit_code);
@@ -345,9 +347,12 @@ int protocol_decode_result(const struct frame *frame, struct protocol_result *re
 {
     struct unpacker unpacker = unpacker_of(frame->payload, frame->length);
     uint8_t ending;
+    uint8_t again;
 
     unpack_attempt(&unpacker, &ret_result->attempt);
     ending = unpack_u8(&unpacker);
+    again = unpack_u8(&unpacker);
+    ret_result->again_after_ms = unpack_i64(&unpacker);
     ret_result->started_at = unpack_i64(&unpacker);
     ret_result->ended_at = unpack_i64(&unpacker);
     ret_result->exit_code = unpack_small(&unpacker);
@@ -356,9 +361,31 @@ int protocol_decode_result(const struct frame *frame, struct protocol_result *re
     ret_result->error = unpack_text(&unpacker);
     unpack_output(&unpacker, &ret_result->standard_output);
     unpack_output(&unpacker, &ret_result->standard_error);
-    if (ending < ENDING_SUCCEEDED || ending > ENDING_INTERRUPTED) {
+    if (ending < ENDING_SUCCEEDED || ending > ENDING_INTERRUPTED || again > AGAIN_FREE ||
+        (again != AGAIN_NEVER && ending != ENDING_FAILED) || ret_result->again_after_ms < 0) {
         return -EBADMSG;
     }
     ret_result->ending = (enum protocol_ending)ending;
+    ret_result->again = (enum protocol_again)again;
+    return unpack_end(&unpacker);
+}
+
+int protocol_encode_peeked(struct buffer *out, const struct protocol_peeked *peeked)
+{
+    struct packer packer = packer_to(out);
+
+    pack_attempt(&packer, &peeked->attempt);
+    pack_output(&packer, &peeked->standard_output);
+    pack_output(&packer, &peeked->standard_error);
+    return packer.error;
+}
+
+int protocol_decode_peeked(const struct frame *frame, struct protocol_peeked *ret_peeked)
+{
+    struct unpacker unpacker = unpacker_of(frame->payload, frame->length);
+
+    unpack_attempt(&unpacker, &ret_peeked->attempt);
+    unpack_output(&unpacker, &ret_peeked->standard_output);
+    unpack_output(&unpacker, &ret_peeked->standard_error);
     return unpack_end(&unpacker);
 }

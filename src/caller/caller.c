@@ -37,6 +37,20 @@ static void on_begin(void *userdata, const struct protocol_start *start)
     hook_call_begin(caller->calls, config_hook(caller->config, start->hook), start);
 }
 
+static void on_cancel(void *userdata, const struct protocol_attempt *attempt)
+{
+    struct caller *caller = userdata;
+
+    hook_call_cancel(caller->calls, attempt);
+}
+
+static bool on_peek(void *userdata, struct protocol_peeked *peeked)
+{
+    struct caller *caller = userdata;
+
+    return hook_call_peek(caller->calls, peeked);
+}
+
 static void on_empty(void *userdata)
 {
     struct caller *caller = userdata;
@@ -63,8 +77,14 @@ static int enter_jail(struct caller *caller)
 /* The first configuration comes before anything else. */
 static int prepare(struct caller *caller)
 {
-    struct executor_setup setup = {
-        .loop = caller->loop, .begin = on_begin, .on_empty = on_empty, .userdata = caller};
+    const struct executor_setup setup = {
+        .loop = caller->loop,
+        .begin = on_begin,
+        .cancel = on_cancel,
+        .peek = on_peek,
+        .on_empty = on_empty,
+        .userdata = caller,
+    };
     int r = caller->executor ? 0 : executor_new(&setup, &caller->executor);
 
     if (r < 0 || caller->calls) {

@@ -229,20 +229,54 @@ void hook_call_begin(struct hook_calls *calls, const struct config_hook *hook,
     }
 }
 
+static void cut_off(struct hook_call *call, const char *reason)
+{
+    finish(call->calls, &(struct protocol_result){.attempt = call->attempt,
+                                                  .ending = ENDING_INTERRUPTED,
+                                                  .started_at = call->started_at,
+                                                  .ended_at = clock_now_ms(),
+                                                  .exit_code = -1,
+                                                  .error = reason});
+    unlink_call(call);
+    http_call_free(call->http);
+    hook_call_free(call);
+}
+
+static struct hook_call *find_call(const struct hook_calls *calls,
+                                   const struct protocol_attempt *attempt)
+{
+    struct hook_call *call = calls->first;
+
+    while (call && !(call->attempt.n == attempt->n && call->attempt.item == attempt->item &&
+                     strcmp(call->key, attempt->key) == 0)) {
+        call = call->next;
+    }
+    return call;
+}
+
+void hook_call_cancel(struct hook_calls *calls, const struct protocol_attempt *attempt)
+{
+    struct hook_call *call = find_call(calls, attempt);
+
+    if (call) {
+        cut_off(call, "canceled; it may have been done");
+    }
+}
+
+bool hook_call_peek(struct hook_calls *calls, struct protocol_peeked *peeked)
+{
+    struct hook_call *call = find_call(calls, &peeked->attempt);
+
+    if (call) {
+        http_call_peek(call->http, &peeked->standard_output);
+    }
+    return call != NULL;
+}
+
 void hook_calls_cut_off(struct hook_calls *calls, const char *reason)
 {
     while (calls->first) {
-        struct hook_call *call = calls->first;
-
-        finish(calls, &(struct protocol_result){.attempt = call->attempt,
-                                                .ending = ENDING_INTERRUPTED,
-                                                .started_at = call->started_at,
-                                                .ended_at = clock_now_ms(),
-                                                .exit_code = -1,
-                                                .error = reason});
-        unlink_call(call);
-        http_call_free(call->http);
-        hook_call_free(call);
+        cut_off(calls->first, reason);
     }
 }
 

@@ -273,6 +273,11 @@ int http_call_begin(struct http_engine *engine, const struct http_request *reque
     return 0;
 }
 
+void http_call_peek(struct http_call *call, struct protocol_output *ret_body)
+{
+    capture_view(call->capture, ret_body);
+}
+
 void http_call_free(struct http_call *call)
 {
     if (!call) {

@@ -123,6 +123,7 @@ static void check_action(const struct check *check, size_t index)
     check_names(check, section, "on_granted", &action->on_granted);
     check_names(check, section, "on_denied", &action->on_denied);
     check_names(check, section, "on_expired", &action->on_expired);
+    check_names(check, section, "on_failed", &action->on_failed);
 }
 
 /* A bearer token is a header of its own. */

@@ -138,11 +138,13 @@ static void free_action(struct config_action *action)
     free_texts(&action->on_granted);
     free_texts(&action->on_denied);
     free_texts(&action->on_expired);
+    free_texts(&action->on_failed);
 }
 
 static void free_hook(struct config_hook *hook)
 {
     free(hook->name);
+    free(hook->for_each);
     free_templates(&hook->words);
     free(hook->shell);
     free(hook->workdir);

@@ -7,9 +7,6 @@
 #include "assent/base/pack.h"
 #include "assent/config/build.h"
 
-#define PROGRAM_RESTARTS 1
-#define CALL_RESTARTS    5
-
 /* True if the other end can tell a repeated call from a new one. */
 static bool sends_job_key(const struct config_hook *hook)
 {
@@ -86,15 +83,13 @@ static int digest_section(struct config_hook *hook, const struct source_section 
 
 int hook_complete(struct config_hook *hook, const struct source_section *section)
 {
+    hook->sends_key = sends_job_key(hook);
     if (section->hook.given) {
         hook->on_interrupt = section->hook.on_interrupt;
-        hook->restarts = section->hook.restarts;
         memcpy(hook->digest, section->hook.digest, sizeof hook->digest);
         return 0;
     }
-    if (source_find(section, "on_interrupt") == NULL && sends_job_key(hook))
+    if (source_find(section, "on_interrupt") == NULL && hook->sends_key)
         hook->on_interrupt = ON_INTERRUPT_RETRY;
-    if (hook->on_interrupt == ON_INTERRUPT_RETRY)
-        hook->restarts = hook->kind == HOOK_HTTP ? CALL_RESTARTS : PROGRAM_RESTARTS;
     return digest_section(hook, section);
 }

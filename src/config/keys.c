@@ -25,13 +25,14 @@
 #define FIELD(structure, field) .offset = offsetof(struct structure, field)
 #define WITHIN(least, most)     .minimum = (least), .maximum = (most)
 
-/* The hooks' names, kinds and digests are all that core knows of them; they are not keys. */
+/* Of hooks core knows when they run, by their names, kinds and digests, and not what they do. */
 static const struct section_rule sections[SECTION_COUNT] = {
     [SECTION_SERVER] = {"server", false, false, EVERYONE},
     [SECTION_CONTROL] = {"control", false, false, CORE},
     [SECTION_AGENT] = {"agent", false, true, CORE},
     [SECTION_STORE] = {"store", false, false, CORE | RUNNER},
     [SECTION_REQUESTS] = {"requests", false, false, CORE},
+    [SECTION_RUNNER] = {"runner", false, false, CORE},
     [SECTION_SERVICE] = {"service", true, false, PUBLIC | CORE},
     [SECTION_ACTION] = {"action", true, false, CORE},
     [SECTION_HOOK] = {"hook", true, false, CORE | RUNNER | CALLER},
@@ -117,6 +118,9 @@ static const struct config_key keys[] = {
     {SECTION_REQUESTS, "keep_early", set_duration, FIELD(config, keep_early_ms), .fallback = "24h",
      .roles = CORE, .expected = DURATION},
 
+    {SECTION_RUNNER, "concurrency", set_number, FIELD(config, concurrency), .fallback = "16",
+     .roles = CORE, WITHIN(1, 1024), .expected = "a number from 1 to 1024"},
+
     {SECTION_SERVICE, "path", set_webhook_path, FIELD(config_service, path), .required = true,
      .roles = PUBLIC | CORE, .expected = "a path such as /webhook/approval"},
     {SECTION_SERVICE, "scheme", set_scheme, FIELD(config_service, scheme), .required = true,
@@ -146,6 +150,8 @@ static const struct config_key keys[] = {
      .expected = HOOK_NAMES},
     {SECTION_ACTION, "on_expired", set_hook_names, FIELD(config_action, on_expired), .roles = CORE,
      .expected = HOOK_NAMES},
+    {SECTION_ACTION, "on_failed", set_hook_names, FIELD(config_action, on_failed), .roles = CORE,
+     .expected = HOOK_NAMES},
     {SECTION_ACTION, "expires_in", set_duration, FIELD(config_action, expires_in_ms), .roles = CORE,
      WITHIN(1, TEN_YEARS), .expected = SPAN},
 
@@ -158,6 +164,22 @@ static const struct config_key keys[] = {
     {SECTION_HOOK, "timeout", set_duration, FIELD(config_hook, timeout_ms), .fallback = "5m",
      .http_fallback = "30s", .roles = RUNNER | CALLER, .hooks = ANY_HOOK, WITHIN(1, TEN_YEARS),
      .expected = SPAN},
+    {SECTION_HOOK, "retries", set_number, FIELD(config_hook, retries), .fallback = "0",
+     .http_fallback = "5", .roles = CORE, .hooks = ANY_HOOK, WITHIN(0, 1000),
+     .expected = "a number from 0 to 1000"},
+    {SECTION_HOOK, "backoff", set_duration, FIELD(config_hook, backoff_ms), .fallback = "2s",
+     .roles = CORE, .hooks = ANY_HOOK, WITHIN(1, TEN_YEARS), .expected = SPAN},
+    {SECTION_HOOK, "backoff_max", set_duration, FIELD(config_hook, backoff_max_ms),
+     .fallback = "10m", .roles = CORE, .hooks = ANY_HOOK, WITHIN(1, TEN_YEARS), .expected = SPAN},
+    {SECTION_HOOK, "concurrency", set_number, FIELD(config_hook, concurrency), .fallback = "0",
+     .roles = CORE, .hooks = ANY_HOOK, WITHIN(0, 1024), .expected = "a number from 0 to 1024"},
+    {SECTION_HOOK, "rate", set_rate, FIELD(config_hook, rate), .roles = CORE, .hooks = ANY_HOOK,
+     .expected = "a rate such as 5/s, 10/min or 500/h"},
+    {SECTION_HOOK, "delay", set_duration, FIELD(config_hook, delay_ms), .fallback = "0",
+     .roles = CORE, .hooks = ANY_HOOK, .expected = DURATION},
+    {SECTION_HOOK, "for_each", set_for_each, FIELD(config_hook, for_each), .roles = CORE,
+     .hooks = ANY_HOOK,
+     .expected = "the path of an array in the context, such as context.recipients"},
     {SECTION_HOOK, "on_interrupt", set_on_interrupt, FIELD(config_hook, on_interrupt),
      .roles = RUNNER | CALLER, .hooks = ANY_HOOK, .expected = "hold or retry"},
     {SECTION_HOOK, "output_limit", set_size, FIELD(config_hook, output_limit), .fallback = "64K",

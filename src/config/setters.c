@@ -390,3 +390,18 @@ int set_secret(const struct source_entry *entry, void *object, struct problem *r
         service->secret_count++;
     return error;
 }
+
+/* `context.a.b` is kept as `a.b`. */
+int set_for_each(const struct source_entry *entry, void *object, struct problem *ret_problem)
+{
+    static const char prefix[] = "context.";
+    char **field = setter_field(entry, object);
+    const char *path = entry->value + sizeof prefix - 1;
+    if (strncmp(entry->value, prefix, sizeof prefix - 1) != 0 || path[0] == '\0' ||
+        path[0] == '.' || path[strlen(path) - 1] == '.' || strstr(path, "..") != NULL) {
+        problem_set(ret_problem, "this is no path in the context");
+        return -EINVAL;
+    }
+    *field = strdup(path);
+    return *field != NULL ? 0 : -ENOMEM;
+}

@@ -24,7 +24,6 @@ static void pack_hook(struct packer *packer, const struct config_hook *hook)
 {
     pack_u8(packer, (uint8_t)hook->kind);
     pack_u8(packer, (uint8_t)hook->on_interrupt);
-    pack_u32(packer, hook->restarts);
     pack_bytes(packer, hook->digest, sizeof hook->digest);
 }
 
@@ -78,7 +77,6 @@ static int unpack_hook(struct unpacker *unpacker, struct source_section *section
 {
     uint8_t kind = unpack_u8(unpacker);
     uint8_t on_interrupt = unpack_u8(unpacker);
-    uint32_t restarts = unpack_u32(unpacker);
     size_t length;
     const void *digest = unpack_bytes(unpacker, &length);
     if (unpacker->error < 0 || kind > HOOK_HTTP || on_interrupt > ON_INTERRUPT_RETRY ||
@@ -89,7 +87,6 @@ static int unpack_hook(struct unpacker *unpacker, struct source_section *section
         .given = true,
         .kind = (enum hook_kind)kind,
         .on_interrupt = (enum on_interrupt)on_interrupt,
-        .restarts = restarts,
     };
     memcpy(section->hook.digest, digest, length);
     return 0;

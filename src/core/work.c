@@ -266,7 +266,8 @@ static void interrupt_job(struct core *core, struct store_job *job, const char *
 {
     const struct config_hook *hook = config_hook(core->config, job->hook);
 
-    if (hook && hook->on_interrupt == ON_INTERRUPT_RETRY && job->restarts < hook->restarts) {
+    if (hook && hook->on_interrupt == ON_INTERRUPT_RETRY &&
+        job->restarts < (hook->retries > 0 ? hook->retries : 1)) {
         restart_job(core, job, error);
     } else {
         finish_job(core, job, JOB_EVENT_INTERRUPTED, error);

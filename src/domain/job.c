@@ -11,6 +11,7 @@ static const unsigned char next_states[JOB_STATE_COUNT][JOB_EVENT_COUNT] = {
     [JOB_QUEUED] =
         {
             [JOB_EVENT_STARTED] = TO(RUNNING),
+            [JOB_EVENT_CANCELED] = TO(CANCELED),
         },
     [JOB_RUNNING] =
         {
@@ -19,6 +20,7 @@ static const unsigned char next_states[JOB_STATE_COUNT][JOB_EVENT_COUNT] = {
             [JOB_EVENT_FAILED] = TO(FAILED),
             [JOB_EVENT_INTERRUPTED] = TO(INTERRUPTED),
             [JOB_EVENT_RESTART] = TO(QUEUED),
+            [JOB_EVENT_CANCELED] = TO(CANCELED),
         },
     [JOB_FAILED] =
         {

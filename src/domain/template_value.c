@@ -6,23 +6,24 @@
 #include "assent/domain/template_parts.h"
 
 #define CONTEXT_PREFIX "context."
+#define ITEM_PREFIX    "item."
 
 static const char *const known_names[] = {
-    "request_id", "action", "status",  "reason",  "denial_reason",
-    "decided_by", "job.id", "job.key", "attempt",
+    "request_id", "action",  "status",  "reason", "denial_reason", "decided_by",
+    "job.id",     "job.key", "attempt", "item",   "index",
 };
 
-static bool is_context_path(const char *name)
+static bool is_path(const char *name, const char *prefix)
 {
     size_t length = strlen(name);
 
-    return strncmp(name, CONTEXT_PREFIX, strlen(CONTEXT_PREFIX)) == 0 && name[length - 1] != '.' &&
+    return strncmp(name, prefix, strlen(prefix)) == 0 && name[length - 1] != '.' &&
            !strstr(name, "..");
 }
 
 int template_name_check(const char *name, struct problem *ret_problem)
 {
-    if (is_context_path(name)) {
+    if (is_path(name, CONTEXT_PREFIX) || is_path(name, ITEM_PREFIX)) {
         return 0;
     }
     for (size_t i = 0; i < sizeof known_names / sizeof *known_names; i++) {
@@ -30,11 +31,12 @@ int template_name_check(const char *name, struct problem *ret_problem)
             return 0;
         }
     }
-    problem_set(ret_problem,
-                "{%.60s} is no placeholder; there are {request_id}, {action}, {status}, {reason}, "
-                "{denial_reason}, {decided_by}, {context.PATH}, {job.id}, {job.key} and {attempt}; "
-                "write {{ and }} for braces themselves",
-                name);
+    problem_set(
+        ret_problem,
+        "{%.60s} is no placeholder; there are {request_id}, {action}, {status}, {reason}, "
+        "{denial_reason}, {decided_by}, {context.PATH}, {job.id}, {job.key}, {attempt} and, "
+        "beside for_each, {item}, {item.PATH} and {index}; write {{ and }} for braces themselves",
+        name);
     return -EINVAL;
 }
 

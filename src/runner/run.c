@@ -20,9 +20,11 @@ struct run {
     int64_t item;
     uint32_t n;
     int64_t timeout_ms;
+    int64_t kill_after_ms;
     int64_t started_at;
     struct keeper keeper;
     bool keeper_ended;
+    bool canceled;
     bool reported;
     struct keeper_report report;
     struct output *output;
@@ -77,6 +79,7 @@ int run_start(sd_event *loop, const struct config_hook *hook,
         run->item = start->attempt.item;
         run->n = start->attempt.n;
         run->timeout_ms = hook->timeout_ms;
+        run->kill_after_ms = hook->kill_after_ms;
         run->key = strdup(start->attempt.key);
         r = run->key ? start_keeper(run, loop, hook, &program) : -ENOMEM;
     }
@@ -116,6 +119,24 @@ void run_stop(const struct run *run, int64_t grace_ms)
     if (!run->keeper_ended) {
         keeper_stop(&run->keeper, grace_ms);
     }
+}
+
+bool run_is(const struct run *run, const struct protocol_attempt *attempt)
+{
+    return run->n == attempt->n && run->item == attempt->item &&
+           strcmp(run->key, attempt->key) == 0;
+}
+
+void run_cancel(struct run *run)
+{
+    run->canceled = true;
+    run_stop(run, run->kill_after_ms);
+}
+
+void run_peek(struct run *run, struct protocol_peeked *peeked)
+{
+    output_view(run->output, &peeked->standard_output);
+    output_view(run->error, &peeked->standard_error);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -173,7 +194,7 @@ static void tell_end(const struct run *run, struct protocol_result *result,
         tell_timeout(run, result, ret_error);
     } else if (report->cause == KEEPER_STOPPED) {
         result->ending = ENDING_INTERRUPTED;
-        problem_set(ret_error, "stopped with assentd");
+        problem_set(ret_error, run->canceled ? "canceled" : "stopped with assentd");
     } else {
         tell_own_end(report, result, ret_error);
     }

@@ -186,6 +186,35 @@ static void begin(void *userdata, const struct protocol_start *start)
     runner->run_count++;
 }
 
+static struct run *find_run(const struct runner *runner, const struct protocol_attempt *attempt)
+{
+    struct entry *entry = runner->runs;
+
+    while (entry && !run_is(entry->run, attempt)) {
+        entry = entry->next;
+    }
+    return entry ? entry->run : NULL;
+}
+
+static void cancel(void *userdata, const struct protocol_attempt *attempt)
+{
+    struct run *run = find_run(userdata, attempt);
+
+    if (run) {
+        run_cancel(run);
+    }
+}
+
+static bool peek(void *userdata, struct protocol_peeked *peeked)
+{
+    struct run *run = find_run(userdata, &peeked->attempt);
+
+    if (run) {
+        run_peek(run, peeked);
+    }
+    return run != NULL;
+}
+
 /* --- the role --------------------------------------------------------------------------------- */
 
 /* With the first configuration comes all that streams and runs need. */
@@ -194,6 +223,8 @@ static int set_up(struct runner *runner, const struct config *config)
     const struct executor_setup setup = {
         .loop = runner->loop,
         .begin = begin,
+        .cancel = cancel,
+        .peek = peek,
         .on_empty = on_empty,
         .userdata = runner,
     };

@@ -315,19 +315,19 @@ END_TEST
 static const struct {
     const char *hook;
     enum on_interrupt on_interrupt;
-    unsigned restarts;
+    unsigned retries;
 } interrupts[] = {
     {EXEC, ON_INTERRUPT_HOLD, 0},
     {EXEC "on_interrupt = hold\n", ON_INTERRUPT_HOLD, 0},
-    {EXEC "on_interrupt = retry\n", ON_INTERRUPT_RETRY, 1},
-    {"[hook h]\nshell = x\non_interrupt = retry\n", ON_INTERRUPT_RETRY, 1},
+    {EXEC "on_interrupt = retry\n", ON_INTERRUPT_RETRY, 0},
+    {"[hook h]\nshell = x\non_interrupt = retry\n", ON_INTERRUPT_RETRY, 0},
     {"[hook h]\nexec = true --key={job.key}\n", ON_INTERRUPT_HOLD, 0},
-    {CALL, ON_INTERRUPT_HOLD, 0},
+    {CALL, ON_INTERRUPT_HOLD, 5},
     {CALL "on_interrupt = retry\n", ON_INTERRUPT_RETRY, 5},
     {CALL "body = [\"{job.key}\"]\n", ON_INTERRUPT_RETRY, 5},
-    {CALL "body = [\"{job.id}\"]\n", ON_INTERRUPT_HOLD, 0},
+    {CALL "body = [\"{job.id}\"]\n", ON_INTERRUPT_HOLD, 5},
     {CALL "header = A: b\nheader = Key: {job.key}\n", ON_INTERRUPT_RETRY, 5},
-    {CALL "header = Key: {job.key}\non_interrupt = hold\n", ON_INTERRUPT_HOLD, 0},
+    {CALL "header = Key: {job.key}\non_interrupt = hold\n", ON_INTERRUPT_HOLD, 5},
     {"[hook h]\nhttp = PUT http://a/{job.key}\n", ON_INTERRUPT_RETRY, 5},
 };
 
@@ -335,7 +335,7 @@ START_TEST(calls_that_send_the_jobs_key_are_retried)
 {
     struct config *config = load_hook(interrupts[_i].hook);
     ck_assert_int_eq(config->hooks[0].on_interrupt, interrupts[_i].on_interrupt);
-    ck_assert_uint_eq(config->hooks[0].restarts, interrupts[_i].restarts);
+    ck_assert_uint_eq(config->hooks[0].retries, interrupts[_i].retries);
     config_free(config);
 }
 END_TEST

@@ -130,14 +130,14 @@ START_TEST(core_knows_services_actions_and_of_hooks_what_to_do_about_them)
         const struct config_hook *hook = config_hook(part, whole->hooks[i].name);
         ck_assert_int_eq(hook->kind, whole->hooks[i].kind);
         ck_assert_int_eq(hook->on_interrupt, whole->hooks[i].on_interrupt);
-        ck_assert_uint_eq(hook->restarts, whole->hooks[i].restarts);
+        ck_assert_uint_eq(hook->retries, whole->hooks[i].retries);
         ck_assert_mem_eq(hook->digest, whole->hooks[i].digest, PROTOCOL_DIGEST_SIZE);
         ck_assert_ptr_null(hook->shell);
         ck_assert_ptr_null(hook->url);
         ck_assert_uint_eq(hook->words.count, 0);
     }
-    ck_assert_uint_eq(config_hook(part, "call")->restarts, 5);
-    ck_assert_uint_eq(config_hook(part, "text")->restarts, 1);
+    ck_assert_uint_eq(config_hook(part, "call")->retries, 5);
+    ck_assert_uint_eq(config_hook(part, "text")->retries, 0);
 }
 END_TEST
 

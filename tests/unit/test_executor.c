@@ -28,6 +28,7 @@ static struct core cores[3];
 static unsigned begun;
 static char begun_key[PROTOCOL_KEY_LIMIT + 1];
 static unsigned emptied;
+static unsigned canceled;
 static bool finish_at_once;
 
 /* --- the two sides ---------------------------------------------------------------------------- */
@@ -77,6 +78,20 @@ static void on_begin(void *userdata, const struct protocol_start *start)
     }
 }
 
+static void on_cancel(void *userdata, const struct protocol_attempt *attempt)
+{
+    (void)userdata;
+    (void)attempt;
+    canceled++;
+}
+
+static bool on_peek(void *userdata, struct protocol_peeked *peeked)
+{
+    (void)userdata;
+    peeked->standard_output = (struct protocol_output){.head = "so far", .head_length = 6};
+    return true;
+}
+
 static void on_empty(void *userdata)
 {
     (void)userdata;
@@ -86,7 +101,8 @@ static void on_empty(void *userdata)
 
 static void set_up(void)
 {
-    const struct executor_setup setup = {.begin = on_begin, .on_empty = on_empty};
+    const struct executor_setup setup = {
+        .begin = on_begin, .cancel = on_cancel, .peek = on_peek, .on_empty = on_empty};
     struct executor_setup complete = setup;
     struct protocol_digest digest = {.hook = "tell-team"};
     const struct protocol_digests digests = {.count = 1, .digests = &digest};
@@ -98,6 +114,7 @@ static void set_up(void)
     ck_assert_int_eq(executor_set_digests(executor, &digests), 0);
     begun = 0;
     emptied = 0;
+    canceled = 0;
     finish_at_once = false;
     memset(cores, 0, sizeof cores);
 }
@@ -172,14 +189,19 @@ static void start(struct core *core, const char *key)
     send_start(core, key, "tell-team", ITS_DIGEST);
 }
 
-static void acknowledge(struct core *core, const char *key)
+static void name_attempt(struct core *core, enum protocol_frame type, const char *key)
 {
     const struct protocol_attempt attempt = {.key = key, .item = PROTOCOL_NO_ITEM, .n = 1};
     struct buffer payload = {0};
 
     ck_assert_int_eq(protocol_encode_attempt(&payload, &attempt), 0);
-    ck_assert_int_eq(stream_send(core->stream, FRAME_ACK, payload.data, payload.length), 0);
+    ck_assert_int_eq(stream_send(core->stream, type, payload.data, payload.length), 0);
     buffer_free(&payload);
+}
+
+static void acknowledge(struct core *core, const char *key)
+{
+    name_attempt(core, FRAME_ACK, key);
 }
 
 /* Frames are handled in order: what was sent before this has been handled when the answer to it
@@ -345,6 +367,44 @@ START_TEST(an_ack_forgets_so_that_the_same_start_would_begin_again)
     start(&cores[0], "k1");
     settle(&cores[0]);
     ck_assert_uint_eq(begun, 2);
+}
+END_TEST
+
+START_TEST(a_cancel_reaches_what_runs_and_nothing_else)
+{
+    connect_core(&cores[0]);
+    start(&cores[0], "first");
+    name_attempt(&cores[0], FRAME_CANCEL, "first");
+    name_attempt(&cores[0], FRAME_CANCEL, "never-started");
+    settle(&cores[0]);
+    ck_assert_uint_eq(canceled, 1);
+    finish("first", "it was quicker");
+    name_attempt(&cores[0], FRAME_CANCEL, "first");
+    settle(&cores[0]);
+    ck_assert_uint_eq(canceled, 1);
+}
+END_TEST
+
+START_TEST(what_runs_can_be_looked_at_and_nothing_else)
+{
+    struct protocol_peeked peeked;
+    struct frame frame;
+
+    connect_core(&cores[0]);
+    start(&cores[0], "first");
+    name_attempt(&cores[0], FRAME_PEEK, "never-started");
+    name_attempt(&cores[0], FRAME_PEEK, "first");
+    await_frames(&cores[0], 2);
+    frame = frame_at(&cores[0], 1);
+    ck_assert_uint_eq(frame.type, FRAME_PEEKED);
+    ck_assert_int_eq(protocol_decode_peeked(&frame, &peeked), 0);
+    ck_assert_str_eq(peeked.attempt.key, "first");
+    ck_assert_mem_eq(peeked.standard_output.head, "so far", 6);
+    finish("first", "all");
+    name_attempt(&cores[0], FRAME_PEEK, "first");
+    settle(&cores[0]);
+    ck_assert_uint_eq(cores[0].types[2], FRAME_RESULT);
+    ck_assert_uint_eq(cores[0].types[3], FRAME_REFUSED);
 }
 END_TEST
 
@@ -581,6 +641,8 @@ int main(void)
     tcase_add_test(tests, a_repeated_start_of_a_finished_attempt_repeats_its_result);
     tcase_add_test(tests, attempts_differ_by_key_item_and_number);
     tcase_add_test(tests, an_ack_forgets_so_that_the_same_start_would_begin_again);
+    tcase_add_test(tests, a_cancel_reaches_what_runs_and_nothing_else);
+    tcase_add_test(tests, what_runs_can_be_looked_at_and_nothing_else);
     tcase_add_test(tests, an_ack_of_a_running_attempt_breaks_the_stream_and_forgets_nothing);
     tcase_add_test(tests, an_unknown_hook_is_refused);
     tcase_add_test(tests, another_digest_is_refused_and_taken_once_it_is_the_executors_own);

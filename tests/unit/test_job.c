@@ -10,22 +10,22 @@
 #define NO (-1)
 
 /* Rows are states and columns events, in the order of their enums. */
-static const int expectations[6][7] = {
+static const int expectations[6][8] = {
     /*              STARTED      REFUSED     SUCCEEDED      FAILED      INTERRUPTED      RESTART
-                    RETRY */
-    /* queued */ {JOB_RUNNING, NO, NO, NO, NO, NO, NO},
+                    RETRY        CANCELED */
+    /* queued */ {JOB_RUNNING, NO, NO, NO, NO, NO, NO, JOB_CANCELED},
     /* running */
-    {NO, JOB_QUEUED, JOB_SUCCEEDED, JOB_FAILED, JOB_INTERRUPTED, JOB_QUEUED, NO},
-    /* succeeded */ {NO, NO, NO, NO, NO, NO, NO},
-    /* failed */ {NO, NO, NO, NO, NO, NO, JOB_QUEUED},
-    /* interrupted */ {NO, NO, NO, NO, NO, NO, JOB_QUEUED},
-    /* canceled */ {NO, NO, NO, NO, NO, NO, NO},
+    {NO, JOB_QUEUED, JOB_SUCCEEDED, JOB_FAILED, JOB_INTERRUPTED, JOB_QUEUED, NO, JOB_CANCELED},
+    /* succeeded */ {NO, NO, NO, NO, NO, NO, NO, NO},
+    /* failed */ {NO, NO, NO, NO, NO, NO, JOB_QUEUED, NO},
+    /* interrupted */ {NO, NO, NO, NO, NO, NO, JOB_QUEUED, NO},
+    /* canceled */ {NO, NO, NO, NO, NO, NO, NO, NO},
 };
 
 START_TEST(every_pair_of_state_and_event_does_what_is_stated)
 {
     ck_assert_int_eq(JOB_STATE_COUNT, 6);
-    ck_assert_int_eq(JOB_EVENT_COUNT, 7);
+    ck_assert_int_eq(JOB_EVENT_COUNT, 8);
     for (int state = 0; state < JOB_STATE_COUNT; state++) {
         for (int event = 0; event < JOB_EVENT_COUNT; event++) {
             int expected = expectations[state][event];

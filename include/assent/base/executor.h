@@ -8,6 +8,8 @@
  *        ───────────▶ forgets the attempt
  *            ACK
  *
+ * CANCEL ends an attempt that runs, and PEEK asks what it has written so far.
+ *
  * It keeps every attempt from its START to its ACK. A START for an attempt that it knows starts
  * nothing: a finished one's RESULT is sent again. A START whose hook or digest is not its own is
  * REFUSED, which alone means "never started". When the stream to core ends, the old one has been
@@ -20,6 +22,7 @@
 #ifndef ASSENT_BASE_EXECUTOR_H
 #define ASSENT_BASE_EXECUTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <systemd/sd-event.h>
 
@@ -32,6 +35,10 @@ struct executor_setup {
     /* Begins the attempt and returns at once; executor_finish is called for it exactly once, from
      * inside begin or later. `start` is valid during the call only. */
     void (*begin)(void *userdata, const struct protocol_start *start);
+    /* Ends an attempt that runs, as soon as it can; executor_finish tells how. */
+    void (*cancel)(void *userdata, const struct protocol_attempt *attempt);
+    /* Fills in what an attempt that runs has written so far, as views; false if there is none. */
+    bool (*peek)(void *userdata, struct protocol_peeked *peeked);
     /* Called whenever the last attempt without ACK has gone. May be NULL. */
     void (*on_empty)(void *userdata);
     void *userdata;

@@ -3,8 +3,8 @@
  *
  * gate -> core       REQUEST, GONE, DRAIN
  * core -> gate       RESPONSE
- * executor -> core   HELLO, DIGESTS, RESULT, REFUSED
- * core -> executor   START, ACK
+ * executor -> core   HELLO, DIGESTS, RESULT, REFUSED, PEEKED
+ * core -> executor   START, ACK, CANCEL, PEEK
  *
  * "Executor" is runner or caller. An attempt is (the job's key, item, n): the key is random and the
  * same for every attempt of a job; item is the index in a fan-out or PROTOCOL_NO_ITEM; n counts
@@ -37,6 +37,9 @@ enum protocol_frame {
     FRAME_REFUSED,
     FRAME_START,
     FRAME_ACK,
+    FRAME_CANCEL,
+    FRAME_PEEK,
+    FRAME_PEEKED,
 };
 
 #define PROTOCOL_NO_ITEM          (-1)
@@ -145,7 +148,9 @@ int protocol_encode_start(struct buffer *out, const struct protocol_start *start
 int protocol_decode_start(const struct frame *frame, struct protocol_start *ret_start);
 
 /* ACK: the result of the attempt is on disk; forget it. REFUSED: the attempt was never started,
- * because the hook is unknown here or its digest is another. */
+ * because the hook is unknown here or its digest is another. CANCEL: end the attempt if it runs; its
+ * RESULT says which came first. PEEK: what has it written so far? An attempt that is not running is
+ * not answered for: its RESULT is on its way, or was never owed. */
 int protocol_encode_attempt(struct buffer *out, const struct protocol_attempt *attempt);
 int protocol_decode_attempt(const struct frame *frame, struct protocol_attempt *ret_attempt);
 
@@ -153,6 +158,13 @@ enum protocol_ending {
     ENDING_SUCCEEDED = 1,
     ENDING_FAILED,      /* it ended, or never began, and did not succeed: nothing is uncertain */
     ENDING_INTERRUPTED, /* it was cut off: what it has done by then is not known */
+};
+
+/* Whether what has failed may be tried again without asking anybody. */
+enum protocol_again {
+    AGAIN_NEVER,   /* it would fail again, or may have been done */
+    AGAIN_COUNTED, /* nothing was done, or a repeat is harmless: as often as `retries` allows */
+    AGAIN_FREE,    /* it asked for it: exit status 75, EX_TEMPFAIL of sysexits.h */
 };
 
 /* One kept output: the first and the last bytes, and how many were dropped between them. */
@@ -168,7 +180,9 @@ struct protocol_output {
 struct protocol_result {
     struct protocol_attempt attempt;
     enum protocol_ending ending;
-    int64_t started_at; /* ms since 1970; 0 if nothing was started */
+    enum protocol_again again; /* AGAIN_NEVER unless ENDING_FAILED */
+    int64_t again_after_ms;    /* the other end wants so long a pause; 0 if it did not say */
+    int64_t started_at;        /* ms since 1970; 0 if nothing was started */
     int64_t ended_at;
     int32_t exit_code;                      /* of a program, -1 if it has none */
     int32_t signal;                         /* that ended a program, 0 if none */
@@ -180,5 +194,15 @@ struct protocol_result {
 
 int protocol_encode_result(struct buffer *out, const struct protocol_result *result);
 int protocol_decode_result(const struct frame *frame, struct protocol_result *ret_result);
+
+/* PEEKED: what a running attempt has written so far. */
+struct protocol_peeked {
+    struct protocol_attempt attempt;
+    struct protocol_output standard_output;
+    struct protocol_output standard_error;
+};
+
+int protocol_encode_peeked(struct buffer *out, const struct protocol_peeked *peeked);
+int protocol_decode_peeked(const struct frame *frame, struct protocol_peeked *ret_peeked);
 
 #endif

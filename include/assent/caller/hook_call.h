@@ -10,6 +10,7 @@
 #ifndef ASSENT_CALLER_HOOK_CALL_H
 #define ASSENT_CALLER_HOOK_CALL_H
 
+#include <stdbool.h>
 #include <systemd/sd-event.h>
 
 #include "assent/base/executor.h"
@@ -24,6 +25,12 @@ int hook_calls_new(sd_event *loop, struct executor *executor, struct hook_calls 
  * not needed any more afterwards. */
 void hook_call_begin(struct hook_calls *calls, const struct config_hook *hook,
                      const struct protocol_start *start);
+
+/* Ends the attempt's call as interrupted: what it did by then is not known. */
+void hook_call_cancel(struct hook_calls *calls, const struct protocol_attempt *attempt);
+
+/* What has come of the answer so far; valid until the loop goes on. False if there is no such call. */
+bool hook_call_peek(struct hook_calls *calls, struct protocol_peeked *peeked);
 
 /* Ends all calls under way as interrupted, with that reason. */
 void hook_calls_cut_off(struct hook_calls *calls, const char *reason);

@@ -60,6 +60,9 @@ int http_engine_new(sd_event *loop, struct http_engine **ret_engine);
 int http_call_begin(struct http_engine *engine, const struct http_request *request, http_done done,
                     void *userdata, struct http_call **ret_call);
 
+/* The body of the answer as far as it has come; valid until the loop goes on. */
+void http_call_peek(struct http_call *call, struct protocol_output *ret_body);
+
 /* Ends it without a word. Takes NULL. */
 void http_call_free(struct http_call *call);
 

@@ -16,7 +16,7 @@
 int config_build(const struct config_source *source, enum role role, struct config_report *report,
                  struct config **ret_config);
 
-/* Fills what follows from the whole section: on_interrupt, restarts and the digest. 0, -ENOMEM or
+/* Fills what follows from the whole section: on_interrupt, sends_key and the digest. 0, -ENOMEM or
  * -EIO. */
 int hook_complete(struct config_hook *hook, const struct source_section *section);
 

@@ -73,6 +73,7 @@ struct config_action {
     struct config_texts on_granted; /* names of hooks */
     struct config_texts on_denied;
     struct config_texts on_expired;
+    struct config_texts on_failed; /* when one of its runs has given up */
 };
 
 enum hook_kind { HOOK_EXEC, HOOK_SHELL, HOOK_HTTP };
@@ -93,11 +94,19 @@ struct config_status_range {
 struct config_hook {
     char *name;
     enum hook_kind kind;
-    enum on_interrupt on_interrupt; /* as said, or the default of its kind */
-    unsigned restarts; /* automatic ones after an interruption, if ON_INTERRUPT_RETRY */
+    enum on_interrupt on_interrupt;             /* as said, or the default of its kind */
     unsigned char digest[PROTOCOL_DIGEST_SIZE]; /* of its section without secrets */
     int64_t timeout_ms;
     uint64_t output_limit;
+
+    /* core only */
+    unsigned retries;
+    int64_t backoff_ms;
+    int64_t backoff_max_ms;
+    unsigned concurrency; /* 0: no limit of its own */
+    struct quantity_rate rate;
+    int64_t delay_ms;
+    char *for_each; /* the path of an array in the context, `a.b` of `context.a.b`; NULL: one run */
 
     /* runner only */
     int64_t kill_after_ms;
@@ -108,6 +117,7 @@ struct config_hook {
     struct config_texts env; /* NAME=VALUE */
 
     /* caller only */
+    bool sends_key; /* {job.key} is in the call: the other end can tell a repeat */
     char *method;
     struct template *url;
     struct config_templates headers; /* `Name: value` */
@@ -152,6 +162,9 @@ struct config {
     int64_t expires_in_ms;
     int64_t expiry_grace_ms;
     int64_t keep_early_ms;
+
+    /* [runner] */
+    unsigned concurrency; /* programs at once, and calls */
 
     struct config_service *services;
     size_t service_count;

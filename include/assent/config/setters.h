@@ -18,7 +18,7 @@ key_setter set_duration, set_size, set_number, set_octal, set_yes_no, set_on_off
 key_setter set_content;
 key_setter set_log_level, set_scheme, set_on_interrupt;
 key_setter set_text, set_absolute_path, set_socket_path, set_group, set_webhook_path, set_pointer;
-key_setter set_hook_names, set_accept;
+key_setter set_hook_names, set_accept, set_for_each;
 
 /* setters.c: the only such field of its object */
 key_setter set_secret, set_env;

@@ -36,7 +36,6 @@ struct source_hook {
     bool given; /* so is all else: it came with the bytes */
     enum hook_kind kind;
     enum on_interrupt on_interrupt;
-    unsigned restarts;
     unsigned char digest[PROTOCOL_DIGEST_SIZE];
 };
 

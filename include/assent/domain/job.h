@@ -5,9 +5,14 @@
  *            STARTED             SUCCEEDED, FAILED
  *   queued ──────────▶ running ───────────────────▶ succeeded | failed
  *     ▲  ◀── REFUSED ────┤  └──── INTERRUPTED ─────▶ interrupted
- *     │                  │ RESTART (on_interrupt = retry)
+ *     │                  │ RESTART (cut off or failed, and to be tried again by itself)
  *     ├──────────────────┘
  *     └──── RETRY of a person ── failed | interrupted
+ *
+ *   queued | running ── CANCELED ──▶ canceled
+ *
+ * Each item of a fan-out goes through the same states. The job itself is queued until its first item
+ * starts, and runs until no item is queued or running.
  *
  * Owns: nothing. Runs in: core, assentctl (the names). Pure.
  */
@@ -31,8 +36,9 @@ enum job_event {
     JOB_EVENT_SUCCEEDED,
     JOB_EVENT_FAILED,
     JOB_EVENT_INTERRUPTED, /* cut off, and a person shall decide */
-    JOB_EVENT_RESTART,     /* cut off, and its hook says to try again */
+    JOB_EVENT_RESTART,     /* cut off or failed, and its hook says to try again */
     JOB_EVENT_RETRY,       /* a person says to try again */
+    JOB_EVENT_CANCELED,    /* a person says to end it, and it has not ended by itself before */
     JOB_EVENT_COUNT,
 };
 

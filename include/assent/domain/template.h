@@ -3,7 +3,7 @@
  *
  * A placeholder is {name}, {name|what to take where it has no value}; names are paths in the
  * record: {request_id} {action} {status} {reason} {denial_reason} {decided_by} {context.a.b}
- * {job.id} {job.key} {attempt}. `{{` and `}}` are the braces themselves. Whatever a record holds,
+ * {job.id} {job.key} {attempt}, and {item} {item.a.b} {index} in a fan-out. `{{` and `}}` are the braces themselves. Whatever a record holds,
  * it can't change the structure around it:
  *
  *   word    one argument of a program: bytes as they are; NUL can't occur

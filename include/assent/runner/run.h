@@ -39,6 +39,15 @@ bool run_lost(const struct run *run);
 /* Sends SIGTERM to everything of the run and, `grace_ms` later, SIGKILL. */
 void run_stop(const struct run *run, int64_t grace_ms);
 
+/* Whether it is the run of that attempt. */
+bool run_is(const struct run *run, const struct protocol_attempt *attempt);
+
+/* As run_stop, with the grace that the hook gives, at the word of a person. */
+void run_cancel(struct run *run);
+
+/* What the program has written so far; valid until the loop goes on. */
+void run_peek(struct run *run, struct protocol_peeked *peeked);
+
 /* Tells the executor how it ended, once nothing of the run lives any more. As executor_finish. */
 int run_finish(struct run *run, struct executor *executor);
 
