@@ -300,6 +300,27 @@ json_t *json_first_of(const json_t *object, const char *const *keys)
     return NULL;
 }
 
+static json_t *element_at(const json_t *array, const char *token, size_t length)
+{
+    size_t index = 0;
+    if (length == 0 || (length > 1 && token[0] == '0')) {
+        return NULL;
+    }
+    for (size_t i = 0; i < length; i++) {
+        if (token[i] < '0' || token[i] > '9' || __builtin_mul_overflow(index, 10, &index) ||
+            __builtin_add_overflow(index, (size_t)(token[i] - '0'), &index)) {
+            return NULL;
+        }
+    }
+    return json_array_get(array, index);
+}
+
+json_t *json_member(const json_t *parent, const char *name, size_t length)
+{
+    return json_is_array(parent) ? element_at(parent, name, length)
+                                 : json_object_getn(parent, name, length);
+}
+
 /* True if the key is what the pointer's token stands for: `~1` is a slash, `~0` a tilde. */
 static bool token_is_key(const char *token, size_t length, const char *key, size_t key_length)
 {
@@ -319,7 +340,7 @@ static bool token_is_key(const char *token, size_t length, const char *key, size
 static json_t *member_at(const json_t *object, const char *token, size_t length)
 {
     if (memchr(token, '~', length) == NULL) {
-        return json_object_getn(object, token, length);
+        return json_member(object, token, length);
     }
     json_t *all = (json_t *)object;
     for (void *member = json_object_iter(all); member != NULL;
@@ -332,21 +353,6 @@ static json_t *member_at(const json_t *object, const char *token, size_t length)
     return NULL;
 }
 
-static json_t *element_at(const json_t *array, const char *token, size_t length)
-{
-    size_t index = 0;
-    if (length == 0 || (length > 1 && token[0] == '0')) {
-        return NULL;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (token[i] < '0' || token[i] > '9' || __builtin_mul_overflow(index, 10, &index) ||
-            __builtin_add_overflow(index, (size_t)(token[i] - '0'), &index)) {
-            return NULL;
-        }
-    }
-    return json_array_get(array, index);
-}
-
 json_t *json_at_pointer(const json_t *root, const char *pointer)
 {
     if (json_pointer_check(pointer) < 0) {
@@ -356,7 +362,7 @@ json_t *json_at_pointer(const json_t *root, const char *pointer)
     while (value != NULL && *pointer == '/') {
         const char *token = pointer + 1;
         size_t length = strcspn(token, "/");
-        value = json_is_array(value) ? element_at(value, token, length)
+        value = json_is_array(value) ? json_member(value, token, length)
                                      : member_at(value, token, length);
         pointer = token + length;
     }

@@ -40,31 +40,13 @@ int template_name_check(const char *name, struct problem *ret_problem)
     return -EINVAL;
 }
 
-/* An element of an array: its index in decimal, without leading zeros. */
-static json_t *array_step(const json_t *array, const char *step, size_t length)
-{
-    size_t index = 0;
-
-    if (length == 0 || (length > 1 && step[0] == '0')) {
-        return NULL;
-    }
-    for (size_t i = 0; i < length; i++) {
-        if (step[i] < '0' || step[i] > '9' || index > json_array_size(array)) {
-            return NULL;
-        }
-        index = index * 10 + (size_t)(step[i] - '0');
-    }
-    return json_array_get(array, index);
-}
-
 json_t *template_value(const char *name, const json_t *record)
 {
     const json_t *from = record;
 
     for (;;) {
         size_t length = strcspn(name, ".");
-        json_t *value = json_is_array(from) ? array_step(from, name, length)
-                                            : json_object_getn(from, name, length);
+        json_t *value = json_member(from, name, length);
 
         if (!value || name[length] == '\0') {
             return json_is_null(value) ? NULL : value;

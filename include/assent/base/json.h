@@ -44,6 +44,10 @@ int json_append_string(struct buffer *out, const char *text);
 /* The first of the NULL-terminated list of keys that `object` has, or NULL. Borrowed. */
 json_t *json_first_of(const json_t *object, const char *const *keys);
 
+/* The member of an object, or the element of an array whose index the name is, in decimal without
+ * leading zeros. Borrowed; NULL if there is none, or `parent` has no members. */
+json_t *json_member(const json_t *parent, const char *name, size_t length);
+
 /* The value at a JSON Pointer (RFC 6901, `/payload/approval/id`; "" is the whole). Borrowed; NULL
  * if there is none. */
 json_t *json_at_pointer(const json_t *root, const char *pointer);
