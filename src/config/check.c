@@ -124,6 +124,11 @@ static void check_action(const struct check *check, size_t index)
     check_names(check, section, "on_denied", &action->on_denied);
     check_names(check, section, "on_expired", &action->on_expired);
     check_names(check, section, "on_failed", &action->on_failed);
+    if (source_find(section, "max_per_day") != NULL &&
+        source_find(section, "require_approval_if") == NULL)
+        source_report(check->report, section, source_find(section, "max_per_day"),
+                      "without require_approval_if approval is always required, and there is "
+                      "nothing to count; expected require_approval_if beside it");
 }
 
 /* A bearer token is a header of its own. */

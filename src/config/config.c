@@ -139,6 +139,8 @@ static void free_action(struct config_action *action)
     free_texts(&action->on_denied);
     free_texts(&action->on_expired);
     free_texts(&action->on_failed);
+    policy_free(action->policy.require_approval_if);
+    policy_free(action->policy.refuse_if);
 }
 
 static void free_hook(struct config_hook *hook)

@@ -42,6 +42,7 @@ static const struct section_rule sections[SECTION_COUNT] = {
 #define SPAN         "a duration over 0 such as 500ms, 30s, 5m, 1h or 2d"
 #define HOOK_NAMES   "names of hooks with commas between them"
 #define JSON_POINTER "a JSON Pointer such as /payload/approval/id"
+#define CONDITION    "a condition such as len(context.recipients) > 100"
 #define SOCKET_PATH  "an absolute path of at most 107 bytes"
 #define SOCKET_MODE  "an octal mode such as 0600 or 0660"
 #define SOCKET_GROUP "the name of a group of this system"
@@ -154,6 +155,12 @@ static const struct config_key keys[] = {
      .expected = HOOK_NAMES},
     {SECTION_ACTION, "expires_in", set_duration, FIELD(config_action, expires_in_ms), .roles = CORE,
      WITHIN(1, TEN_YEARS), .expected = SPAN},
+    {SECTION_ACTION, "require_approval_if", set_policy,
+     FIELD(config_action, policy.require_approval_if), .roles = CORE, .expected = CONDITION},
+    {SECTION_ACTION, "refuse_if", set_policy, FIELD(config_action, policy.refuse_if), .roles = CORE,
+     .expected = CONDITION},
+    {SECTION_ACTION, "max_per_day", set_number, FIELD(config_action, policy.max_per_day),
+     .roles = CORE, WITHIN(1, 1000000), .expected = "a number from 1 to 1000000"},
 
     {SECTION_HOOK, "exec", set_words, .roles = RUNNER, .hooks = EXEC,
      .expected = "a program, by absolute path or by its name in PATH, and its arguments"},

@@ -334,6 +334,18 @@ int set_accept(const struct source_entry *entry, void *object, struct problem *r
     }
 }
 
+int set_policy(const struct source_entry *entry, void *object, struct problem *ret_problem)
+{
+    struct policy **field = setter_field(entry, object);
+    struct policy *policy;
+    int error = policy_compile(entry->value, &policy, ret_problem);
+    if (error < 0)
+        return error;
+    policy_free(*field);
+    *field = policy;
+    return 0;
+}
+
 int set_env(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     struct config_hook *hook = object;

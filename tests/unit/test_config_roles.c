@@ -27,6 +27,9 @@ static const char everything[] = "[server]\n"
                                  "request_id = /only-pointer\n"
                                  "[action only-action]\n"
                                  "on_granted = program, text, call\n"
+                                 "require_approval_if = reason != 'only-rule'\n"
+                                 "refuse_if =\n    context.a or\n    context.b\n"
+                                 "max_per_day = 7\n"
                                  "[hook program]\n"
                                  "exec = true --only-exec={request_id}\n"
                                  "env = A=only-env\n"
@@ -69,10 +72,10 @@ static void finish(void)
 static void expect_known(enum role role, const char *const *known)
 {
     static const char *const values[] = {
-        "only-listen", "only-control", "only-store",       "only-service",
-        "only-path",   "only-secret",  "only-pointer",     "only-action",
-        "only-exec",   "only-env",     "only-shell",       "only-url",
-        "only-header", "only-body",    "only-bearer-file", "only-ca",
+        "only-listen", "only-control", "only-store",  "only-service", "only-path",
+        "only-secret", "only-pointer", "only-action", "only-exec",    "only-env",
+        "only-shell",  "only-url",     "only-header", "only-body",    "only-bearer-file",
+        "only-ca",     "only-rule",
     };
     struct buffer bytes = scratch_pack(whole, role);
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
@@ -113,7 +116,7 @@ END_TEST
 START_TEST(core_knows_services_actions_and_of_hooks_what_to_do_about_them)
 {
     EXPECT_KNOWN(ROLE_CORE, "only-store", "only-service", "only-path", "only-secret",
-                 "only-pointer", "only-action");
+                 "only-pointer", "only-action", "only-rule");
     part = scratch_role(whole, ROLE_CORE);
     ck_assert_str_eq(part->store_path, "/state/only-store.db");
     ck_assert_int_eq(part->retention_ms, 3 * 24 * 3600 * 1000);
@@ -125,7 +128,11 @@ START_TEST(core_knows_services_actions_and_of_hooks_what_to_do_about_them)
     ck_assert_uint_eq(service->secrets[0].length, strlen("only-secret"));
     ck_assert_mem_eq(service->secrets[0].bytes, "only-secret", strlen("only-secret"));
     ck_assert_str_eq(service->pointers.request_id, "/only-pointer");
-    ck_assert_uint_eq(config_action(part, "only-action")->on_granted.count, 3);
+    const struct config_action *action = config_action(part, "only-action");
+    ck_assert_uint_eq(action->on_granted.count, 3);
+    ck_assert_str_eq(policy_text(action->policy.require_approval_if), "reason != 'only-rule'");
+    ck_assert_str_eq(policy_text(action->policy.refuse_if), "context.a or\ncontext.b");
+    ck_assert_uint_eq(action->policy.max_per_day, 7);
     for (size_t i = 0; i < whole->hook_count; i++) {
         const struct config_hook *hook = config_hook(part, whole->hooks[i].name);
         ck_assert_int_eq(hook->kind, whole->hooks[i].kind);

@@ -108,6 +108,37 @@ START_TEST(an_action_starts_a_list_of_hooks)
 }
 END_TEST
 
+START_TEST(an_action_has_its_policy)
+{
+    struct config *config = scratch_load(SERVER "[action a]\n"
+                                                "require_approval_if =\n"
+                                                "    context.cost > 100\n"
+                                                "        or urgency == \"high\"\n"
+                                                "refuse_if = not has(context.cost)\n"
+                                                "max_per_day = 20\n"
+                                                "[action b]\n");
+    const struct policy_rules *policy = &config->actions[0].policy;
+    ck_assert_str_eq(policy_text(policy->require_approval_if),
+                     "context.cost > 100\n    or urgency == \"high\"");
+    ck_assert_str_eq(policy_text(policy->refuse_if), "not has(context.cost)");
+    ck_assert_uint_eq(policy->max_per_day, 20);
+    policy = &config->actions[1].policy;
+    ck_assert_ptr_null(policy->require_approval_if);
+    ck_assert_ptr_null(policy->refuse_if);
+    ck_assert_uint_eq(policy->max_per_day, 0);
+    config_free(config);
+}
+END_TEST
+
+START_TEST(a_policy_of_several_lines_says_which_is_wrong)
+{
+    EXPECT_ERRORS(SERVER "[action a]\nrefuse_if =\n    context.cost > 100\n    or cost < 5\n",
+                  "4: [action a] refuse_if: line 2, column 4: there is no cost; there are "
+                  "context.NAME, urgency, action and reason, and a string stands in quotes: "
+                  "\"cost\"; expected a condition such as len(context.recipients) > 100");
+}
+END_TEST
+
 START_TEST(things_are_found_by_name)
 {
     struct config *config = scratch_load(SERVER SERVICE "[action a:b/c]\n[action *]\n"
@@ -187,6 +218,19 @@ static const struct {
     {"[action x]", "on_denied = a,", "a name is missing"},
     {"[action x]", "on_expired = a, a", "a is given twice"},
     {"[action x]", "expires_in = 0s", "out of range"},
+    {"[action x]", "require_approval_if = len(context.recipients > 100",
+     "column 24: ) belongs here, not >; expected a condition such as len(context.recipients) > "
+     "100"},
+    {"[action x]", "refuse_if = urgency > \"low\"", "column 1: urgency is a string; < <= > and >="},
+    {"[action x]", "refuse_if = context.Ã¶ > 1", "column 9: a name with other characters"},
+    {"[action x]", "refuse_if =", "there is no value; expected a condition"},
+    {"[action x]\nrequire_approval_if = false", "max_per_day = 0",
+     "out of range; expected a number from 1 to 1000000"},
+    {"[action x]\nrequire_approval_if = false", "max_per_day = 1000001", "out of range"},
+    {"[action x]\nrequire_approval_if = false", "max_per_day = -1", "this is no number"},
+    {"[action x]", "max_per_day = 5",
+     "without require_approval_if approval is always required, and there is nothing to count; "
+     "expected require_approval_if beside it"},
 };
 
 static unsigned count_lines(const char *text)
@@ -226,6 +270,8 @@ static const char *const accepted[] = {
     SERVER "[store]\nretention = 1ms",
     SERVER "[store]\nretention = 3653d",
     SERVER "[requests]\nkeep_early = 0",
+    SERVER "[action x]\nrequire_approval_if = true\nmax_per_day = 1",
+    SERVER "[action x]\nrequire_approval_if = true\nmax_per_day = 1000000",
     SERVER "[service x]\nscheme = daimon\nsecret_file = secret\npath = /",
     SERVER "[service x]\nscheme = daimon\nsecret_file = secret\npath = /.well-known/a..b/...",
 };
@@ -257,6 +303,8 @@ int main(void)
     tcase_add_test(values, what_is_said_holds);
     tcase_add_test(values, a_service_says_where_its_fields_are);
     tcase_add_test(values, an_action_starts_a_list_of_hooks);
+    tcase_add_test(values, an_action_has_its_policy);
+    tcase_add_test(values, a_policy_of_several_lines_says_which_is_wrong);
     tcase_add_test(values, things_are_found_by_name);
     tcase_add_test(values, without_a_star_other_actions_have_nothing);
     tcase_add_loop_test(values, a_wrong_value_is_told_with_what_was_expected, 0, COUNT(refused));

@@ -11,7 +11,7 @@
 #include "assent/base/buffer.h"
 #include "assent/domain/policy.h"
 
-#define ROUNDS     20000
+#define ROUNDS     6000
 #define DEEPEST    5
 #define TREE_LIMIT 128
 

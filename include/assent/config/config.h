@@ -7,7 +7,8 @@
  *
  * Owns: a struct config owns everything in it; secrets are wiped when it is freed.
  * Runs in: supervisor (load, pack), every role (unpack), assentctl (load).
- * May call: ini, quantity, argv, template, signature, digest, pack; files only in config_load.
+ * May call: ini, quantity, argv, template, policy, signature, digest, pack; files only in
+ * config_load.
  */
 #ifndef ASSENT_CONFIG_CONFIG_H
 #define ASSENT_CONFIG_CONFIG_H
@@ -24,6 +25,7 @@
 #include "assent/base/protocol.h"
 #include "assent/base/role.h"
 #include "assent/domain/event.h"
+#include "assent/domain/policy_verdict.h"
 #include "assent/domain/quantity.h"
 #include "assent/domain/signature.h"
 #include "assent/domain/template.h"
@@ -74,6 +76,7 @@ struct config_action {
     struct config_texts on_denied;
     struct config_texts on_expired;
     struct config_texts on_failed; /* when one of its runs has given up */
+    struct policy_rules policy;    /* of requests that are asked for */
 };
 
 enum hook_kind { HOOK_EXEC, HOOK_SHELL, HOOK_HTTP };

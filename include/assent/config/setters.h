@@ -5,7 +5,7 @@
  * table of keys.
  *
  * Owns: nothing; what is set belongs to the object. Runs in: supervisor, every role (unpack),
- * assentctl. Pure. May call: quantity, argv, template, signature, json, log's names.
+ * assentctl. Pure. May call: quantity, argv, template, policy, signature, json, log's names.
  */
 #ifndef ASSENT_CONFIG_SETTERS_H
 #define ASSENT_CONFIG_SETTERS_H
@@ -18,7 +18,7 @@ key_setter set_duration, set_size, set_number, set_octal, set_yes_no, set_on_off
 key_setter set_content;
 key_setter set_log_level, set_scheme, set_on_interrupt;
 key_setter set_text, set_absolute_path, set_socket_path, set_group, set_webhook_path, set_pointer;
-key_setter set_hook_names, set_accept, set_for_each;
+key_setter set_hook_names, set_accept, set_for_each, set_policy;
 
 /* setters.c: the only such field of its object */
 key_setter set_secret, set_env;
