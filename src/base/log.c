@@ -72,6 +72,11 @@ void log_set_level(enum log_level level)
     highest_level = level;
 }
 
+bool log_enabled(enum log_level level)
+{
+    return level <= highest_level;
+}
+
 int log_level_from_text(const char *text, enum log_level *ret_level)
 {
     for (size_t i = 0; i < sizeof level_names / sizeof level_names[0]; i++) {

@@ -25,7 +25,13 @@ static const struct route routes[] = {
     {"GET", {"v1", "jobs"}, api_list_jobs, false},
     {"GET", {"v1", "jobs", SUBJECT}, api_show_job, false},
     {"GET", {"v1", "jobs", SUBJECT, "output"}, api_show_output, false},
+    {"GET", {"v1", "jobs", SUBJECT, "items"}, api_list_items, false},
     {"POST", {"v1", "jobs", SUBJECT, "retry"}, api_retry_job, true},
+    {"POST", {"v1", "jobs", SUBJECT, "cancel"}, api_cancel_job, true},
+    {"POST", {"v1", "jobs", "retry"}, api_retry_jobs, true},
+    {"POST", {"v1", "jobs", "cancel"}, api_cancel_jobs, true},
+    {"POST", {"v1", "pause"}, api_pause, true},
+    {"POST", {"v1", "resume"}, api_resume, true},
     {"GET", {"healthz"}, api_health, false},
     {"GET", {"readyz"}, api_ready, false},
 };

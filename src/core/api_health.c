@@ -46,11 +46,11 @@ static json_t *readiness(struct core *core, bool ready)
 
     core_must(store_count(core->store, requests, jobs), "count");
     return json_pack(
-        "{s:b, s:s, s:s, s:s, s:s, s:o, s:o}", "ready", ready, "version", ASSENT_VERSION, "store",
-        store_has_room(core->store) ? "writable" : "full", "runner",
+        "{s:b, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "ready", ready, "version", ASSENT_VERSION,
+        "store", store_has_room(core->store) ? "writable" : "full", "runner",
         core_executor_ready(&core->links[ROLE_RUNNER]) ? "connected" : "away", "caller",
         core_executor_ready(&core->links[ROLE_CALLER]) ? "connected" : "away", "requests",
-        request_counts(requests), "jobs", job_counts(jobs));
+        request_counts(requests), "jobs", job_counts(jobs), "paused", api_paused(core));
 }
 
 void api_ready(const struct api_call *call)

@@ -4,8 +4,11 @@
 
 #include "assent/base/text.h"
 #include "assent/core/api.h"
+#include "assent/core/peeks.h"
 #include "assent/core/record.h"
 #include "assent/core/work.h"
+
+#define JOB_STATES "queued, running, succeeded, failed, interrupted or canceled"
 
 struct listing {
     struct core *core;
@@ -20,14 +23,12 @@ static int add_row(void *userdata, const struct store_job *job)
 
     core_must(store_request_get(listing->core->store, job->request, &request), "request");
     listing->last = job->number;
-    (void)json_array_append_new(listing->rows, record_job_row(job, &request));
+    (void)json_array_append_new(listing->rows, record_job_row(listing->core, job, &request));
     store_request_free(&request);
     return 0;
 }
 
-/* The filter of the query. Answers itself and returns false if it is malformed or fits nothing.
- * `hook` is the text behind filter.hook, to be freed. */
-static bool wanted_jobs(struct api_call *call, struct store_job_filter *filter, char **ret_hook)
+bool api_wanted_jobs(struct api_call *call, struct store_job_filter *filter, char **ret_hook)
 {
     char *state = api_query(call, "state");
     char *request_id = api_query(call, "request");
@@ -36,8 +37,7 @@ static bool wanted_jobs(struct api_call *call, struct store_job_filter *filter, 
 
     *filter = (struct store_job_filter){.state = JOB_STATE_COUNT};
     if (state && (filter->state = job_state_from_name(state)) == JOB_STATE_COUNT) {
-        answer_error(&call->asker, 400, "invalid_request", NULL,
-                     "state: expected queued, running, succeeded, failed, interrupted or canceled");
+        answer_error(&call->asker, 400, "invalid_request", NULL, "state: expected " JOB_STATES);
         valid = false;
     }
     if (valid && request_id) {
@@ -69,7 +69,7 @@ void api_list_jobs(const struct api_call *call)
     char *hook = NULL;
     json_t *cursor;
 
-    if (!api_page(call, &page) || !wanted_jobs(&own, &filter, &hook)) {
+    if (!api_page(call, &page) || !api_wanted_jobs(&own, &filter, &hook)) {
         return;
     }
     listing.rows = json_array();
@@ -101,79 +101,148 @@ static bool may_see_job(const struct api_call *call, const struct store_job *job
 }
 
 /* Finds the job that the path names; answers 404 and returns false if there is none. */
-static bool find_job(const struct api_call *call, struct store_job *ret_job)
+static bool find_job(const struct api_call *call, struct task *ret_task)
 {
     int64_t number = 0;
     int r = text_to_number(call->subject, &number);
 
     if (r == 0) {
-        r = store_job_get(call->core->store, number, ret_job);
+        r = task_load(call->core, number, PROTOCOL_NO_ITEM, ret_task);
     }
-    if (r == -ENOENT || number == 0) {
+    if (r < 0) {
         answer_no_job(call);
         return false;
     }
-    core_must(r, "job");
-    if (!may_see_job(call, ret_job)) {
-        store_job_free(ret_job);
+    if (!may_see_job(call, &ret_task->job)) {
+        task_free(ret_task);
         answer_no_job(call);
         return false;
     }
     return true;
 }
 
-static void answer_job(const struct api_call *call, const struct store_job *job)
+/* As it is on disk now. */
+static void answer_job(const struct api_call *call, int64_t number)
 {
     struct store_request request;
+    struct store_job job;
 
-    core_must(store_request_get(call->core->store, job->request, &request), "request");
-    answer_result(&call->asker, 200, record_job(call->core, job, &request), NULL);
+    core_must(store_job_get(call->core->store, number, &job), "job");
+    core_must(store_request_get(call->core->store, job.request, &request), "request");
+    answer_result(&call->asker, 200, record_job(call->core, &job, &request), NULL);
     store_request_free(&request);
+    store_job_free(&job);
 }
 
 void api_show_job(const struct api_call *call)
 {
-    struct store_job job;
+    struct task task;
 
-    if (find_job(call, &job)) {
-        answer_job(call, &job);
-        store_job_free(&job);
+    if (find_job(call, &task)) {
+        answer_job(call, task.job.number);
+        task_free(&task);
     }
 }
 
-struct output_answer {
-    const struct api_call *call;
+/* --- items ------------------------------------------------------------------------------------ */
+
+struct item_listing {
     const struct store_job *job;
-    uint32_t attempt;
+    json_t *rows;
+    int64_t last;
 };
 
-static int answer_output(void *userdata, const struct protocol_output *standard_output,
-                         const struct protocol_output *standard_error)
+static int add_item_row(void *userdata, const struct store_item *item)
 {
-    const struct output_answer *answer = userdata;
+    struct item_listing *listing = userdata;
 
-    answer_result(
-        &answer->call->asker, 200,
-        json_pack("{s:I, s:i, s:s, s:o, s:o}", "job", (json_int_t)answer->job->number, "attempt",
-                  (int)answer->attempt, "state", job_state_name(answer->job->state), "stdout",
-                  record_output(standard_output), "stderr", record_output(standard_error)),
-        NULL);
-    return 0;
+    listing->last = item->number;
+    return json_array_append_new(listing->rows, record_item_row(listing->job, item));
+}
+
+static bool wanted_state(const struct api_call *call, enum job_state *ret_state)
+{
+    char *name = api_query(call, "state");
+    enum job_state state = name ? job_state_from_name(name) : JOB_STATE_COUNT;
+    bool valid = !name || state != JOB_STATE_COUNT;
+
+    free(name);
+    if (!valid) {
+        answer_error(&call->asker, 400, "invalid_request", NULL, "state: expected " JOB_STATES);
+        return false;
+    }
+    *ret_state = state;
+    return true;
+}
+
+static void list_items(const struct api_call *call, const struct store_job *job,
+                       const struct api_page *page, enum job_state state)
+{
+    struct item_listing listing = {.job = job, .rows = json_array()};
+    json_t *cursor;
+
+    core_must(store_item_list(call->core->store, job->number, state,
+                              page->before > 0 ? page->before - 1 : -1, page->limit, add_item_row,
+                              &listing),
+              "items");
+    cursor = json_array_size(listing.rows) == (size_t)page->limit
+                 ? json_sprintf("%lld", (long long)listing.last + 2)
+                 : json_null();
+    answer_result(&call->asker, 200,
+                  json_pack("{s:o, s:o}", "items", listing.rows, "cursor", cursor), NULL);
+}
+
+/* In the order of the array; a cursor is one more than the index that it goes on with. */
+void api_list_items(const struct api_call *call)
+{
+    struct api_page page;
+    enum job_state state;
+    struct task task;
+
+    if (api_page(call, &page) && wanted_state(call, &state) && find_job(call, &task)) {
+        list_items(call, &task.job, &page, state);
+        task_free(&task);
+    }
+}
+
+/* --- output ----------------------------------------------------------------------------------- */
+
+/* The task that ?item= names, or the job itself, in place of the job. */
+static bool wanted_item(const struct api_call *call, struct task *task)
+{
+    char *text = api_query(call, "item");
+    int64_t number = PROTOCOL_NO_ITEM;
+    struct task item;
+    bool valid = !text || text_to_number(text, &number) == 0;
+
+    free(text);
+    if (valid && number == PROTOCOL_NO_ITEM && task->job.items == 0) {
+        return true;
+    }
+    if (!valid || number < 0 || task_load(call->core, task->job.number, number, &item) < 0) {
+        answer_error(&call->asker, 400, "invalid_request", "GET /v1/jobs/{n}/items lists them.",
+                     "item: expected the index of an item of job %lld",
+                     (long long)task->job.number);
+        return false;
+    }
+    task_free(task);
+    *task = item;
+    return true;
 }
 
 /* The attempt of ?attempt=, else the newest. */
-static bool wanted_attempt(const struct api_call *call, const struct store_job *job,
+static bool wanted_attempt(const struct api_call *call, const struct task *task,
                            uint32_t *ret_attempt)
 {
     char *text = api_query(call, "attempt");
-    int64_t number = job->attempt;
+    int64_t number = task->attempt;
     bool valid = !text || (text_to_number(text, &number) == 0 && number >= 1 &&
-                           number <= (int64_t)job->attempt);
+                           number <= (int64_t)task->attempt);
 
     free(text);
     if (!valid) {
         answer_error(&call->asker, 400, "invalid_request", NULL,
-                     "attempt: expected a number from 1 to %u", job->attempt);
+                     "attempt: expected a number from 1 to %u", task->attempt);
         return false;
     }
     *ret_attempt = (uint32_t)number;
@@ -182,40 +251,56 @@ static bool wanted_attempt(const struct api_call *call, const struct store_job *
 
 void api_show_output(const struct api_call *call)
 {
-    struct store_job job;
-    struct output_answer answer = {.call = call, .job = &job};
-    int r;
+    struct task task;
+    uint32_t attempt;
 
-    if (!find_job(call, &job)) {
+    if (!find_job(call, &task)) {
         return;
     }
-    if (wanted_attempt(call, &job, &answer.attempt)) {
-        r = store_output_get(call->core->store, job.number, PROTOCOL_NO_ITEM, answer.attempt,
-                             answer_output, &answer);
-        if (r == -ENOENT) {
-            answer_error(&call->asker, 404, "not_found", NULL,
-                         "job %lld has no output yet: it is %s", (long long)job.number,
-                         job_state_name(job.state));
+    if (wanted_item(call, &task) && wanted_attempt(call, &task, &attempt)) {
+        const struct output_subject subject = {task.job.number, task.item.number, attempt};
+
+        if (task.state == JOB_RUNNING && attempt == task.attempt) {
+            peeks_add(call->core, &call->asker, &task);
         } else {
-            core_must(r, "output");
+            output_answer_stored(call->core, &call->asker, &subject);
         }
     }
-    store_job_free(&job);
+    task_free(&task);
 }
+
+/* --- changes ---------------------------------------------------------------------------------- */
 
 void api_retry_job(const struct api_call *call)
 {
-    struct store_job job;
+    struct task task;
 
-    if (!find_job(call, &job)) {
+    if (!find_job(call, &task)) {
         return;
     }
-    if (work_retry(call->core, &job, call->access.who) < 0) {
+    if (work_retry(call->core, &task, call->access.who) < 0) {
         answer_error(&call->asker, 409, "conflict", NULL,
                      "job %lld is %s; only failed and interrupted ones can be retried",
-                     (long long)job.number, job_state_name(job.state));
+                     (long long)task.job.number, job_state_name(task.state));
     } else {
-        answer_job(call, &job);
+        answer_job(call, task.job.number);
     }
-    store_job_free(&job);
+    task_free(&task);
+}
+
+void api_cancel_job(const struct api_call *call)
+{
+    struct task task;
+
+    if (!find_job(call, &task)) {
+        return;
+    }
+    if (work_cancel(call->core, &task, call->access.who) < 0) {
+        answer_error(&call->asker, 409, "conflict", NULL,
+                     "job %lld is %s; only queued and running ones can be canceled",
+                     (long long)task.job.number, job_state_name(task.state));
+    } else {
+        answer_job(call, task.job.number);
+    }
+    task_free(&task);
 }

@@ -9,9 +9,12 @@
 #include "assent/base/channel.h"
 #include "assent/base/log.h"
 #include "assent/base/member.h"
+#include "assent/core/fanout.h"
 #include "assent/core/internal.h"
 #include "assent/core/jail.h"
+#include "assent/core/lanes.h"
 #include "assent/core/links.h"
+#include "assent/core/peeks.h"
 #include "assent/core/timers.h"
 #include "assent/core/waiters.h"
 #include "assent/core/work.h"
@@ -41,12 +44,24 @@ static void commit(struct core *core)
     (void)sd_event_source_set_enabled(core->commit_source, SD_EVENT_OFF);
     core->frames_in_batch = 0;
     if (store_in_transaction(core->store)) {
+        fanout_grow(core);
         work_start_queued(core);
         core_must(store_commit(core->store), "commit");
     }
     log_release();
     links_flush(core);
     timers_set(core);
+    if (core->growths) {
+        (void)sd_event_source_set_enabled(core->growth_source, SD_EVENT_ONESHOT);
+    }
+}
+
+/* One chunk in each commit, and in between all else that has come. */
+static int on_growth(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    core_begin(userdata);
+    return 0;
 }
 
 static int on_commit(sd_event_source *source, void *userdata)
@@ -93,7 +108,7 @@ static int on_config(void *userdata, const void *bytes, size_t length)
     if (core->store) {
         core_begin(core);
         work_drop_unknown(core);
-        core->work_wanted = true;
+        lanes_want_all(core);
     }
     return 0;
 }
@@ -120,6 +135,8 @@ static int on_start(void *userdata)
 
     note_identity(core);
     core_begin(core);
+    lanes_open(core);
+    core->work_wanted = true;
     work_drop_unknown(core);
     return 0;
 }
@@ -144,6 +161,17 @@ static void on_orphaned(void *userdata)
     on_stop(userdata);
 }
 
+static int add_defer(struct core *core, sd_event_source **ret_source, sd_event_handler_t handler,
+                     int64_t priority)
+{
+    int r = sd_event_add_defer(core->loop, ret_source, handler, core);
+
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(*ret_source, SD_EVENT_OFF);
+    }
+    return r < 0 ? r : sd_event_source_set_priority(*ret_source, priority);
+}
+
 /* The first thing that arrives is the configuration: the store is opened then, since streams and
  * everything else need it. */
 static int on_first_config(void *userdata, const void *bytes, size_t length)
@@ -162,12 +190,9 @@ static int on_first_config(void *userdata, const void *bytes, size_t length)
         (void)sd_event_exit(core->loop, r == -EINVAL ? EX_CONFIG : EX_IOERR);
         return 0;
     }
-    r = sd_event_add_defer(core->loop, &core->commit_source, on_commit, core);
+    r = add_defer(core, &core->commit_source, on_commit, COMMIT_PRIORITY);
     if (r >= 0) {
-        r = sd_event_source_set_enabled(core->commit_source, SD_EVENT_OFF);
-    }
-    if (r >= 0) {
-        r = sd_event_source_set_priority(core->commit_source, COMMIT_PRIORITY);
+        r = add_defer(core, &core->growth_source, on_growth, SD_EVENT_PRIORITY_NORMAL);
     }
     if (r >= 0) {
         r = timers_open(core);
@@ -194,6 +219,10 @@ int core_main(void)
     links_close(&core);
     timers_close(&core);
     sd_event_source_disable_unref(core.commit_source);
+    sd_event_source_disable_unref(core.growth_source);
+    fanout_close(&core);
+    peeks_free(&core);
+    lanes_close(&core);
     store_free(core.store);
     config_free(core.config);
     return status;

@@ -326,13 +326,17 @@ void database_bind_integer(struct database_statement *statement, int64_t value)
         check_bind(statement, sqlite3_bind_int64(statement->handle, ++statement->parameter, value));
 }
 
-void database_bind_text(struct database_statement *statement, const char *text)
+void database_bind_characters(struct database_statement *statement, const char *text, size_t length)
 {
     if (statement->handle == NULL)
         return;
-    size_t length = text == NULL ? 0 : strlen(text);
     check_bind(statement, sqlite3_bind_text64(statement->handle, ++statement->parameter, text,
                                               length, SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void database_bind_text(struct database_statement *statement, const char *text)
+{
+    database_bind_characters(statement, text, text == NULL ? 0 : strlen(text));
 }
 
 void database_bind_blob(struct database_statement *statement, const void *bytes, size_t length)

@@ -7,9 +7,10 @@
 #include "assent/base/channel.h"
 #include "assent/base/log.h"
 #include "assent/core/api.h"
+#include "assent/core/executors.h"
+#include "assent/core/peeks.h"
 #include "assent/core/receive.h"
 #include "assent/core/waiters.h"
-#include "assent/core/work.h"
 
 /* The largest body on the control interface: 16 MiB of context, and the rest of the request. */
 #define CONTROL_BODY_LIMIT (18u << 20)
@@ -37,10 +38,12 @@ static int gate_frame(struct link *link, const struct frame *frame)
         r = protocol_decode_gone(frame, &asker.id);
         if (r == 0) {
             waiters_forget(link->core, &asker);
+            peeks_forget(link->core, &asker);
         }
         return r;
     case FRAME_DRAIN:
         waiters_answer_all(link->core, link);
+        peeks_answer_all(link->core, link);
         return 0;
     default:
         return -EPROTO;
@@ -53,7 +56,7 @@ static int on_frame(struct stream *stream, const struct frame *frame, void *user
 
     (void)stream;
     core_begin(link->core);
-    return role_is_gate(link->role) ? gate_frame(link, frame) : work_frame(link, frame);
+    return role_is_gate(link->role) ? gate_frame(link, frame) : executors_frame(link, frame);
 }
 
 static int attach(struct link *link, int fd);
@@ -73,8 +76,9 @@ static void on_end(struct stream *stream, int reason, void *userdata)
     link->next_fd = -1;
     if (role_is_gate(link->role)) {
         waiters_forget_all(link->core, link);
+        peeks_forget_all(link->core, link);
     } else {
-        work_disconnected(link);
+        executors_disconnected(link);
     }
     if (next_fd >= 0) {
         (void)attach(link, next_fd);
@@ -153,6 +157,6 @@ void links_close(struct core *core)
         if (link->next_fd >= 0) {
             (void)close(link->next_fd);
         }
-        work_disconnected(link);
+        executors_disconnected(link);
     }
 }

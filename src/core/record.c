@@ -1,8 +1,11 @@
 #include "assent/core/record.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "assent/base/clock.h"
 #include "assent/base/json.h"
 #include "assent/base/text.h"
 
@@ -42,47 +45,97 @@ static const char *event_name(enum request_state state)
     }
 }
 
-static json_t *hook_record(const struct store_request *request, const struct store_job *job,
-                           uint32_t attempt)
+/* The run that has given up, for whoever is told. */
+static json_t *failed_job(struct core *core, int64_t number)
 {
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:o, s:o, s:o, s:i, "
-        "s:{s:I, s:s, s:s}}",
-        "event", event_name(request->state), "request_id", request->id, "service", request->service,
-        "action", request->action, "status", request_state_name(request->state), "reason",
-        request->reason, "urgency", record_urgency(request->urgency), "denial_reason",
-        request->denial_reason, "decided_by", request->decided_by, "decided_at",
-        record_time(request->decided_at), "created_at", record_time(request->created_at),
-        "expires_at", record_time(request->expires_at), "attempt", (int)attempt, "job", "id",
-        (json_int_t)job->number, "key", job->key, "hook", job->hook);
+    struct store_job job;
+    json_t *record;
+    int r = store_job_get(core->store, number, &job);
+
+    if (r == -ENOENT) {
+        return json_null();
+    }
+    core_must(r, "job");
+    record = json_pack("{s:I, s:s, s:i, s:s?}", "job", (json_int_t)job.number, "hook", job.hook,
+                       "attempt", (int)job.attempt, "error", job.error);
+    store_job_free(&job);
+    return record;
 }
 
-/* The context is put in as the text that was stored: it may have megabytes, and it is JSON. */
-void record_for_hook(struct core *core, const struct store_request *request,
-                     const struct store_job *job, uint32_t attempt, struct buffer *ret_record)
+static json_t *hook_record(struct core *core, const struct store_request *request,
+                           const struct task *task)
 {
-    json_t *record = hook_record(request, job, attempt);
-    char *text = record ? json_text(record) : NULL;
-    char *context = NULL;
-    int r = text ? 0 : -1;
+    char key[TASK_KEY_SIZE];
+    json_t *record;
 
-    core_must(store_request_context(core->store, request->number, &context), "context");
+    task_key(&task->job, task->item.number, key);
+    record =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:o, s:o, s:o, s:i, "
+                  "s:{s:I, s:s, s:s}}",
+                  "event", task->job.origin != 0 ? "job.failed" : event_name(request->state),
+                  "request_id", request->id, "service", request->service, "action", request->action,
+                  "status", request_state_name(request->state), "reason", request->reason,
+                  "urgency", record_urgency(request->urgency), "denial_reason",
+                  request->denial_reason, "decided_by", request->decided_by, "decided_at",
+                  record_time(request->decided_at), "created_at", record_time(request->created_at),
+                  "expires_at", record_time(request->expires_at), "attempt", (int)task->attempt,
+                  "job", "id", (json_int_t)task->job.number, "key", key, "hook", task->job.hook);
+    if (record && task->job.origin != 0) {
+        (void)json_object_set_new(record, "failed", failed_job(core, task->job.origin));
+    }
+    return record;
+}
+
+static char *context_for(struct core *core, const struct task *task)
+{
+    char *context = NULL;
+
+    if (task_is_item(task)) {
+        core_must(store_fanout_context(core->store, task->job.number, &context), "context");
+    } else {
+        core_must(store_request_context(core->store, task->job.request, &context), "context");
+    }
+    return context;
+}
+
+/* Context and item are put in as the texts that were stored: they may have megabytes, and they are
+ * JSON. */
+static int append_record(struct buffer *out, const char *members, const char *context,
+                         const struct task *task)
+{
+    int r = buffer_append(out, members, strlen(members) - 1);
+
     if (r == 0) {
-        r = buffer_append(ret_record, text, strlen(text) - 1);
+        r = buffer_append_text(out, ",\"context\":");
     }
     if (r == 0) {
-        r = buffer_append_text(ret_record, ",\"context\":");
+        r = buffer_append_text(out, context);
     }
-    if (r == 0) {
-        r = buffer_append_text(ret_record, context);
+    if (r == 0 && task_is_item(task)) {
+        r = buffer_append_format(out, ",\"index\":%" PRId64 ",\"item\":", task->item.number);
+        if (r == 0) {
+            r = buffer_append_text(out, task->item.value);
+        }
     }
-    if (r == 0) {
-        r = buffer_append_text(ret_record, "}");
-    }
-    core_must(r, "record");
+    return r == 0 ? buffer_append_text(out, "}") : r;
+}
+
+void record_for_hook(struct core *core, const struct task *task, struct buffer *ret_record)
+{
+    struct store_request request;
+    json_t *record;
+    char *members;
+    char *context;
+
+    core_must(store_request_get(core->store, task->job.request, &request), "request");
+    record = hook_record(core, &request, task);
+    members = record ? json_text(record) : NULL;
+    context = context_for(core, task);
+    core_must(members ? append_record(ret_record, members, context, task) : -ENOMEM, "record");
     free(context);
-    free(text);
+    free(members);
     json_decref(record);
+    store_request_free(&request);
 }
 
 json_t *record_request_row(const struct store_request *request)
@@ -97,14 +150,78 @@ json_t *record_request_row(const struct store_request *request)
         request->decided_by, "denialReason", request->denial_reason);
 }
 
-json_t *record_job_row(const struct store_job *job, const struct store_request *request)
+static json_t *number_or_null(int64_t number, int64_t none)
+{
+    return number == none ? json_null() : json_integer(number);
+}
+
+/* When the last item may be done, by how long those took that are: null while there are none. */
+static json_t *estimated_end(const struct store_job *job, const struct store_fanout *fanout)
+{
+    int64_t done = fanout->succeeded + fanout->failed + fanout->interrupted;
+    int64_t now = clock_now_ms();
+    double each = done > 0 ? (double)(now - job->started_at) / (double)done : 0;
+
+    if (done == 0 || done == fanout->total || job->state != JOB_RUNNING || job->canceling) {
+        return json_null();
+    }
+    return record_time(now + (int64_t)(each * (double)(fanout->total - done)));
+}
+
+static json_t *items_of(struct core *core, const struct store_job *job)
+{
+    struct store_fanout fanout;
+    int64_t left;
+
+    if (job->items == 0) {
+        return json_null();
+    }
+    core_must(store_fanout_get(core->store, job->number, &fanout), "fan-out");
+    left = fanout.total - fanout.running - fanout.succeeded - fanout.failed - fanout.interrupted;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "total", (json_int_t)fanout.total,
+                     "queued", (json_int_t)(job->state == JOB_CANCELED ? 0 : left), "running",
+                     (json_int_t)fanout.running, "succeeded", (json_int_t)fanout.succeeded,
+                     "failed", (json_int_t)fanout.failed, "interrupted",
+                     (json_int_t)fanout.interrupted, "canceled",
+                     (json_int_t)(job->state == JOB_CANCELED ? left : 0), "estimatedEnd",
+                     estimated_end(job, &fanout));
+}
+
+/* When it is tried again, or first, if that is not at once. */
+static json_t *next_try(enum job_state state, int64_t not_before)
+{
+    return record_time(state == JOB_QUEUED && not_before > clock_now_ms() ? not_before : 0);
+}
+
+json_t *record_job_row(struct core *core, const struct store_job *job,
+                       const struct store_request *request)
 {
     return json_pack(
-        "{s:I, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:o, s:o, s:s?}", "job",
-        (json_int_t)job->number, "requestId", request->id, "service", request->service, "action",
-        request->action, "hook", job->hook, "state", job_state_name(job->state), "attempt",
-        (int)job->attempt, "key", job->key, "createdAt", record_time(job->created_at), "startedAt",
-        record_time(job->started_at), "endedAt", record_time(job->ended_at), "error", job->error);
+        "{s:I, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:s?}",
+        "job", (json_int_t)job->number, "requestId", request->id, "service", request->service,
+        "action", request->action, "hook", job->hook, "state", job_state_name(job->state),
+        "attempt", (int)job->attempt, "retries", (int)job->retries, "key", job->key, "createdAt",
+        record_time(job->created_at), "startedAt", record_time(job->started_at), "endedAt",
+        record_time(job->ended_at), "notBefore", next_try(job->state, job->not_before), "canceling",
+        (int)(job->canceling && job->state == JOB_RUNNING), "failedJob",
+        number_or_null(job->origin, 0), "items", items_of(core, job), "error", job->error);
+}
+
+json_t *record_item_row(const struct store_job *job, const struct store_item *item)
+{
+    enum job_state state =
+        item->state == JOB_QUEUED && job->state == JOB_CANCELED ? JOB_CANCELED : item->state;
+    char key[TASK_KEY_SIZE];
+    json_t *value = NULL;
+
+    task_key(job, item->number, key);
+    core_must(json_parse(item->value, strlen(item->value), &value, NULL), "item");
+    return json_pack("{s:I, s:s, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:s?}", "index",
+                     (json_int_t)item->number, "state", job_state_name(state), "attempt",
+                     (int)item->attempt, "retries", (int)item->retries, "key", key, "item", value,
+                     "startedAt", record_time(item->started_at), "endedAt",
+                     record_time(item->ended_at), "notBefore", next_try(state, item->not_before),
+                     "error", item->error);
 }
 
 static const char *ending_name(const struct store_attempt *attempt)
@@ -121,11 +238,6 @@ static const char *ending_name(const struct store_attempt *attempt)
         break;
     }
     return "interrupted";
-}
-
-static json_t *number_or_null(int64_t number, int64_t none)
-{
-    return number == none ? json_null() : json_integer(number);
 }
 
 static int add_attempt(void *userdata, const struct store_attempt *attempt)
@@ -147,15 +259,17 @@ static int add_attempt(void *userdata, const struct store_attempt *attempt)
 json_t *record_job(struct core *core, const struct store_job *job,
                    const struct store_request *request)
 {
-    json_t *record = record_job_row(job, request);
+    json_t *record = record_job_row(core, job, request);
     json_t *attempts = json_array();
 
-    core_must(store_attempt_list(core->store, job->number, add_attempt, attempts), "attempts");
+    core_must(store_attempt_list(core->store, job->number, PROTOCOL_NO_ITEM, add_attempt, attempts),
+              "attempts");
     (void)json_object_set_new(record, "attempts", attempts);
     return record;
 }
 
 struct job_rows {
+    struct core *core;
     json_t *rows;
     const struct store_request *request;
 };
@@ -164,13 +278,13 @@ static int add_job_row(void *userdata, const struct store_job *job)
 {
     struct job_rows *rows = userdata;
 
-    return json_array_insert_new(rows->rows, 0, record_job_row(job, rows->request));
+    return json_array_insert_new(rows->rows, 0, record_job_row(rows->core, job, rows->request));
 }
 
 static json_t *jobs_of(struct core *core, const struct store_request *request)
 {
     const struct store_job_filter filter = {.state = JOB_STATE_COUNT, .request = request->number};
-    struct job_rows rows = {.rows = json_array(), .request = request};
+    struct job_rows rows = {.core = core, .rows = json_array(), .request = request};
 
     core_must(store_job_list(core->store, &filter, SHOWN_JOBS, add_job_row, &rows), "jobs");
     return rows.rows;

@@ -22,7 +22,7 @@ static const struct database_query RUNNING = {
     "attempt_running", "SELECT " COLUMNS " FROM attempt INDEXED BY attempt_running"
                        " WHERE ended_at = 0 AND executor = ? ORDER BY started_at, job, item, n"};
 static const struct database_query LIST = {
-    "attempt_list", "SELECT " COLUMNS " FROM attempt WHERE job = ? ORDER BY item, n"};
+    "attempt_list", "SELECT " COLUMNS " FROM attempt WHERE job = ? AND item = ? ORDER BY n"};
 static const struct database_query OUTPUT_SET = {
     "output_set", "INSERT OR REPLACE INTO output (job, item, n, out_head, out_tail, out_dropped,"
                   " err_head, err_tail, err_dropped) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"};
@@ -229,11 +229,12 @@ int store_attempt_running(struct store *store, enum store_executor executor,
     return tell_rows(store, statement, each, userdata);
 }
 
-int store_attempt_list(struct store *store, int64_t job,
+int store_attempt_list(struct store *store, int64_t job, int64_t item,
                        int (*each)(void *userdata, const struct store_attempt *attempt),
                        void *userdata)
 {
     struct database_statement *statement = database_query(store->database, &LIST);
     database_bind_integer(statement, job);
+    database_bind_integer(statement, item);
     return tell_rows(store, statement, each, userdata);
 }

@@ -24,6 +24,11 @@ static const struct database_query JOBS_DROP = {
 static const struct database_query DROPS[] = {
     {"output_drop",
      "DELETE FROM output WHERE job IN (SELECT number FROM job WHERE job.request = ?)"},
+    {"items_drop", "DELETE FROM item WHERE job IN (SELECT number FROM job WHERE job.request = ?)"},
+    {"fanouts_drop",
+     "DELETE FROM fanout WHERE job IN (SELECT number FROM job WHERE job.request = ?)"},
+    {"fanout_contexts_drop",
+     "DELETE FROM fanout_context WHERE job IN (SELECT number FROM job WHERE job.request = ?)"},
     {"attempts_drop",
      "DELETE FROM attempt WHERE job IN (SELECT number FROM job WHERE job.request = ?)"},
     {"deliveries_drop", "DELETE FROM delivery WHERE request = ?"},

@@ -9,30 +9,43 @@
 #include "assent/base/text.h"
 #include "assent/core/store_internal.h"
 
-#define COLUMNS                                                                            \
-    "number, request, hook, key, cause, state, attempt, restarts, not_before, created_at," \
-    " started_at, ended_at, error"
+#define COLUMNS                                                                                 \
+    "number, request, hook, key, cause, state, attempt, tries, retries, not_before, canceling," \
+    " origin, items, created_at, started_at, ended_at, error"
 
 static const struct database_query ADD = {
-    "job_add", "INSERT INTO job (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-               " ON CONFLICT DO NOTHING"};
+    "job_add",
+    "INSERT INTO job (" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"};
 static const struct database_query GET = {"job_get",
                                           "SELECT " COLUMNS " FROM job WHERE number = ?"};
 static const struct database_query FIND = {"job_find", "SELECT " COLUMNS " FROM job WHERE key = ?"};
 static const struct database_query STATE = {"job_state", "SELECT state FROM job WHERE number = ?"};
 static const struct database_query UPDATE = {
-    "job_update", "UPDATE job SET state = ?, attempt = ?, restarts = ?, not_before = ?,"
-                  " started_at = ?, ended_at = ?, error = ? WHERE number = ?"};
-static const struct database_query STARTABLE = {
-    "job_startable", "SELECT " COLUMNS " FROM job INDEXED BY job_queued"
-                     " WHERE state = 0 AND hook = ? AND not_before <= ? ORDER BY number LIMIT ?"};
+    "job_update", "UPDATE job SET state = ?, attempt = ?, tries = ?, retries = ?, not_before = ?,"
+                  " canceling = ?, items = ?, started_at = ?, ended_at = ?, error = ?"
+                  " WHERE number = ?"};
+static const struct database_query NEXT_DUE = {
+    "job_next_due", "SELECT " COLUMNS " FROM job INDEXED BY job_queued"
+                    " WHERE state = 0 AND hook = ?1 AND not_before > 0 AND not_before <= ?2"
+                    " ORDER BY not_before, number LIMIT 1"};
+static const struct database_query NEXT_NEW = {
+    "job_next_new", "SELECT " COLUMNS " FROM job INDEXED BY job_queued"
+                    " WHERE state = 0 AND hook = ? AND not_before = 0 ORDER BY number LIMIT 1"};
+static const struct database_query NEXT_FANOUT = {
+    "job_next_fanout", "SELECT " COLUMNS " FROM job INDEXED BY job_fanning"
+                       " WHERE state = 1 AND items > 0 AND hook = ? AND number > ?"
+                       " ORDER BY number LIMIT 1"};
 static const struct database_query NEXT_START = {
     "job_next_start", "SELECT not_before FROM job INDEXED BY job_later"
                       " WHERE state = 0 AND not_before > 0 AND not_before > ?"
                       " ORDER BY not_before LIMIT 1"};
 static const struct database_query NEXT_HOOK = {
-    "job_next_hook", "SELECT hook FROM job INDEXED BY job_queued"
-                     " WHERE state = 0 AND hook > ? ORDER BY hook LIMIT 1"};
+    "job_next_hook",
+    "SELECT min(hook) FROM ("
+    " SELECT min(hook) AS hook FROM job INDEXED BY job_queued WHERE state = 0 AND hook > ?1"
+    " UNION ALL SELECT min(hook) FROM job INDEXED BY job_fanning"
+    "  WHERE state = 1 AND items > 0 AND hook > ?1) HAVING min(hook) IS NOT NULL"};
 
 /* As in store_request.c; the filters of a hook and of a state go along the hook's index, so that a
  * list of one request, which has few jobs, goes along that. */
@@ -66,8 +79,12 @@ static void read_row(struct database_statement *statement, struct store_job *row
     row->cause = (enum decision)database_integer(statement);
     row->state = (enum job_state)database_integer(statement);
     row->attempt = (uint32_t)database_integer(statement);
-    row->restarts = (uint32_t)database_integer(statement);
+    row->tries = (uint32_t)database_integer(statement);
+    row->retries = (uint32_t)database_integer(statement);
     row->not_before = database_integer(statement);
+    row->canceling = database_integer(statement) != 0;
+    row->origin = database_integer(statement);
+    row->items = database_integer(statement);
     row->created_at = database_integer(statement);
     row->started_at = database_integer(statement);
     row->ended_at = database_integer(statement);
@@ -134,8 +151,12 @@ static int add_row(struct store *store, const struct store_job *job, const char 
     database_bind_integer(statement, job->cause);
     database_bind_integer(statement, job->state);
     database_bind_integer(statement, job->attempt);
-    database_bind_integer(statement, job->restarts);
+    database_bind_integer(statement, job->tries);
+    database_bind_integer(statement, job->retries);
     database_bind_integer(statement, job->not_before);
+    database_bind_integer(statement, job->canceling);
+    database_bind_integer(statement, job->origin);
+    database_bind_integer(statement, job->items);
     database_bind_integer(statement, job->created_at);
     database_bind_integer(statement, job->started_at);
     database_bind_integer(statement, job->ended_at);
@@ -184,8 +205,11 @@ int store_job_update(struct store *store, const struct store_job *job)
     statement = database_query(store->database, &UPDATE);
     database_bind_integer(statement, job->state);
     database_bind_integer(statement, job->attempt);
-    database_bind_integer(statement, job->restarts);
+    database_bind_integer(statement, job->tries);
+    database_bind_integer(statement, job->retries);
     database_bind_integer(statement, job->not_before);
+    database_bind_integer(statement, job->canceling);
+    database_bind_integer(statement, job->items);
     database_bind_integer(statement, job->started_at);
     database_bind_integer(statement, job->ended_at);
     database_bind_text(statement, job->error);
@@ -242,40 +266,43 @@ int store_job_list(struct store *store, const struct store_job_filter *filter, i
     return error;
 }
 
-int store_job_startable(struct store *store, const char *hook, int64_t now,
-                        struct store_job *ret_jobs, int limit, int *ret_count)
+int store_job_next(struct store *store, const char *hook, int64_t now, struct store_job *ret_job)
 {
-    int count = 0;
-    struct database_statement *statement = database_query(store->database, &STARTABLE);
+    struct database_statement *statement = database_query(store->database, &NEXT_DUE);
     database_bind_text(statement, hook);
     database_bind_integer(statement, now);
-    database_bind_integer(statement, limit);
-    int error = 0;
-    while ((error = database_step(statement)) == 1) {
-        struct store_job row;
-        assert(count < limit);
-        read_row(statement, &row);
-        error = own_row(&row);
-        if (error != 0)
-            break;
-        ret_jobs[count++] = row;
-    }
-    database_end(statement);
-    if (error == 0)
-        *ret_count = count;
-    while (error != 0 && count > 0)
-        store_job_free(&ret_jobs[--count]);
-    return error;
+    int error = get_row(statement, ret_job);
+    if (error != -ENOENT)
+        return error;
+    statement = database_query(store->database, &NEXT_NEW);
+    database_bind_text(statement, hook);
+    return get_row(statement, ret_job);
+}
+
+int store_job_next_fanout(struct store *store, const char *hook, int64_t after,
+                          struct store_job *ret_job)
+{
+    struct database_statement *statement = database_query(store->database, &NEXT_FANOUT);
+    database_bind_text(statement, hook);
+    database_bind_integer(statement, after);
+    return get_row(statement, ret_job);
 }
 
 int store_job_next_start(struct store *store, int64_t now, int64_t *ret_time)
 {
+    int64_t of_item = 0;
     struct database_statement *statement = database_query(store->database, &NEXT_START);
     database_bind_integer(statement, now);
-    return store_get_integer(statement, ret_time);
+    int error = store_get_integer(statement, ret_time);
+    int item_error = store_item_next_start(store, now, &of_item);
+    if (item_error == 0 && (error == -ENOENT || of_item < *ret_time)) {
+        *ret_time = of_item;
+        return 0;
+    }
+    return item_error == -EIO ? item_error : error;
 }
 
-/* The first hook with queued jobs behind `after` in the alphabet. 1, 0 if there is none, or an
+/* The first hook with queued jobs or running fan-outs behind `after` in the alphabet. 1, 0 if there is none, or an
  * error. */
 static int next_hook(struct store *store, const char *after, char **ret_hook)
 {
@@ -293,8 +320,8 @@ static int next_hook(struct store *store, const char *after, char **ret_hook)
     return step;
 }
 
-int store_job_queued_hooks(struct store *store, int (*each)(void *userdata, const char *hook),
-                           void *userdata)
+int store_job_waiting_hooks(struct store *store, int (*each)(void *userdata, const char *hook),
+                            void *userdata)
 {
     char *last = NULL;
     char *hook = NULL;

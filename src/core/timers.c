@@ -6,6 +6,7 @@
 #include "assent/base/clock.h"
 #include "assent/base/log.h"
 #include "assent/core/decide.h"
+#include "assent/core/lanes.h"
 #include "assent/core/work.h"
 
 #define ACCURACY_US  20000u
@@ -50,7 +51,7 @@ static int on_start_time(sd_event_source *source, uint64_t time, void *userdata)
     (void)source;
     (void)time;
     core_begin(core);
-    core->work_wanted = true;
+    lanes_want_all(core);
     return 0;
 }
 
@@ -116,6 +117,10 @@ void timers_set(struct core *core)
 
     set(core->deadline_source, r, time);
     r = store_job_next_start(core->store, clock_now_ms(), &time);
+    if (core->rate_wakes_at > 0 && (r == -ENOENT || core->rate_wakes_at < time)) {
+        r = 0;
+        time = core->rate_wakes_at;
+    }
     set(core->start_source, r, time);
 }
 

@@ -54,6 +54,9 @@ int fixture_take_request(void *numbers, const struct store_request *request);
 int fixture_take_job(void *numbers, const struct store_job *job);
 void fixture_assert_numbers(const struct fixture_numbers *taken, int count, ...);
 
+/* Appends the name and a space to a text of 64 bytes or more. */
+int fixture_name_hook(void *names, const char *hook);
+
 /* Runs the test case's suite; what main returns. */
 int fixture_run(TCase *tests, const char *name);
 

@@ -16,6 +16,7 @@ START_TEST(every_field_of_a_job_comes_back_as_it_was)
                             .cause = DECISION_EXPIRED,
                             .state = JOB_QUEUED,
                             .not_before = FIXTURE_NOW + 5,
+                            .origin = 4,
                             .created_at = FIXTURE_NOW};
     struct store_job found;
     int64_t number = 0;
@@ -23,7 +24,10 @@ START_TEST(every_field_of_a_job_comes_back_as_it_was)
     job.number = number;
     job.state = JOB_FAILED;
     job.attempt = 3;
-    job.restarts = 2;
+    job.tries = 3;
+    job.retries = 2;
+    job.canceling = true;
+    job.items = 5;
     job.not_before = FIXTURE_NOW + 6;
     job.started_at = FIXTURE_NOW + 7;
     job.ended_at = FIXTURE_NOW + 8;
@@ -39,7 +43,11 @@ START_TEST(every_field_of_a_job_comes_back_as_it_was)
     ck_assert_int_eq(found.cause, DECISION_EXPIRED);
     ck_assert_int_eq(found.state, JOB_FAILED);
     ck_assert_int_eq(found.attempt, 3);
-    ck_assert_int_eq(found.restarts, 2);
+    ck_assert_int_eq(found.tries, 3);
+    ck_assert_int_eq(found.retries, 2);
+    ck_assert(found.canceling);
+    ck_assert_int_eq(found.origin, 4);
+    ck_assert_int_eq(found.items, 5);
     ck_assert_int_eq(found.not_before, FIXTURE_NOW + 6);
     ck_assert_int_eq(found.created_at, FIXTURE_NOW);
     ck_assert_int_eq(found.started_at, FIXTURE_NOW + 7);
@@ -95,33 +103,35 @@ static void set_job(int64_t number, enum job_state state, int64_t not_before)
     store_job_free(&job);
 }
 
-static struct fixture_numbers startable(const char *hook, int64_t now, int limit)
+/* Takes the jobs of a hook one after the other, as they would be started. */
+static struct fixture_numbers startable(const char *hook, int64_t now)
 {
-    struct store_job jobs[8];
     struct fixture_numbers taken = {.count = 0};
-    int count = -1;
-    ck_assert_int_eq(store_job_startable(store, hook, now, jobs, limit, &count), 0);
-    for (int i = 0; i < count; i++) {
-        ck_assert_str_eq(jobs[i].hook, hook);
-        taken.numbers[taken.count++] = jobs[i].number;
-        store_job_free(&jobs[i]);
+    struct store_job job;
+    while (store_job_next(store, hook, now, &job) == 0) {
+        ck_assert_str_eq(job.hook, hook);
+        taken.numbers[taken.count++] = job.number;
+        set_job(job.number, JOB_RUNNING, 0);
+        store_job_free(&job);
     }
     return taken;
 }
 
 START_TEST(queued_jobs_of_a_hook_start_in_their_order_when_their_time_has_come)
 {
-    for (int i = 1; i <= 6; i++)
+    for (int i = 1; i <= 8; i++)
         ck_assert_int_eq(fixture_job(1, i == 2 ? "other" : "tell", JOB_QUEUED), i);
     set_job(1, JOB_QUEUED, FIXTURE_NOW + 10);
     set_job(4, JOB_RUNNING, 0);
-    struct fixture_numbers taken = startable("tell", FIXTURE_NOW, 8);
-    fixture_assert_numbers(&taken, 3, 3, 5, 6);
-    taken = startable("tell", FIXTURE_NOW, 2);
-    fixture_assert_numbers(&taken, 2, 3, 5);
-    taken = startable("tell", FIXTURE_NOW + 10, 2);
-    fixture_assert_numbers(&taken, 2, 1, 3);
-    taken = startable("nobody", FIXTURE_NOW, 8);
+    set_job(7, JOB_QUEUED, FIXTURE_NOW - 1);
+    set_job(8, JOB_QUEUED, FIXTURE_NOW - 2);
+    struct fixture_numbers taken = startable("tell", FIXTURE_NOW);
+    fixture_assert_numbers(&taken, 5, 8, 7, 3, 5, 6);
+    taken = startable("tell", FIXTURE_NOW + 9);
+    fixture_assert_numbers(&taken, 0);
+    taken = startable("tell", FIXTURE_NOW + 10);
+    fixture_assert_numbers(&taken, 1, 1);
+    taken = startable("nobody", FIXTURE_NOW);
     fixture_assert_numbers(&taken, 0);
 }
 END_TEST
@@ -142,20 +152,10 @@ START_TEST(the_next_start_is_the_earliest_to_come_of_a_queued_job)
 }
 END_TEST
 
-static int name_hook(void *userdata, const char *hook)
-{
-    char *names = userdata;
-    (void)strncat(names, hook, 32);
-    (void)strncat(names, " ", 2);
-    return 0;
-}
-
 static int start_all(void *userdata, const char *hook)
 {
-    struct fixture_numbers taken = startable(hook, FIXTURE_NOW, 8);
-    for (int i = 0; i < taken.count; i++)
-        set_job(taken.numbers[i], JOB_RUNNING, 0);
-    return name_hook(userdata, hook);
+    (void)startable(hook, FIXTURE_NOW);
+    return fixture_name_hook(userdata, hook);
 }
 
 START_TEST(hooks_with_queued_jobs_are_named_once_and_the_callback_may_start_them)
@@ -166,10 +166,10 @@ START_TEST(hooks_with_queued_jobs_are_named_once_and_the_callback_may_start_them
         (void)fixture_job(1, "a", JOB_QUEUED);
         (void)fixture_job(1, "c", JOB_SUCCEEDED);
     }
-    ck_assert_int_eq(store_job_queued_hooks(store, start_all, names), 0);
+    ck_assert_int_eq(store_job_waiting_hooks(store, start_all, names), 0);
     ck_assert_str_eq(names, "a b ");
     names[0] = '\0';
-    ck_assert_int_eq(store_job_queued_hooks(store, name_hook, names), 0);
+    ck_assert_int_eq(store_job_waiting_hooks(store, fixture_name_hook, names), 0);
     ck_assert_str_eq(names, "");
 }
 END_TEST
@@ -336,7 +336,7 @@ START_TEST(running_attempts_are_told_oldest_first_and_the_callback_may_end_them)
     ck_assert_int_eq(store_attempt_running(store, STORE_EXECUTOR_RUNNER, take_attempt, &taken), 0);
     fixture_assert_numbers(&taken, 2, 12, 22);
     taken.count = 0;
-    ck_assert_int_eq(store_attempt_list(store, 2, take_attempt, &taken), 0);
+    ck_assert_int_eq(store_attempt_list(store, 2, PROTOCOL_NO_ITEM, take_attempt, &taken), 0);
     fixture_assert_numbers(&taken, 2, 21, 22);
 }
 END_TEST

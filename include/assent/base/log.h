@@ -17,6 +17,7 @@
 #ifndef ASSENT_BASE_LOG_H
 #define ASSENT_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -27,6 +28,9 @@ void log_open(const char *role);
 
 /* Lines above this level are dropped; LOG_LEVEL_INFO at first. */
 void log_set_level(enum log_level level);
+
+/* Whether lines of that level are written, for those who would read what to write first. */
+bool log_enabled(enum log_level level);
 
 /* Finds a level by its name in the configuration (error, warning, info, debug). 0 or -EINVAL. */
 int log_level_from_text(const char *text, enum log_level *ret_level);

@@ -50,7 +50,19 @@ void api_cancel_request(const struct api_call *call);
 void api_list_jobs(const struct api_call *call);
 void api_show_job(const struct api_call *call);
 void api_show_output(const struct api_call *call);
+void api_list_items(const struct api_call *call);
 void api_retry_job(const struct api_call *call);
+void api_cancel_job(const struct api_call *call);
+/* The filter of ?state=, ?hook= and ?request=. Answers itself and returns false if it is malformed or
+ * fits nothing. `ret_hook` is the text behind filter.hook, to be freed. */
+bool api_wanted_jobs(struct api_call *call, struct store_job_filter *filter, char **ret_hook);
+/* api_bulk.c */
+void api_retry_jobs(const struct api_call *call);
+void api_cancel_jobs(const struct api_call *call);
+/* api_pause.c */
+void api_pause(const struct api_call *call);
+void api_resume(const struct api_call *call);
+json_t *api_paused(struct core *core); /* rows of what is paused */
 /* api_health.c */
 void api_ready(const struct api_call *call);
 void api_health(const struct api_call *call);

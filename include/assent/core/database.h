@@ -58,6 +58,9 @@ struct database_statement *database_query(struct database *database,
  * NULL. */
 void database_bind_integer(struct database_statement *statement, int64_t value);
 void database_bind_text(struct database_statement *statement, const char *text);
+/* A text that is not terminated. */
+void database_bind_characters(struct database_statement *statement, const char *text,
+                              size_t length);
 void database_bind_blob(struct database_statement *statement, const void *bytes, size_t length);
 
 /* Returns 1 and has a row, 0 if there are no more, or the sticky error. */

@@ -23,6 +23,9 @@
 
 struct core;
 struct waiter;
+struct lane;
+struct growth;
+struct peek;
 
 /* Core's end of the conversation with one other role. */
 struct link {
@@ -53,11 +56,18 @@ struct core {
     sd_event_source *commit_source;
     sd_event_source *deadline_source;
     sd_event_source *start_source;
+    sd_event_source *growth_source;
     sd_event_source *waiter_source;
     sd_event_source *upkeep_source;
     struct waiter *waiters;
-    bool work_wanted; /* something may have become startable */
-    bool quiescing;   /* start nothing new */
+    struct lane *lanes;
+    struct growth *growths;
+    struct peek *peeks;
+    bool work_wanted;      /* something may have become startable */
+    bool paused;           /* every hook */
+    size_t next_hook;      /* whose turn it is to start something */
+    int64_t rate_wakes_at; /* when a rate allows what is queued; ms since 1970, 0: none waits */
+    bool quiescing;        /* start nothing new */
     unsigned frames_in_batch;
     uint64_t refused_webhooks; /* since the last line about them */
     int64_t refused_logged_at;

@@ -10,12 +10,11 @@
 #include <jansson.h>
 
 #include "assent/base/buffer.h"
-#include "assent/core/internal.h"
+#include "assent/core/task.h"
 
 /* The record that a hook gets for an attempt: on its standard input, and for its placeholders.
  * Everything in it is as it was when the request was made, but for the decision. */
-void record_for_hook(struct core *core, const struct store_request *request,
-                     const struct store_job *job, uint32_t attempt, struct buffer *ret_record);
+void record_for_hook(struct core *core, const struct task *task, struct buffer *ret_record);
 
 /* One request with its context, jobs and events. */
 json_t *record_request(struct core *core, const struct store_request *request);
@@ -26,7 +25,10 @@ json_t *record_request_row(const struct store_request *request);
 json_t *record_job(struct core *core, const struct store_job *job,
                    const struct store_request *request);
 /* One job as a row of a list. */
-json_t *record_job_row(const struct store_job *job, const struct store_request *request);
+json_t *record_job_row(struct core *core, const struct store_job *job,
+                       const struct store_request *request);
+/* One item of a fan-out as a row of a list. */
+json_t *record_item_row(const struct store_job *job, const struct store_item *item);
 
 /* One kept output: what there is of it as text, with what is no UTF-8 replaced. */
 json_t *record_output(const struct protocol_output *output);

@@ -176,11 +176,15 @@ struct store_job {
     char *key;           /* random; the same for every attempt */
     enum decision cause; /* which list of the action it came from */
     enum job_state state;
-    uint32_t attempt;  /* the newest attempt's n; 0 before the first */
-    uint32_t restarts; /* automatic ones so far */
+    uint32_t attempt; /* the newest attempt's n; 0 before the first, and in a fan-out */
+    uint32_t tries;   /* that were begun by themselves, since a person last said so */
+    uint32_t retries; /* those of them that count against the hook's */
     int64_t not_before;
+    bool canceling; /* a person wants it to end; final once nothing of it runs */
+    int64_t origin; /* the job that has given up, for which on_failed started this one; or 0 */
+    int64_t items;  /* of a fan-out; 0: it is none, or has not begun */
     int64_t created_at;
-    int64_t started_at; /* of the newest attempt */
+    int64_t started_at; /* of the newest attempt, or of a fan-out */
     int64_t ended_at;
     char *error; /* of the newest attempt, for people */
 };
@@ -190,7 +194,8 @@ struct store_job {
 int store_job_add(struct store *store, const struct store_job *job, int64_t *ret_number);
 int store_job_get(struct store *store, int64_t number, struct store_job *ret_job);
 int store_job_find(struct store *store, const char *key, struct store_job *ret_job);
-/* Writes state, attempt, restarts, not_before, started_at, ended_at and error. */
+/* Writes state, attempt, tries, retries, not_before, canceling, items, started_at, ended_at and
+ * error. */
 int store_job_update(struct store *store, const struct store_job *job);
 
 struct store_job_filter {
@@ -202,16 +207,90 @@ struct store_job_filter {
 };
 int store_job_list(struct store *store, const struct store_job_filter *filter, int limit,
                    int (*each)(void *userdata, const struct store_job *job), void *userdata);
-/* At most `limit` jobs of one hook that are queued with not_before <= now, oldest first. The array
- * has room for `limit`; each is freed by store_job_free. */
-int store_job_startable(struct store *store, const char *hook, int64_t now,
-                        struct store_job *ret_jobs, int limit, int *ret_count);
-/* The earliest not_before after `now` of a queued job; -ENOENT if there is none. */
+/* The queued job of that hook whose turn it is: of those that waited for their time, the one whose
+ * time came first; else the oldest of those that have none. -ENOENT if there is none by now. */
+int store_job_next(struct store *store, const char *hook, int64_t now, struct store_job *ret_job);
+/* The oldest running fan-out of that hook with a number above `after`; -ENOENT if there is none. */
+int store_job_next_fanout(struct store *store, const char *hook, int64_t after,
+                          struct store_job *ret_job);
+/* The earliest not_before after `now` of a queued job or item; -ENOENT if there is none. */
 int store_job_next_start(struct store *store, int64_t now, int64_t *ret_time);
-/* Calls `each` for every hook that has queued jobs. `each` may call the store. */
-int store_job_queued_hooks(struct store *store, int (*each)(void *userdata, const char *hook),
-                           void *userdata);
+/* Calls `each` for every hook that has queued jobs or running fan-outs. `each` may call the
+ * store. */
+int store_job_waiting_hooks(struct store *store, int (*each)(void *userdata, const char *hook),
+                            void *userdata);
 void store_job_free(struct store_job *job); /* its texts, not the struct */
+
+/* How far a job with items has come. Queued are those that are in none of these states. */
+struct store_fanout {
+    int64_t job;
+    int64_t total;
+    int64_t added; /* rows that there are by now: the first so many items */
+    int64_t running;
+    int64_t succeeded;
+    int64_t failed;
+    int64_t interrupted;
+};
+
+/* Begins a fan-out: no items yet, and the context without their array. */
+int store_fanout_begin(struct store *store, int64_t job, int64_t total, const char *context);
+int store_fanout_get(struct store *store, int64_t job, struct store_fanout *ret_fanout);
+/* Freed with free(). */
+int store_fanout_context(struct store *store, int64_t job, char **ret_context);
+/* Says that so many items have been added by store_item_add. */
+int store_fanout_grow(struct store *store, int64_t job, int64_t count);
+
+/* One element of a fan-out. */
+struct store_item {
+    int64_t job;
+    int64_t number; /* its index */
+    enum job_state state;
+    uint32_t attempt;
+    uint32_t tries;
+    uint32_t retries;
+    int64_t not_before;
+    int64_t started_at;
+    int64_t ended_at;
+    char *error;
+    char *value; /* JSON */
+};
+
+/* Adds a queued item; the value is not terminated. */
+int store_item_add(struct store *store, int64_t job, int64_t number, const char *value,
+                   size_t length);
+int store_item_get(struct store *store, int64_t job, int64_t number, struct store_item *ret_item);
+/* Writes all but the value, and counts it in its fan-out. */
+int store_item_update(struct store *store, const struct store_item *item);
+/* The queued item whose turn it is, as store_job_next. */
+int store_item_next(struct store *store, int64_t job, int64_t now, struct store_item *ret_item);
+/* Calls `each` for at most `limit` items behind number `after` (-1: from the first) in order, of one
+ * state or, with JOB_STATE_COUNT, of any. Lent. */
+int store_item_list(struct store *store, int64_t job, enum job_state state, int64_t after,
+                    int limit, int (*each)(void *userdata, const struct store_item *item),
+                    void *userdata);
+/* Queues again all that failed or were interrupted. */
+int store_item_retry(struct store *store, int64_t job);
+/* Fails all that are queued, and those that are not rows yet. */
+int store_item_fail_queued(struct store *store, int64_t job, const char *error);
+void store_item_free(struct store_item *item); /* its texts, not the struct */
+
+/* What the rate of a hook has left, as domain/schedule.h keeps it; 0 if none is stored. */
+int store_pace_get(struct store *store, const char *hook, int64_t *ret_bucket);
+int store_pace_set(struct store *store, const char *hook, int64_t bucket);
+
+/* A hook of which nothing is started; the hook "" stands for all. */
+struct store_pause {
+    const char *hook;
+    int64_t since;
+    const char *who;
+};
+/* -EEXIST if it is paused already. */
+int store_pause_add(struct store *store, const struct store_pause *pause);
+/* -ENOENT if it is not paused. */
+int store_pause_remove(struct store *store, const char *hook);
+/* Lent. */
+int store_pause_list(struct store *store,
+                     int (*each)(void *userdata, const struct store_pause *pause), void *userdata);
 
 /* Which executor an attempt was given to: stored, never renumber. */
 enum store_executor { STORE_EXECUTOR_RUNNER, STORE_EXECUTOR_CALLER, STORE_EXECUTOR_COUNT };
@@ -246,8 +325,8 @@ int store_attempt_end(struct store *store, const struct store_attempt *attempt,
 int store_attempt_running(struct store *store, enum store_executor executor,
                           int (*each)(void *userdata, const struct store_attempt *attempt),
                           void *userdata);
-/* Calls `each` for all attempts of a job in order. */
-int store_attempt_list(struct store *store, int64_t job,
+/* Calls `each` for all attempts of a job, or of one of its items, in order. */
+int store_attempt_list(struct store *store, int64_t job, int64_t item,
                        int (*each)(void *userdata, const struct store_attempt *attempt),
                        void *userdata);
 void store_attempt_free(struct store_attempt *attempt); /* its texts, not the struct */

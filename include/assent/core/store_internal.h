@@ -11,7 +11,7 @@
 
 /* In the header of the file: `asnt`, and the version of the schema. */
 #define STORE_APPLICATION_ID 0x61736e74
-#define STORE_VERSION        2
+#define STORE_VERSION        3
 
 #define STORE_IDENTITY_SIZE 16
 
@@ -57,6 +57,9 @@ const char *store_service_name(const struct store *store, int64_t number);
  * become. 0 or -EIO. */
 int store_delivery_adopt(struct store *store, const struct store_service *service, const char *id,
                          int64_t number);
+
+/* The earliest not_before after `now` of a queued item; as store_job_next_start. */
+int store_item_next_start(struct store *store, int64_t now, int64_t *ret_time);
 
 /* Replaces each borrowed text in a row by a copy. 0, or -ENOMEM with none replaced. */
 int store_own_texts(char **const texts[], size_t count);
