@@ -69,6 +69,8 @@ int protocol_encode_response(struct buffer *out, const struct protocol_response 
     pack_u32(&packer, response->retry_after);
     pack_text(&packer, response->allow);
     pack_text(&packer, response->authenticate);
+    pack_text(&packer, response->type);
+    pack_u8(&packer, response->streams);
     pack_bytes(&packer, response->body, response->body_length);
     return packer.error;
 }
@@ -82,6 +84,8 @@ int protocol_decode_response(const struct frame *frame, struct protocol_response
     ret_response->retry_after = unpack_u32(&unpacker);
     ret_response->allow = unpack_text(&unpacker);
     ret_response->authenticate = unpack_text(&unpacker);
+    ret_response->type = unpack_text(&unpacker);
+    ret_response->streams = unpack_u8(&unpacker) != 0;
     ret_response->body = unpack_bytes(&unpacker, &ret_response->body_length);
     return unpack_end(&unpacker);
 }
@@ -387,5 +391,72 @@ int protocol_decode_peeked(const struct frame *frame, struct protocol_peeked *re
     unpack_attempt(&unpacker, &ret_peeked->attempt);
     unpack_output(&unpacker, &ret_peeked->standard_output);
     unpack_output(&unpacker, &ret_peeked->standard_error);
+    return unpack_end(&unpacker);
+}
+
+int protocol_encode_stream(struct buffer *out, const struct protocol_stream *stream)
+{
+    struct packer packer = packer_to(out);
+
+    pack_u64(&packer, stream->id);
+    pack_bytes(&packer, stream->bytes, stream->length);
+    return packer.error;
+}
+
+int protocol_decode_stream(const struct frame *frame, struct protocol_stream *ret_stream)
+{
+    struct unpacker unpacker = unpacker_of(frame->payload, frame->length);
+
+    ret_stream->id = unpack_u64(&unpacker);
+    ret_stream->bytes = unpack_bytes(&unpacker, &ret_stream->length);
+    return unpack_end(&unpacker);
+}
+
+int protocol_encode_lookup(struct buffer *out, const struct protocol_lookup *lookup)
+{
+    struct packer packer = packer_to(out);
+
+    pack_u64(&packer, lookup->id);
+    pack_text(&packer, lookup->hook);
+    pack_bytes(&packer, lookup->digest, sizeof lookup->digest);
+    pack_bytes(&packer, lookup->record, lookup->record_length);
+    return packer.error;
+}
+
+int protocol_decode_lookup(const struct frame *frame, struct protocol_lookup *ret_lookup)
+{
+    struct unpacker unpacker = unpacker_of(frame->payload, frame->length);
+
+    ret_lookup->id = unpack_u64(&unpacker);
+    ret_lookup->hook = unpack_required_text(&unpacker);
+    unpack_fixed(&unpacker, ret_lookup->digest, sizeof ret_lookup->digest);
+    ret_lookup->record = unpack_bytes(&unpacker, &ret_lookup->record_length);
+    return unpack_end(&unpacker);
+}
+
+int protocol_encode_looked_up(struct buffer *out, const struct protocol_looked_up *looked_up)
+{
+    struct packer packer = packer_to(out);
+
+    pack_u64(&packer, looked_up->id);
+    pack_i64(&packer, looked_up->http_status);
+    pack_i64(&packer, looked_up->again_after_ms);
+    pack_text(&packer, looked_up->error);
+    pack_bytes(&packer, looked_up->body, looked_up->body_length);
+    return packer.error;
+}
+
+int protocol_decode_looked_up(const struct frame *frame, struct protocol_looked_up *ret_looked_up)
+{
+    struct unpacker unpacker = unpacker_of(frame->payload, frame->length);
+
+    ret_looked_up->id = unpack_u64(&unpacker);
+    ret_looked_up->http_status = unpack_small(&unpacker);
+    ret_looked_up->again_after_ms = unpack_i64(&unpacker);
+    ret_looked_up->error = unpack_text(&unpacker);
+    ret_looked_up->body = unpack_bytes(&unpacker, &ret_looked_up->body_length);
+    if (ret_looked_up->again_after_ms < 0) {
+        return -EBADMSG;
+    }
     return unpack_end(&unpacker);
 }

@@ -148,7 +148,9 @@ static int allocate(struct config *config, const struct config_source *source)
     /* One more each: calloc may give NULL for none. */
     config->services = calloc(source_count(source, SECTION_SERVICE) + 1, sizeof *config->services);
     config->actions = calloc(source_count(source, SECTION_ACTION) + 1, sizeof *config->actions);
-    config->hooks = calloc(source_count(source, SECTION_HOOK) + 1, sizeof *config->hooks);
+    config->hooks = calloc(source_count(source, SECTION_HOOK) +
+                               builtin_count(source_count(source, SECTION_SERVICE)),
+                           sizeof *config->hooks);
     bool complete = config->services != NULL && config->actions != NULL && config->hooks != NULL;
     return complete ? 0 : -ENOMEM;
 }
@@ -167,6 +169,8 @@ int config_build(const struct config_source *source, enum role role, struct conf
     }
     for (size_t i = 0; error == 0 && i < source->section_count; i++)
         error = build_named(&builder, &source->sections[i]);
+    if (error == 0)
+        error = builtin_add(config);
     if (error < 0) {
         config_free(config);
         return error;

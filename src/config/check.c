@@ -33,8 +33,8 @@ static const struct source_section *service_section(const struct check *check, s
 static const struct source_entry *secret_entry(const struct source_section *section, size_t index)
 {
     for (size_t i = 0; i < section->entry_count; i++) {
-        if (section->entries[i].key->content == CONTENT_SECRET && section->entries[i].loaded &&
-            index-- == 0)
+        if (strcmp(section->entries[i].key->name, "secret_file") == 0 &&
+            section->entries[i].loaded && index-- == 0)
             return &section->entries[i];
     }
     return NULL;

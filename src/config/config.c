@@ -49,11 +49,22 @@ const struct config_hook *config_hook(const struct config *config, const char *n
     return NULL;
 }
 
+const struct config_hook *config_hook_of(const struct config *config, enum hook_purpose purpose,
+                                         const char *service)
+{
+    for (size_t i = 0; i < config->hook_count; i++) {
+        const struct config_hook *hook = &config->hooks[i];
+        const char *space = strchr(hook->name, ' ');
+        if (hook->purpose == purpose && space != NULL && strcmp(space + 1, service) == 0)
+            return hook;
+    }
+    return NULL;
+}
+
 /* Where agents ask the service themselves, all that is left for them here is to register. */
 static unsigned default_ways(const struct config_service *service)
 {
-    (void)service;
-    return WAY_REGISTER;
+    return service != NULL && service->url != NULL ? WAY_ASK : WAY_REGISTER;
 }
 
 unsigned config_ways(const struct config *config, const char *action,
@@ -112,6 +123,10 @@ static void free_service(struct config_service *service)
     free(service->secrets);
     free(service->name);
     free(service->path);
+    free(service->url);
+    free(service->callback_url);
+    free_secret(&service->api_key);
+    free_secret(&service->tls_ca);
     free((char *)service->pointers.request_id);
     free((char *)service->pointers.decision);
     free((char *)service->pointers.decided_by);
@@ -135,6 +150,7 @@ static void free_interface(struct config_interface *interface)
 static void free_action(struct config_action *action)
 {
     free(action->name);
+    free(action->service);
     free_texts(&action->on_granted);
     free_texts(&action->on_denied);
     free_texts(&action->on_expired);
@@ -173,6 +189,8 @@ void config_free(struct config *config)
     free_secret(&config->tls_key);
     free_secret(&config->client_ca);
     free(config->store_path);
+    free_texts(&config->relay_allow);
+    free_secret(&config->relay_secret);
     for (size_t i = 0; i < config->service_count; i++)
         free_service(&config->services[i]);
     for (size_t i = 0; i < config->action_count; i++)

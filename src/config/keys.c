@@ -33,7 +33,8 @@ static const struct section_rule sections[SECTION_COUNT] = {
     [SECTION_STORE] = {"store", false, false, CORE | RUNNER},
     [SECTION_REQUESTS] = {"requests", false, false, CORE},
     [SECTION_RUNNER] = {"runner", false, false, CORE},
-    [SECTION_SERVICE] = {"service", true, false, PUBLIC | CORE},
+    [SECTION_RELAY] = {"relay", false, false, CORE | CALLER},
+    [SECTION_SERVICE] = {"service", true, false, PUBLIC | CORE | CALLER},
     [SECTION_ACTION] = {"action", true, false, CORE},
     [SECTION_HOOK] = {"hook", true, false, CORE | RUNNER | CALLER},
 };
@@ -119,13 +120,33 @@ static const struct config_key keys[] = {
     {SECTION_REQUESTS, "keep_early", set_duration, FIELD(config, keep_early_ms), .fallback = "24h",
      .roles = CORE, .expected = DURATION},
 
+    {SECTION_RELAY, "allow", set_relay_allow, FIELD(config, relay_allow), .repeatable = true,
+     .roles = CORE | CALLER,
+     .expected = "a URL that decisions may be passed on to, such as "
+                 "https://agent.example.com/approvals, or with a slash at its end all below it"},
+    {SECTION_RELAY, "secret_file", set_relay_secret, .content = CONTENT_SECRET, .roles = CALLER,
+     .expected = SECRET_FILE},
+
     {SECTION_RUNNER, "concurrency", set_number, FIELD(config, concurrency), .fallback = "16",
      .roles = CORE, WITHIN(1, 1024), .expected = "a number from 1 to 1024"},
 
     {SECTION_SERVICE, "path", set_webhook_path, FIELD(config_service, path), .required = true,
      .roles = PUBLIC | CORE, .expected = "a path such as /webhook/approval"},
     {SECTION_SERVICE, "scheme", set_scheme, FIELD(config_service, scheme), .required = true,
-     .roles = CORE, .expected = "daimon or none"},
+     .roles = PUBLIC | CORE,
+     .expected = "daimon, url-token, both with a comma between them, or none"},
+    {SECTION_SERVICE, "url", set_service_url, FIELD(config_service, url), .roles = CORE | CALLER,
+     .expected = "an http or https URL such as https://api.daimon.email"},
+    {SECTION_SERVICE, "callback_url", set_callback_url, FIELD(config_service, callback_url),
+     .roles = CORE,
+     .expected = "the https URL by which path is reached, such as "
+                 "https://agent.example.com/webhook/approval"},
+    {SECTION_SERVICE, "api_key_file", set_api_key, .content = CONTENT_SECRET, .roles = CALLER,
+     .expected = SECRET_FILE},
+    {SECTION_SERVICE, "tls_ca", set_content, FIELD(config_service, tls_ca), .content = CONTENT_TEXT,
+     .roles = CALLER, .expected = "the name of a file with certificates in PEM form"},
+    {SECTION_SERVICE, "poll_interval", set_duration, FIELD(config_service, poll_interval_ms),
+     .roles = CORE, WITHIN(1000, TEN_YEARS), .expected = "a duration of 1s or more such as 5m"},
     {SECTION_SERVICE, "secret_file", set_secret, .repeatable = true, .content = CONTENT_SECRET,
      .roles = CORE, .expected = SECRET_FILE},
     {SECTION_SERVICE, "allow_unsigned", set_yes_no, FIELD(config_service, allow_unsigned),
@@ -145,6 +166,8 @@ static const struct config_key keys[] = {
 
     {SECTION_ACTION, "accept", set_accept, FIELD(config_action, accept), .roles = CORE,
      .expected = "ask, register, or both with a comma between them"},
+    {SECTION_ACTION, "service", set_text, FIELD(config_action, service), .roles = CORE,
+     .expected = "the name of a service that has a url"},
     {SECTION_ACTION, "on_granted", set_hook_names, FIELD(config_action, on_granted), .roles = CORE,
      .expected = HOOK_NAMES},
     {SECTION_ACTION, "on_denied", set_hook_names, FIELD(config_action, on_denied), .roles = CORE,

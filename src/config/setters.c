@@ -162,17 +162,6 @@ int set_log_level(const struct source_entry *entry, void *object, struct problem
     return 0;
 }
 
-int set_scheme(const struct source_entry *entry, void *object, struct problem *ret_problem)
-{
-    enum signature_scheme scheme = signature_scheme_from_name(entry->value);
-    if (scheme == SIGNATURE_SCHEME_COUNT) {
-        problem_set(ret_problem, "there is no such scheme");
-        return -EINVAL;
-    }
-    *(enum signature_scheme *)setter_field(entry, object) = scheme;
-    return 0;
-}
-
 int set_on_interrupt(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     bool retry = strcmp(entry->value, "retry") == 0;

@@ -2,9 +2,9 @@
  * The frames between the roles, by type and content.
  *
  * gate -> core       REQUEST, GONE, DRAIN
- * core -> gate       RESPONSE
- * executor -> core   HELLO, DIGESTS, RESULT, REFUSED, PEEKED
- * core -> executor   START, ACK, CANCEL, PEEK
+ * core -> gate       RESPONSE, STREAM
+ * executor -> core   HELLO, DIGESTS, RESULT, REFUSED, PEEKED; the caller also LOOKED_UP
+ * core -> executor   START, ACK, CANCEL, PEEK; to the caller also LOOKUP
  *
  * "Executor" is runner or caller. An attempt is (the job's key, item, n): the key is random and the
  * same for every attempt of a job; item is the index in a fan-out or PROTOCOL_NO_ITEM; n counts
@@ -40,6 +40,9 @@ enum protocol_frame {
     FRAME_CANCEL,
     FRAME_PEEK,
     FRAME_PEEKED,
+    FRAME_LOOKUP,
+    FRAME_LOOKED_UP,
+    FRAME_STREAM,
 };
 
 #define PROTOCOL_NO_ITEM          (-1)
@@ -79,19 +82,33 @@ int protocol_decode_request(const struct frame *frame, struct protocol_request *
 /* The value of the header with this lower-case name, or NULL. */
 const char *protocol_request_header(const struct protocol_request *request, const char *name);
 
-/* The answer to the request of that id. The body is JSON. */
+/* The answer to the request of that id. The body is JSON, unless another type is said. One with
+ * `streams` is the beginning of an answer that goes on in STREAM frames (id, bytes), until one of them
+ * is empty, or the client leaves and GONE says so. */
 struct protocol_response {
     uint64_t id;
     uint32_t status;
     uint32_t retry_after;     /* seconds for Retry-After, 0 for none */
     const char *allow;        /* for Allow, NULL for none */
     const char *authenticate; /* for WWW-Authenticate, NULL for none */
+    const char *type;         /* for Content-Type, NULL for JSON */
+    bool streams;
     const void *body;
     size_t body_length;
 };
 
 int protocol_encode_response(struct buffer *out, const struct protocol_response *response);
 int protocol_decode_response(const struct frame *frame, struct protocol_response *ret_response);
+
+/* STREAM: more of an answer that streams; the end of it if there are no bytes. */
+struct protocol_stream {
+    uint64_t id;
+    const void *bytes;
+    size_t length;
+};
+
+int protocol_encode_stream(struct buffer *out, const struct protocol_stream *stream);
+int protocol_decode_stream(const struct frame *frame, struct protocol_stream *ret_stream);
 
 /* GONE: the client of that request left; nobody waits for the answer any more. DRAIN has no
  * payload: the gate stops, every request that waits shall be answered as things stand. */
@@ -194,6 +211,31 @@ struct protocol_result {
 
 int protocol_encode_result(struct buffer *out, const struct protocol_result *result);
 int protocol_decode_result(const struct frame *frame, struct protocol_result *ret_result);
+
+/* LOOKUP: ask a service what has become of a request, by its built-in hook (`lookup NAME`) and a record
+ * (JSON). Nothing of it is kept: it is answered by LOOKED_UP, or not at all if either side goes. */
+struct protocol_lookup {
+    uint64_t id; /* core's, unused before in its life */
+    const char *hook;
+    unsigned char digest[PROTOCOL_DIGEST_SIZE];
+    const void *record;
+    size_t record_length;
+};
+
+int protocol_encode_lookup(struct buffer *out, const struct protocol_lookup *lookup);
+int protocol_decode_lookup(const struct frame *frame, struct protocol_lookup *ret_lookup);
+
+struct protocol_looked_up {
+    uint64_t id;
+    int32_t http_status;    /* 0 if there was no answer */
+    int64_t again_after_ms; /* the service wants so long a pause; 0 if it did not say */
+    const char *error;      /* a sentence for a person, NULL if it was answered as expected */
+    const void *body;
+    size_t body_length;
+};
+
+int protocol_encode_looked_up(struct buffer *out, const struct protocol_looked_up *looked_up);
+int protocol_decode_looked_up(const struct frame *frame, struct protocol_looked_up *ret_looked_up);
 
 /* PEEKED: what a running attempt has written so far. */
 struct protocol_peeked {

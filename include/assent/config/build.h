@@ -20,6 +20,12 @@ int config_build(const struct config_source *source, enum role role, struct conf
  * -EIO. */
 int hook_complete(struct config_hook *hook, const struct source_section *section);
 
+/* Adds the hooks that follow from services that are asked and from [relay]. There is room for them. 0,
+ * -ENOMEM or -EIO. */
+int builtin_add(struct config *config);
+/* How many that are at most. */
+size_t builtin_count(size_t service_count);
+
 /* Reports what only shows when sections are seen together: what is missing, given twice, referred
  * to in vain, or excludes each other. 0 or -ENOMEM. */
 int config_check(const struct config *config, const struct config_source *source,

@@ -42,6 +42,12 @@ struct config_service {
     char *name;
     char *path; /* of the webhook, begins with '/' */
     enum signature_scheme scheme;
+    bool url_token;     /* decisions come on the URL made for their request, behind the path */
+    char *url;          /* where it is asked, without a slash at the end; NULL: it is not */
+    char *callback_url; /* core only; by which `path` is reached from outside */
+    struct signature_secret api_key;  /* caller only; length 0: none */
+    struct signature_secret tls_ca;   /* caller only; PEM; length 0: the system's */
+    int64_t poll_interval_ms;         /* core only; 0: it is not polled */
     struct signature_secret *secrets; /* core only */
     size_t secret_count;
     bool allow_unsigned;
@@ -71,6 +77,7 @@ enum config_way { WAY_ASK = 1, WAY_REGISTER = 2 };
 struct config_action {
     char *name;
     unsigned accept;                /* ways; 0: as its service has it */
+    char *service;                  /* that is asked; NULL: the only one that can be */
     int64_t expires_in_ms;          /* 0: as in [requests] */
     struct config_texts on_granted; /* names of hooks */
     struct config_texts on_denied;
@@ -93,9 +100,20 @@ struct config_status_range {
     unsigned last;
 };
 
+/* What a hook is there for. Beside those of the configuration there are some that follow from it;
+ * their names have a space in them, so that nobody can name them. */
+enum hook_purpose {
+    PURPOSE_ACTION, /* [hook NAME] */
+    PURPOSE_SUBMIT, /* `submit SERVICE`: asks the service; what it is asked is the record's item */
+    PURPOSE_LOOKUP, /* `lookup SERVICE`: what has become of a request? Not started by START */
+    PURPOSE_RELAY,  /* `relay decision`: posts a decision to the record's relay.url */
+};
+#define RELAY_HOOK "relay decision"
+
 /* [hook NAME] */
 struct config_hook {
     char *name;
+    enum hook_purpose purpose;
     enum hook_kind kind;
     enum on_interrupt on_interrupt;             /* as said, or the default of its kind */
     unsigned char digest[PROTOCOL_DIGEST_SIZE]; /* of its section without secrets */
@@ -166,6 +184,9 @@ struct config {
     int64_t expiry_grace_ms;
     int64_t keep_early_ms;
 
+    /* [relay] */
+    struct config_texts relay_allow;      /* URLs as domain/url.h knows them */
+    struct signature_secret relay_secret; /* caller only */
     /* [runner] */
     unsigned concurrency; /* programs at once, and calls */
 
@@ -209,6 +230,9 @@ const struct config_service *config_service(const struct config *config, const c
 const struct config_service *config_service_at(const struct config *config, const char *path);
 const struct config_action *config_action(const struct config *config, const char *name);
 const struct config_hook *config_hook(const struct config *config, const char *name);
+/* The built-in hook of that purpose of the service; NULL if the service is not asked. */
+const struct config_hook *config_hook_of(const struct config *config, enum hook_purpose purpose,
+                                         const char *service);
 
 /* True for a listening address that only this machine can reach. */
 bool listen_is_local(const char *listen);

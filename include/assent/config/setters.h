@@ -16,7 +16,7 @@
 /* setters.c: the key's offset says where */
 key_setter set_duration, set_size, set_number, set_octal, set_yes_no, set_on_off, set_rate;
 key_setter set_content;
-key_setter set_log_level, set_scheme, set_on_interrupt;
+key_setter set_log_level, set_on_interrupt;
 key_setter set_text, set_absolute_path, set_socket_path, set_group, set_webhook_path, set_pointer;
 key_setter set_hook_names, set_accept, set_for_each, set_policy;
 
@@ -28,6 +28,10 @@ key_setter set_listen, set_tcp_listen, set_trusted_proxy;
 
 /* interfaces.c */
 key_setter set_token;
+
+/* service.c */
+key_setter set_scheme, set_service_url, set_callback_url, set_api_key, set_relay_allow,
+    set_relay_secret;
 
 /* words.c */
 key_setter set_words;
