@@ -82,6 +82,9 @@ INTEGRATION_TESTS := $(call binaries,$(call tests,integration))
 TEST_PROGRAMS := $(call binaries,$(call c-files,tests/programs tests/bench tests/torture))
 # What the demo needs beside the programs: it must build without the packages of the tests.
 DEMO_PROGRAMS := $(call binaries,$(call c-files,tests/demo))
+# The stand-in of the approval service is one program, for the tests and the demo.
+SERVICE := $(OUT)/tests/service/approval_service
+SERVICE_SOURCES := $(call c-files,tests/service)
 FUZZERS := $(call binaries,$(call c-files,tests/fuzz))
 TEST_SOURCES := $(call c-files,tests/unit tests/integration tests/programs tests/bench tests/torture tests/fuzz tests/support)
 HELPER_OBJECTS := $(call objects,$(filter-out tests/unit/test_% tests/integration/test_%,\
@@ -94,7 +97,7 @@ ALL_C := $(shell find src include tests -name '*.[ch]' 2>/dev/null | sort)
 # ---- build
 
 all: $(PROGRAMS) ## build assentd and assentctl (the default)
-tests: all $(UNIT_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(DEMO_PROGRAMS) ## build these and all test programs, run nothing
+tests: all $(UNIT_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(DEMO_PROGRAMS) $(SERVICE) ## build these and all test programs, run nothing
 man: $(MAN_PAGES) ## build the man pages
 
 $(OUT)/assentd: $(OUT)/obj/src/main.o $(OUT)/libassent.a
@@ -109,6 +112,10 @@ $(UNIT_TESTS) $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(FUZZERS): $(OUT)/%: $(OUT)
 		$(CHECK_LIBS) $(LIB_LIBS) $(LDLIBS)
 
 $(DEMO_PROGRAMS): $(OUT)/%: $(OUT)/obj/%.o
+	@mkdir -p $(@D)
+	$(call run,LD,$@) $(LINK) -o $@ $^ $(LIB_LIBS) $(LDLIBS)
+
+$(SERVICE): $(call objects,$(SERVICE_SOURCES)) $(OUT)/libassent.a
 	@mkdir -p $(@D)
 	$(call run,LD,$@) $(LINK) -o $@ $^ $(LIB_LIBS) $(LDLIBS)
 
@@ -135,7 +142,7 @@ $(OUT)/.flags $(OUT)/.objects: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' "$$STAMP" | cmp -s - $@ || printf '%s\n' "$$STAMP" >$@
 
--include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(call objects,$(MAINS) $(TEST_SOURCES) $(call c-files,tests/demo)))
+-include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(call objects,$(MAINS) $(TEST_SOURCES) $(SERVICE_SOURCES) $(call c-files,tests/demo)))
 
 # ---- test
 
@@ -164,12 +171,12 @@ demo: ## install what is missing, then play the scenarios with real processes an
 	$(SUBMAKE) $(PARALLEL) all demo-programs
 	tests/demo/run
 
-demo-programs: $(DEMO_PROGRAMS)
+demo-programs: $(DEMO_PROGRAMS) $(SERVICE)
 
 unit: $(UNIT_TESTS) ## run the unit tests (TESTS= selects, WRAPPER= runs them under something)
 	@$(RUN_TESTS) -w "$(WRAPPER)" $(UNIT_TESTS)
 
-integration: all $(INTEGRATION_TESTS) $(TEST_PROGRAMS) ## run the tests that start the real daemon (TESTS= selects)
+integration: all $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(SERVICE) ## run the tests that start the real daemon (TESTS= selects)
 	@$(RUN_TESTS) $(INTEGRATION_TESTS)
 
 bench: ## measure signed webhooks a second
