@@ -105,9 +105,9 @@ END_TEST
 START_TEST(unknown_names_are_refused_with_the_known_ones)
 {
     static const char *const names[] = {
-        "{}",         "{id}",         "{event}",       "{service}",  "{context}",
-        "{context.}", "{context..a}", "{context.a.}",  "{job}",      "{job.hook}",
-        "{item}",     "{index}",      "{request_id }", "{|default}", "{Action}",
+        "{}",           "{id}",         "{event}",       "{service}",  "{context}", "{context.}",
+        "{context..a}", "{context.a.}", "{job}",         "{job.hook}", "{item.}",   "{item..a}",
+        "{index.0}",    "{items}",      "{request_id }", "{|default}", "{Action}",
     };
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -191,6 +191,9 @@ START_TEST(a_template_tells_what_it_uses)
     ck_assert(template_has_placeholders(json));
     ck_assert(template_uses(json, "attempt"));
     ck_assert(!template_uses(json, "b"));
+    ck_assert_str_eq(template_name_at(json, 0), "attempt");
+    ck_assert_ptr_null(template_name_at(json, 1));
+    ck_assert_ptr_null(template_name_at(plain, 0));
     template_free(word);
     template_free(plain);
     template_free(json);
