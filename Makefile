@@ -91,6 +91,7 @@ HELPER_OBJECTS := $(call objects,$(filter-out tests/unit/test_% tests/integratio
 	$(call c-files,tests/unit tests/integration tests/support)))
 
 MAN_PAGES := $(patsubst docs/%.scd,$(OUT)/man/%,$(wildcard docs/*.scd))
+EXAMPLES := $(wildcard config/*.conf config/examples/*.conf)
 UNITS := $(wildcard systemd/*.service systemd/*.socket systemd/*.target)
 ALL_C := $(shell find src include tests -name '*.[ch]' 2>/dev/null | sort)
 
@@ -232,7 +233,7 @@ install: all man ## install under DESTDIR and PREFIX; a configuration that is th
 		install -Dvm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	@set -e; for unit in $(UNITS); do sed 's|/usr/sbin/assentd|$(SBINDIR)/assentd|' $$unit >$(OUT)/unit; \
 		install -Dvm644 $(OUT)/unit $(DESTDIR)$(UNITDIR)/$${unit##*/}; done; rm -f $(OUT)/unit
-	@set -e; for conf in $(wildcard config/*.conf); do \
+	@set -e; for conf in $(EXAMPLES); do \
 		install -Dvm644 $$conf $(DESTDIR)$(DOCDIR)/examples/$${conf##*/}; done
 	@test -e $(DESTDIR)$(SYSCONFDIR)/assentd/assentd.conf || \
 		install -Dvm644 config/assentd.conf $(DESTDIR)$(SYSCONFDIR)/assentd/assentd.conf
@@ -242,7 +243,7 @@ uninstall: ## remove what install put there, but no configuration that was chang
 	rm -f $(DESTDIR)$(SBINDIR)/assentd $(DESTDIR)$(BINDIR)/assentctl
 	rm -f $(foreach p,$(notdir $(MAN_PAGES)),$(DESTDIR)$(MANDIR)/man$(lastword $(subst ., ,$(p)))/$(p))
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS)))
-	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/examples/,$(notdir $(wildcard config/*.conf)))
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/examples/,$(notdir $(EXAMPLES)))
 	@! cmp -s config/assentd.conf $(DESTDIR)$(SYSCONFDIR)/assentd/assentd.conf || \
 		rm -fv $(DESTDIR)$(SYSCONFDIR)/assentd/assentd.conf
 	@rmdir $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR) $(DESTDIR)$(SYSCONFDIR)/assentd 2>/dev/null || true

@@ -161,5 +161,8 @@ int config_check(const struct config *config, const struct config_source *source
         check_service(&check, i);
     for (size_t i = 0; i < config->action_count; i++)
         check_action(&check, i);
-    return report->out_of_memory ? -ENOMEM : 0;
+    int error = 0;
+    for (size_t i = 0; error == 0 && i < config->hook_count; i++)
+        error = hook_check(&config->hooks[i], source_nth(source, SECTION_HOOK, i), report);
+    return report->out_of_memory ? -ENOMEM : error;
 }

@@ -397,9 +397,10 @@ int set_for_each(const struct source_entry *entry, void *object, struct problem 
 {
     static const char prefix[] = "context.";
     char **field = setter_field(entry, object);
-    const char *path = entry->value + sizeof prefix - 1;
-    if (strncmp(entry->value, prefix, sizeof prefix - 1) != 0 || path[0] == '\0' ||
-        path[0] == '.' || path[strlen(path) - 1] == '.' || strstr(path, "..") != NULL) {
+    bool below = strncmp(entry->value, prefix, sizeof prefix - 1) == 0;
+    const char *path = below ? entry->value + sizeof prefix - 1 : "";
+    if (path[0] == '\0' || path[0] == '.' || path[strlen(path) - 1] == '.' ||
+        strstr(path, "..") != NULL || strpbrk(path, "{}|\n") != NULL) {
         problem_set(ret_problem, "this is no path in the context");
         return -EINVAL;
     }

@@ -83,12 +83,7 @@ int template_render(const struct template *template, const json_t *record, struc
 
 bool template_has_placeholders(const struct template *template)
 {
-    for (size_t i = 0; i < template->text_count; i++) {
-        if (template_text_has_placeholders(&template->texts[i])) {
-            return true;
-        }
-    }
-    return false;
+    return template_name_at(template, 0) != NULL;
 }
 
 bool template_begins_with_placeholder(const struct template *template)
@@ -98,20 +93,26 @@ bool template_begins_with_placeholder(const struct template *template)
     return template->kind != TEMPLATE_JSON && first->count > 0 && first->parts[0].name;
 }
 
-static bool text_uses(const struct template_text *text, const char *name)
+const char *template_name_at(const struct template *template, size_t index)
 {
-    for (size_t i = 0; i < text->count; i++) {
-        if (text->parts[i].name && strcmp(text->parts[i].name, name) == 0) {
-            return true;
+    for (size_t i = 0; i < template->text_count; i++) {
+        const struct template_text *text = &template->texts[i];
+
+        for (size_t j = 0; j < text->count; j++) {
+            if (text->parts[j].name && index-- == 0) {
+                return text->parts[j].name;
+            }
         }
     }
-    return false;
+    return NULL;
 }
 
 bool template_uses(const struct template *template, const char *name)
 {
-    for (size_t i = 0; i < template->text_count; i++) {
-        if (text_uses(&template->texts[i], name)) {
+    const char *used;
+
+    for (size_t i = 0; (used = template_name_at(template, i)); i++) {
+        if (strcmp(used, name) == 0) {
             return true;
         }
     }

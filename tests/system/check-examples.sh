@@ -3,7 +3,7 @@
 #   README.md   its blocks in order: ini is written to assentd.conf, sh is run, with a real daemon; http and text are shown only
 #   docs/*.scd  blocks that begin with [ are configurations, with {" a webhook in each line, with sudo or assentctl commands, and
 #               the one that begins with a { of its own is what programs get
-#   config/     demo.conf is right as it stands
+#   config/     demo.conf is right as it stands; those in examples/ are, each alone and all together, in a conf.d
 # What cannot be had here is put in its place below, in `the machine of the reader`; there is nothing else that is not run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -40,10 +40,11 @@ rewritten() {
         s#^(socket_group =) .*#\1 $(id -gn)#" "$1"
 }
 
-# files_for FILE: makes what a configuration names and nobody has made: programs, directories, secrets, texts, certificates.
+# files_for FILE [DIRECTORY]: makes what a configuration names and nobody has made: programs, directories, secrets, texts,
+# certificates. Relative names are those of files in DIRECTORY, or else beside it.
 files_for() {
     local key name directory
-    directory=$(dirname "$1")
+    directory=${2-$(dirname "$1")}
     while read -r name; do
         mkdir -p "$(dirname "$name")"
         [ -e "$name" ] || printf '#!/bin/sh\necho "did it: $*"\n' >"$name"
@@ -272,6 +273,27 @@ sed "s|/tmp/assentd-demo|$work/demo|g" config/demo.conf >"$work/demo/assentd.con
 cp -r tests/demo/hooks "$work/demo/"
 files_for "$work/demo/assentd.conf"
 said=$(command assentd -c "$work/demo/assentd.conf" --check 2>&1) || fail "config/demo.conf: $said"
+configured=$((configured + 1))
+
+# check_in_conf_d EXAMPLE...
+check_in_conf_d() {
+    local example
+    mkdir -p "$work/actions/conf.d"
+    printf '%s\n' '[server]' "listen = 127.0.0.1:$port" '[service daimon]' 'path = /webhook/approval' 'scheme = daimon' \
+        'secret_file = daimon-webhook-secret' >"$work/actions/assentd.conf"
+    files_for "$work/actions/assentd.conf"
+    for example; do
+        rewritten "$example" >"$work/actions/conf.d/${example##*/}"
+        files_for "$work/actions/conf.d/${example##*/}" "$work/actions"
+    done
+    said=$(command assentd -c "$work/actions/assentd.conf" --check 2>&1) || fail "$*: $said"
+    rm -rf "$work/actions"
+    configured=$((configured + 1))
+}
+for example in config/examples/*.conf; do
+    check_in_conf_d "$example"
+done
+check_in_conf_d config/examples/*.conf
 
 systemctl stop assentd
-echo "examples: $ran blocks of commands were run, $((configured + 1)) configurations are right"
+echo "examples: $ran blocks of commands were run, $configured configurations are right"

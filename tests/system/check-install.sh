@@ -27,7 +27,8 @@ for program in usr/sbin/assentd usr/bin/assentctl; do
     esac
 done
 for file in usr/lib/systemd/system/assentd.service usr/share/man/man8/assentd.8 usr/share/man/man5/assentd.conf.5 \
-    usr/share/man/man1/assentctl.1 usr/share/doc/assentd/examples/assentd.conf etc/assentd/assentd.conf; do
+    usr/share/man/man1/assentctl.1 usr/share/doc/assentd/examples/assentd.conf \
+    usr/share/doc/assentd/examples/bulk-send.conf etc/assentd/assentd.conf; do
     [ -s "$root/$file" ] || fail "$file is not there"
 done
 # A unit that starts a program which is not there is found only on the machine of whoever installs it.

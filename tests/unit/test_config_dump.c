@@ -53,6 +53,9 @@ START_TEST(a_dump_shows_the_defaults)
                            "expires_in = 1h\n"
                            "expiry_grace = 30s\n"
                            "keep_early = 24h\n"
+                           "\n"
+                           "[runner]\n"
+                           "concurrency = 16\n"
                            "\n");
     free(dump);
 }
@@ -75,11 +78,16 @@ START_TEST(a_dump_shows_what_follows_for_each_kind_of_hook)
 {
     char *dump = dump_twice(SERVER "[hook a]\nexec = true\n"
                                    "[hook b]\nhttp = PUT https://b.example/{job.key}\n");
-    ck_assert_ptr_nonnull(strstr(dump, "[hook a]\nexec = true\ntimeout = 5m\non_interrupt = hold\n"
+    ck_assert_ptr_nonnull(strstr(dump, "[hook a]\nexec = true\ntimeout = 5m\nretries = 0\n"
+                                       "backoff = 2s\nbackoff_max = 10m\nconcurrency = 0\n"
+                                       "delay = 0\non_interrupt = hold\n"
                                        "output_limit = 64K\nkill_after = 10s\numask = 077\n\n"));
-    ck_assert_ptr_nonnull(strstr(dump, "[hook b]\nhttp = PUT https://b.example/{job.key}\n"
-                                       "timeout = 30s\non_interrupt = retry\noutput_limit = 64K\n"
-                                       "expect = 200-299\nredirects = 0\n\n"));
+    ck_assert_ptr_nonnull(strstr(dump,
+                                 "[hook b]\nhttp = PUT https://b.example/{job.key}\n"
+                                 "timeout = 30s\nretries = 5\nbackoff = 2s\nbackoff_max = 10m\n"
+                                 "concurrency = 0\ndelay = 0\n"
+                                 "on_interrupt = retry\noutput_limit = 64K\n"
+                                 "expect = 200-299\nredirects = 0\n\n"));
     free(dump);
 }
 END_TEST

@@ -10,6 +10,9 @@
 #include "unit/config_scratch.h"
 
 #define EXEC "[hook h]\nexec = /bin/true --id={request_id}\n"
+#define CALL_ITEM                                                                         \
+    "[hook j]\nhttp = PUT http://a.example/{item.id}/{index}\nheader = To: {item.mail}\n" \
+    "for_each = context.to\nbody = {\"item\": \"{item}\", \"n\": \"{index}\"}\n"
 #define CALL "[hook h]\nhttp = POST https://a.example/{request_id}\n"
 
 static struct config *load_hook(const char *hook)
@@ -190,7 +193,58 @@ static const struct {
     {CALL "header = content-length: 1\n", "5: [hook h] header: Content-Length follows from"},
     {CALL "header = Transfer-Encoding: chunked\n", "5: [hook h] header: Transfer-Encoding follows"},
     {CALL "header = CONNECTION: close\n", "5: [hook h] header: Connection follows from the call"},
-    {CALL "header = A: {item}\n", "5: [hook h] header: "},
+    {CALL "header = A: {item}\n", "5: [hook h] header: there is no {item} in a hook without "
+                                  "for_each; expected for_each = context.PATH beside it"},
+    {CALL "header = A: b\nheader = A: {index}\n", "6: [hook h] header: there is no {index} in a"},
+    {CALL "body = {\"a\": [\"{action}\", {\"b\": \"x{item.to|nobody}\"}]}\n",
+     "5: [hook h] body: there is no {item.to} in a hook without for_each"},
+    {CALL "body_file = items.json\n", "5: [hook h] body_file: there is no {item} in a hook"},
+    {"[hook h]\nhttp = PUT http://a/{action}/{item.id}\n",
+     "4: [hook h] http: there is no {item.id}"},
+    {"[hook h]\nexec = true --a={action} --n={index}\n",
+     "4: [hook h] exec: there is no {index} in"},
+    {"[hook h]\nexec = true --a={context.to}\nfor_each = context.to\n",
+     "4: [hook h] exec: {context.to} is not there in a run for one item of it; expected {item} for "},
+    {"[hook h]\nexec = true --a={context.a.to.0.name|x}\nfor_each = context.a.to\n",
+     "4: [hook h] exec: {context.a.to.0.name} is not there in a run for one item of it"},
+    {CALL "for_each = context.to\nheader = A: {context.to.1}\n",
+     "6: [hook h] header: {context.to.1}"},
+    {CALL "body = [\"{context.to}\"]\nfor_each = context.to\n",
+     "5: [hook h] body: {context.to} is"},
+    {EXEC "for_each = recipients\n",
+     "5: [hook h] for_each: this is no path in the context; expected "
+     "the path of an array in the context, such as context."},
+    {EXEC "for_each = context\n", "5: [hook h] for_each: this is no path in the context"},
+    {EXEC "for_each = context.\n", "5: [hook h] for_each: this is no path in the context"},
+    {EXEC "for_each = context..a\n", "5: [hook h] for_each: this is no path in the context"},
+    {EXEC "for_each = context.a.\n", "5: [hook h] for_each: this is no path in the context"},
+    {EXEC "for_each = context.a..b\n", "5: [hook h] for_each: this is no path in the context"},
+    {EXEC "for_each = {context.a}\n", "5: [hook h] for_each: this is no path in the context"},
+    {EXEC "for_each = context.{a}\n", "5: [hook h] for_each: this is no path in the context"},
+    {EXEC "for_each = context.a\nfor_each = context.b\n", "6: [hook h] for_each: "},
+    {EXEC "retries = 1001\n",
+     "5: [hook h] retries: out of range; expected a number from 0 to 1000"},
+    {CALL "retries = -1\n", "5: [hook h] retries: "},
+    {EXEC "backoff = 0\n", "5: [hook h] backoff: out of range; expected a duration over 0"},
+    {EXEC "backoff_max = 0\n", "5: [hook h] backoff_max: out of range; expected a duration over 0"},
+    {EXEC "backoff = 2s\nbackoff_max = 1999ms\n", "6: [hook h] backoff_max: this is shorter than "
+                                                  "backoff; expected the longest pause, not"},
+    {EXEC "backoff_max = 1s\n", "5: [hook h] backoff_max: this is shorter than backoff"},
+    {CALL "backoff = 11m\n", "5: [hook h] backoff: this is longer than backoff_max, which is 10m "
+                             "unless it is given; expected backoff_max beside it"},
+    {EXEC "concurrency = 1025\n",
+     "5: [hook h] concurrency: out of range; expected a number from 0"},
+    {EXEC "rate = 10\n",
+     "5: [hook h] rate: this is no rate; expected a rate such as 5/s, 10/min or"},
+    {EXEC "rate = 0/s\n", "5: [hook h] rate: out of range"},
+    {EXEC "rate = 5/d\n", "5: [hook h] rate: this is no rate"},
+    {EXEC "delay = soon\n", "5: [hook h] delay: this is no duration"},
+    {"[action a]\non_failed = h\n",
+     "4: [action a] on_failed: there is no hook h; expected a section"},
+    {"[action a]\non_failed = g, g\n[hook g]\nshell = x\n", "4: [action a] on_failed: g is given"},
+    {"[runner]\nconcurrency = 0\n",
+     "4: [runner] concurrency: out of range; expected a number from 1"},
+    {"[runner]\nconcurrency = 1025\n", "4: [runner] concurrency: out of range"},
     {CALL "body = {\"a\": \"{action}\"\n", "5: [hook h] body: only JSON can hold placeholders, and "
                                            "this is none: line 1, column "},
     {CALL "body = id={request_id}\n", "5: [hook h] body: only JSON can hold placeholders, and"},
@@ -209,14 +263,13 @@ static const struct {
     {CALL "bearer_file = secret\nheader = authorization: Basic x\n",
      "6: [hook h] header: bearer_file sets Authorization already; expected one of the two"},
     {"[hook h]\ntimeout = 1s\n", "3: [hook h]: the hook has nothing to run; expected exactly one"},
-    {EXEC "retries = 3\n", "5: [hook h] retries: unknown key"},
-    {EXEC "for_each = context.a\n", "5: [hook h] for_each: unknown key"},
 };
 
 START_TEST(what_a_hook_can_not_have_is_told)
 {
     char text[1024];
     (void)snprintf(text, sizeof text, SERVER "%s", refused[_i].hook);
+    scratch_text("items.json", "{\"to\": \"{item}\"}\n");
     EXPECT_ERRORS(text, refused[_i].told);
 }
 END_TEST
@@ -229,7 +282,73 @@ START_TEST(a_bearer_token_is_one_word)
 }
 END_TEST
 
+START_TEST(a_hook_is_told_all_that_is_wrong_with_its_placeholders)
+{
+    EXPECT_ERRORS(SERVER "[hook h]\nhttp = PUT http://a/{item}/{index}\nheader = no header\n"
+                         "header = A: {item.a}\nbody = [\"{index}\"]\n",
+                  "4: [hook h] http: there is no {item} ", "5: [hook h] header: not a header",
+                  "6: [hook h] header: there is no {item.a} ",
+                  "7: [hook h] body: there is no {index} ");
+    /* A for_each that is none is wrong enough. */
+    EXPECT_ERRORS(SERVER "[hook h]\nexec = true --to={item}\nfor_each = to\n",
+                  "5: [hook h] for_each: this is no path in the context");
+}
+END_TEST
+
+START_TEST(a_hook_takes_what_its_work_is_spread_by)
+{
+    struct config *config =
+        load_hook("[hook h]\nexec = true --to={item.mail} --n={index} --subject={context.subject}\n"
+                  "for_each = context.list.to\nretries = 8\nbackoff = 500ms\nbackoff_max = 500ms\n"
+                  "concurrency = 1000\nrate = 10/min\ndelay = 10m\n[hook i]\nshell = cat\n"
+                  "for_each = context.a\nretries = 1000\n" CALL_ITEM "[runner]\nconcurrency = 2\n"
+                  "[action a]\non_failed = i, h\n");
+    const struct config_hook *hook = &config->hooks[0];
+    ck_assert_str_eq(hook->for_each, "list.to");
+    ck_assert_uint_eq(hook->retries, 8);
+    ck_assert_int_eq(hook->backoff_ms, 500);
+    ck_assert_int_eq(hook->backoff_max_ms, 500);
+    ck_assert_uint_eq(hook->concurrency, 1000);
+    ck_assert_uint_eq(hook->rate.count, 10);
+    ck_assert_int_eq(hook->rate.period_ms, 60 * 1000);
+    ck_assert_int_eq(hook->delay_ms, 10 * 60 * 1000);
+    ck_assert_str_eq(config->hooks[1].for_each, "a");
+    ck_assert_uint_eq(config->hooks[1].retries, 1000);
+    ck_assert_str_eq(config->hooks[2].for_each, "to");
+    ck_assert_uint_eq(config->concurrency, 2);
+    ck_assert_uint_eq(config->actions[0].on_failed.count, 2);
+    ck_assert_str_eq(config->actions[0].on_failed.items[0], "i");
+    config_free(config);
+}
+END_TEST
+
+static const struct {
+    const char *hook;
+    unsigned retries;
+} unsaid[] = {{EXEC, 0}, {"[hook h]\nshell = x\n", 0}, {CALL, 5}};
+
+START_TEST(what_work_is_spread_by_has_defaults)
+{
+    struct config *config = load_hook(unsaid[_i].hook);
+    const struct config_hook *hook = &config->hooks[0];
+    ck_assert_uint_eq(hook->retries, unsaid[_i].retries);
+    ck_assert_int_eq(hook->backoff_ms, 2000);
+    ck_assert_int_eq(hook->backoff_max_ms, 10 * 60 * 1000);
+    ck_assert_uint_eq(hook->concurrency, 0);
+    ck_assert_uint_eq(hook->rate.count, 0);
+    ck_assert_int_eq(hook->delay_ms, 0);
+    ck_assert_ptr_null(hook->for_each);
+    ck_assert_uint_eq(config->concurrency, 16);
+    config_free(config);
+}
+END_TEST
+
 static const char *const accepted[] = {
+    /* What is beside the array, around it, or only begins like it, is there. */
+    CALL
+    "for_each = context.a.to\nbody = [\"{context.a}\", \"{context.a.too}\", \"{context.to}\"]\n",
+    "[hook h]\nexec = true --to={{item}}\n",
+    CALL "body = [\"{{item}}\"]\n",
     "[hook h]\nexec = true -- {action} {request_id}\n",
     "[hook h]\nexec = true a{action} --x={request_id}\n",
     "[hook h]\nexec = sh -c 'echo {{action}}'\n",
@@ -371,6 +490,8 @@ START_TEST(a_digest_changes_with_any_setting)
     ck_assert(!same_digest(EXEC, EXEC "timeout = 6m\n"));
     ck_assert(!same_digest(EXEC, EXEC "on_interrupt = retry\n"));
     ck_assert(!same_digest(EXEC, EXEC "env = A=b\n"));
+    ck_assert(!same_digest(EXEC, EXEC "retries = 1\n"));
+    ck_assert(!same_digest(EXEC, EXEC "for_each = context.to\n"));
     ck_assert(!same_digest(EXEC "env = A=b\nenv = B=c\n", EXEC "env = B=c\nenv = A=b\n"));
     ck_assert(!same_digest("[hook h]\nshell = true\n", "[hook h]\nexec = true\n"));
 }
@@ -429,6 +550,9 @@ static TCase *settings(void)
     tcase_add_test(tests, a_body_file_is_a_body);
     tcase_add_test(tests, a_body_file_must_be_text);
     tcase_add_loop_test(tests, what_a_hook_can_not_have_is_told, 0, COUNT(refused));
+    tcase_add_test(tests, a_hook_is_told_all_that_is_wrong_with_its_placeholders);
+    tcase_add_test(tests, a_hook_takes_what_its_work_is_spread_by);
+    tcase_add_loop_test(tests, what_work_is_spread_by_has_defaults, 0, COUNT(unsaid));
     tcase_add_test(tests, a_bearer_token_is_one_word);
     tcase_add_loop_test(tests, what_is_safe_is_taken, 0, COUNT(accepted));
     tcase_add_loop_test(tests, code_on_a_command_line_is_recognised, 0, COUNT(commands));

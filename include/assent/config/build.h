@@ -31,6 +31,11 @@ size_t builtin_count(size_t service_count);
 int config_check(const struct config *config, const struct config_source *source,
                  struct config_report *report);
 
+/* Reports the same of one hook: placeholders that can't have a value in it, pauses that exclude each
+ * other. 0 or -ENOMEM. */
+int hook_check(const struct config_hook *hook, const struct source_section *section,
+               struct config_report *report);
+
 /* Reports the same of [control] and [agent]: who could come in as somebody else, or without saying
  * who. */
 void interfaces_check(const struct config *config, const struct config_source *source,

@@ -3,8 +3,8 @@
  *
  * A placeholder is {name}, {name|what to take where it has no value}; names are paths in the
  * record: {request_id} {action} {status} {reason} {denial_reason} {decided_by} {context.a.b}
- * {job.id} {job.key} {attempt}, and {item} {item.a.b} {index} in a fan-out. `{{` and `}}` are the braces themselves. Whatever a record holds,
- * it can't change the structure around it:
+ * {job.id} {job.key} {attempt}, and {item} {item.a.b} {index} in a fan-out. `{{` and `}}` are the
+ * braces themselves. Whatever a record holds, it can't change the structure around it:
  *
  *   word    one argument of a program: bytes as they are; NUL can't occur
  *   url     behind the authority only; everything but unreserved characters (RFC 3986) is
@@ -47,6 +47,9 @@ bool template_has_placeholders(const struct template *template);
 bool template_begins_with_placeholder(const struct template *template);
 /* True if the placeholder of that name (`job.key`) occurs. */
 bool template_uses(const struct template *template, const char *name);
+
+/* The name of the placeholder that has `index` others before it; NULL if there are fewer. */
+const char *template_name_at(const struct template *template, size_t index);
 
 /* Takes NULL. */
 void template_free(struct template *template);
