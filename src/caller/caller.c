@@ -135,7 +135,7 @@ static int on_grace_over(sd_event_source *source, uint64_t now, void *userdata)
 
     (void)source;
     (void)now;
-    hook_calls_cut_off(caller->calls, "cut off by the stop; it may have been done");
+    hook_calls_cut_off(caller->calls, "cut off by the stop");
     return 0;
 }
 

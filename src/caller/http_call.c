@@ -16,10 +16,11 @@
 
 #define PROTOCOLS  "http,https"
 #define USER_AGENT "assentd/" ASSENT_VERSION
-/* Beyond these an answer is not read on. */
-#define BODY_LIMIT   (64ull << 20)
-#define HEADER_LIMIT (256u << 10)
-#define PHRASE_SIZE  64
+/* Beyond these an answer is not read on: of a body, so much is read beyond what is kept. */
+#define BODY_LIMIT    (1u << 20)
+#define HEADER_LIMIT  (256u << 10)
+#define REFUSAL_LIMIT (16u << 10)
+#define PHRASE_SIZE   64
 /* How late a timer may be, in microseconds. */
 #define TIMER_ACCURACY 1000
 
@@ -35,10 +36,15 @@ struct http_call {
     CURL *easy;
     struct curl_slist *headers;
     struct capture *capture;
+    struct buffer refusal;
     uint64_t body_length;
+    uint64_t body_limit;
     size_t header_length;
     long
         answered_hop; /* redirects that were followed before the last whole header; -1: none came */
+    bool safe;        /* the method is one that changes nothing */
+    bool post;
+    bool redirected; /* the last redirect, if it was followed, made it a GET */
     char phrase[PHRASE_SIZE];
     char cause[CURL_ERROR_SIZE];
     http_done done;
@@ -61,6 +67,19 @@ static void take_phrase(struct http_call *call, const char *line, size_t length)
     call->phrase[kept] = '\0';
 }
 
+/* RFC 9110, section 15.4: what of the redirects turns into a GET, as browsers and libcurl do it. */
+static void take_status(struct http_call *call, long status)
+{
+    if (!call->safe && (status == 303 || (call->post && (status == 301 || status == 302)))) {
+        call->redirected = true;
+    }
+    if (status == 303) {
+        /* "See other" is looked at with GET, whatever the method was. */
+        (void)curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, NULL);
+        (void)curl_easy_setopt(call->easy, CURLOPT_POSTREDIR, 0L);
+    }
+}
+
 /* Called for each line of a header, the empty one too, of every answer and, behind the body, of a
  * trailer. */
 static size_t on_header(char *line, size_t size, size_t count, void *userdata)
@@ -81,15 +100,22 @@ static size_t on_header(char *line, size_t size, size_t count, void *userdata)
     }
     if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         take_phrase(call, line, length);
-        if (status == 303) {
-            /* "See other" is looked at with GET, whatever the method was. */
-            (void)curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, NULL);
-            (void)curl_easy_setopt(call->easy, CURLOPT_POSTREDIR, 0L);
-        }
+        take_status(call, status);
     } else if (line[0] == '\r' || line[0] == '\n') {
         call->answered_hop = status >= 200 ? hop : -1;
     }
     return length;
+}
+
+static void keep_refusal(struct http_call *call, const char *bytes, size_t length)
+{
+    size_t room = REFUSAL_LIMIT - call->refusal.length;
+    long status = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 400) {
+        (void)buffer_append(&call->refusal, bytes, length < room ? length : room);
+    }
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *userdata)
@@ -99,7 +125,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *userdata)
 
     call->body_length += length;
     (void)capture_add(call->capture, bytes, length);
-    return call->body_length > BODY_LIMIT ? 0 : length;
+    keep_refusal(call, bytes, length);
+    return call->body_length > call->body_limit ? 0 : length;
 }
 
 static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
@@ -258,7 +285,14 @@ int http_call_begin(struct http_engine *engine, const struct http_request *reque
     if (!call) {
         return -ENOMEM;
     }
-    *call = (struct http_call){.done = done, .userdata = userdata, .answered_hop = -1};
+    *call = (struct http_call){
+        .done = done,
+        .userdata = userdata,
+        .body_limit = (uint64_t)request->output_limit + BODY_LIMIT,
+        .answered_hop = -1,
+        .safe = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0,
+        .post = strcmp(request->method, "POST") == 0,
+    };
     call->easy = curl_easy_init();
     if (!call->easy || capture_new(request->output_limit, &call->capture) < 0 ||
         append_headers(call, request) < 0 || !set_connection(call->easy, request) ||
@@ -271,11 +305,6 @@ int http_call_begin(struct http_engine *engine, const struct http_request *reque
     call->engine = engine;
     *ret_call = call;
     return 0;
-}
-
-void http_call_peek(struct http_call *call, struct protocol_output *ret_body)
-{
-    capture_view(call->capture, ret_body);
 }
 
 void http_call_free(struct http_call *call)
@@ -292,6 +321,7 @@ void http_call_free(struct http_call *call)
     }
     curl_slist_free_all(call->headers);
     capture_free(call->capture);
+    buffer_free(&call->refusal);
     free(call);
 }
 
@@ -317,21 +347,49 @@ static const char *cause_of(const struct http_call *call, CURLcode result)
     return call->cause[0] ? call->cause : curl_easy_strerror(result);
 }
 
-static void end_call(struct http_call *call, CURLcode result)
+static int64_t retry_after_of(const struct http_call *call)
 {
-    struct http_end end = {
+    curl_off_t seconds = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &seconds);
+    if (seconds <= 0) {
+        return 0;
+    }
+    return seconds < INT64_MAX / 1000 ? (int64_t)seconds * 1000 : INT64_MAX;
+}
+
+static void look(struct http_call *call, CURLcode result, struct http_end *ret_end)
+{
+    long status = 0;
+
+    *ret_end = (struct http_end){
         .outcome = outcome_of(call),
         .phrase = call->phrase,
         .timed_out = result == CURLE_OPERATION_TIMEDOUT,
         .cause = cause_of(call, result),
+        .cut = call->body_length > call->body_limit,
+        .redirected = call->redirected,
+        .refusal = call->refusal.data,
+        .refusal_length = call->refusal.length,
     };
-    long status = 0;
-
-    if (end.outcome == HTTP_ANSWERED) {
+    if (ret_end->outcome == HTTP_ANSWERED) {
         (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+        ret_end->retry_after_ms = retry_after_of(call);
     }
-    end.status = (int)status;
-    capture_view(call->capture, &end.body);
+    ret_end->status = (int)status;
+    capture_view(call->capture, &ret_end->body);
+}
+
+void http_call_look(struct http_call *call, struct http_end *ret_end)
+{
+    look(call, CURLE_OK, ret_end);
+}
+
+static void end_call(struct http_call *call, CURLcode result)
+{
+    struct http_end end;
+
+    look(call, result, &end);
     /* From here on the body that was sent may go. */
     (void)curl_multi_remove_handle(call->engine->multi, call->easy);
     call->engine = NULL;

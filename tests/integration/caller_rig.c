@@ -338,14 +338,37 @@ void caller_rig_receive_result(struct caller_rig *rig, struct protocol_result *r
     ck_assert_int_eq(protocol_decode_result(&frame, ret_result), 0);
 }
 
-void caller_rig_ack(struct caller_rig *rig, const char *key)
+static void send_attempt(struct caller_rig *rig, uint16_t type, const char *key)
 {
     struct protocol_attempt attempt = {.key = key, .item = PROTOCOL_NO_ITEM, .n = 1};
     struct buffer payload = {0};
 
     ck_assert_int_eq(protocol_encode_attempt(&payload, &attempt), 0);
-    send_frame(rig, FRAME_ACK, &payload);
+    send_frame(rig, type, &payload);
     buffer_free(&payload);
+}
+
+void caller_rig_ack(struct caller_rig *rig, const char *key)
+{
+    send_attempt(rig, FRAME_ACK, key);
+}
+
+void caller_rig_cancel(struct caller_rig *rig, const char *key)
+{
+    send_attempt(rig, FRAME_CANCEL, key);
+}
+
+void caller_rig_peek(struct caller_rig *rig, const char *key, struct protocol_peeked *ret_peeked)
+{
+    struct frame frame;
+
+    send_attempt(rig, FRAME_PEEK, key);
+    frame.type = caller_rig_receive(rig);
+    ck_assert_uint_eq(frame.type, FRAME_PEEKED);
+    frame.payload = rig->payload.data;
+    frame.length = rig->payload.length;
+    ck_assert_int_eq(protocol_decode_peeked(&frame, ret_peeked), 0);
+    ck_assert_str_eq(ret_peeked->attempt.key, key);
 }
 
 void caller_rig_run(struct caller_rig *rig, const char *hook, const char *record,

@@ -60,6 +60,9 @@ void caller_rig_receive_result(struct caller_rig *rig, struct protocol_result *r
 /* The type of the next frame. */
 uint16_t caller_rig_receive(struct caller_rig *rig);
 void caller_rig_ack(struct caller_rig *rig, const char *key);
+void caller_rig_cancel(struct caller_rig *rig, const char *key);
+/* Sends PEEK; the next frame must be PEEKED. Views as above. */
+void caller_rig_peek(struct caller_rig *rig, const char *key, struct protocol_peeked *ret_peeked);
 /* START, RESULT, ACK. */
 void caller_rig_run(struct caller_rig *rig, const char *hook, const char *record,
                     struct protocol_result *ret_result);

@@ -212,7 +212,7 @@ static void send_body(int fd, const struct http_server_script *script, uint64_t 
 {
     size_t length = script->body ? strlen(script->body) : 0;
 
-    if (script->manner == HTTP_SERVER_CUTS_BODY) {
+    if (script->manner == HTTP_SERVER_CUTS_BODY || script->manner == HTTP_SERVER_STALLS) {
         (void)send_all(fd, script->body, length / 2);
         return;
     }
@@ -290,6 +290,9 @@ static void serve(struct connection *connection)
     } else if (script.manner != HTTP_SERVER_CUTS &&
                (script.delay_ms == 0 || wait_for(server, script.delay_ms))) {
         answer(connection->fd, &script, head);
+        if (script.manner == HTTP_SERVER_STALLS) {
+            (void)wait_for(server, FOREVER);
+        }
     }
 }
 

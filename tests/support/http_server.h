@@ -26,6 +26,7 @@ enum http_server_manner {
     HTTP_SERVER_CUTS_HEADER,   /* in the middle of the answer's header */
     HTTP_SERVER_FLOODS_HEADER, /* a header of `repeat` lines */
     HTTP_SERVER_CUTS_BODY,     /* in the middle of the answer's body */
+    HTTP_SERVER_STALLS,        /* there, without end */
     HTTP_SERVER_BABBLES,       /* something that is not HTTP */
 };
 

@@ -47,6 +47,12 @@ struct http_end {
     bool timed_out;
     const char *cause; /* why it ended so, unless answered or timed out */
     struct protocol_output body;
+    bool cut;               /* the body was longer than what is read of one */
+    bool redirected;        /* the answer is to a GET that a redirect made of another method */
+    int64_t retry_after_ms; /* as the header Retry-After says; 0 if there was none */
+    /* The beginning of the body, whatever output_limit is, if the status is 400 or more. */
+    const void *refusal;
+    size_t refusal_length;
 };
 
 /* Told once, from the loop; `end` and what it points to are valid during the call, and the
@@ -60,8 +66,8 @@ int http_engine_new(sd_event *loop, struct http_engine **ret_engine);
 int http_call_begin(struct http_engine *engine, const struct http_request *request, http_done done,
                     void *userdata, struct http_call **ret_call);
 
-/* The body of the answer as far as it has come; valid until the loop goes on. */
-void http_call_peek(struct http_call *call, struct protocol_output *ret_body);
+/* How it stands, as if it ended now; what it points to is valid until the loop goes on. */
+void http_call_look(struct http_call *call, struct http_end *ret_end);
 
 /* Ends it without a word. Takes NULL. */
 void http_call_free(struct http_call *call);
