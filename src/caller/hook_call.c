@@ -11,6 +11,10 @@
 #include "assent/caller/http_call.h"
 #include "assent/caller/verdict.h"
 
+/* For so long a connection is kept: other ends, and what lies between, seldom forget it sooner than
+ * after a minute. */
+#define KEPT_S 30
+
 struct hook_call {
     struct hook_calls *calls;
     struct hook_call *previous;
@@ -295,7 +299,7 @@ int hook_calls_new(sd_event *loop, struct executor *executor, struct hook_calls 
         return -ENOMEM;
     }
     calls->executor = executor;
-    r = http_engine_new(loop, &calls->engine);
+    r = http_engine_new(loop, KEPT_S, &calls->engine);
     if (r < 0) {
         free(calls);
         return r;

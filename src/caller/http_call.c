@@ -21,14 +21,21 @@
 #define HEADER_LIMIT  (256u << 10)
 #define REFUSAL_LIMIT (16u << 10)
 #define PHRASE_SIZE   64
+/* At once, kept ones included: as many as hooks may run at once. */
+#define CONNECTION_LIMIT 1024L
 /* How late a timer may be, in microseconds. */
-#define TIMER_ACCURACY 1000
+#define TIMER_ACCURACY   1000
+#define TIDYING_ACCURACY 100000
 
 struct http_engine {
     sd_event *loop;
     sd_event_source *timer;
+    sd_event_source *tidying; /* off while no connection can be kept */
     CURLM *multi;
     bool global;
+    unsigned kept_s;
+    size_t calls;
+    bool used; /* since it was last tidied up */
 };
 
 struct http_call {
@@ -186,6 +193,11 @@ static int append_headers(struct http_call *call, const struct http_request *req
     return r == 0 && !typed ? append_line(call, "Content-Type:") : r;
 }
 
+static bool is_https(const char *url)
+{
+    return strncasecmp(url, "https:", 6) == 0;
+}
+
 /* Whether all went well is asked once, in the end. */
 #define SET(option, value) (failed |= curl_easy_setopt(easy, option, value) != CURLE_OK)
 
@@ -209,6 +221,22 @@ static bool set_method(CURL *easy, const struct http_request *request)
     return !failed;
 }
 
+/* On a connection that was used before, libcurl repeats a call whose answer does not come. */
+static bool set_keeping(CURL *easy, const struct http_request *request, unsigned kept_s)
+{
+    bool failed = false;
+
+    if (request->repeatable) {
+        SET(CURLOPT_MAXAGE_CONN, (long)kept_s);
+        /* Rather wait for a connection that many can share than open one for each. */
+        SET(CURLOPT_PIPEWAIT, (long)is_https(request->url));
+    } else {
+        SET(CURLOPT_FRESH_CONNECT, 1L);
+        SET(CURLOPT_FORBID_REUSE, 1L);
+    }
+    return !failed;
+}
+
 static bool set_connection(CURL *easy, const struct http_request *request)
 {
     bool failed = false;
@@ -219,9 +247,6 @@ static bool set_connection(CURL *easy, const struct http_request *request)
     SET(CURLOPT_NOPROXY, "*");
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_TIMEOUT_MS, timeout);
-    /* On a connection that was used before, libcurl repeats a call whose answer does not come. */
-    SET(CURLOPT_FRESH_CONNECT, 1L);
-    SET(CURLOPT_FORBID_REUSE, 1L);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     /* Else the end of a call would wait for a name that is still being looked up. */
     SET(CURLOPT_QUICK_EXIT, 1L);
@@ -251,12 +276,12 @@ static bool set_request(CURL *easy, const struct http_request *request)
 
     SET(CURLOPT_URL, request->url);
     SET(CURLOPT_PATH_AS_IS, 1L);
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     SET(CURLOPT_USERAGENT, USER_AGENT);
     if (request->redirects > 0) {
         SET(CURLOPT_FOLLOWLOCATION, 1L);
         SET(CURLOPT_MAXREDIRS, (long)request->redirects);
-        SET(CURLOPT_REDIR_PROTOCOLS_STR, PROTOCOLS);
+        SET(CURLOPT_REDIR_PROTOCOLS_STR, is_https(request->url) ? "https" : PROTOCOLS);
         SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
         SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
     }
@@ -275,6 +300,14 @@ static bool set_callbacks(CURL *easy, struct http_call *call)
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, call);
     return !failed;
+}
+
+static void note_use(struct http_engine *engine, const struct http_request *request)
+{
+    if (request->repeatable && !engine->used) {
+        engine->used = true;
+        (void)sd_event_source_set_enabled(engine->tidying, SD_EVENT_ON);
+    }
 }
 
 int http_call_begin(struct http_engine *engine, const struct http_request *request, http_done done,
@@ -296,15 +329,28 @@ int http_call_begin(struct http_engine *engine, const struct http_request *reque
     call->easy = curl_easy_init();
     if (!call->easy || capture_new(request->output_limit, &call->capture) < 0 ||
         append_headers(call, request) < 0 || !set_connection(call->easy, request) ||
-        !set_trust(call->easy, request) || !set_request(call->easy, request) ||
-        !set_method(call->easy, request) || !set_callbacks(call->easy, call) ||
+        !set_keeping(call->easy, request, engine->kept_s) || !set_trust(call->easy, request) ||
+        !set_request(call->easy, request) || !set_method(call->easy, request) ||
+        !set_callbacks(call->easy, call) ||
         curl_multi_add_handle(engine->multi, call->easy) != CURLM_OK) {
         http_call_free(call);
         return -ENOMEM;
     }
     call->engine = engine;
+    engine->calls++;
+    note_use(engine, request);
     *ret_call = call;
     return 0;
+}
+
+/* From here on the body that is sent may go. */
+static void leave_engine(struct http_call *call)
+{
+    if (call->engine) {
+        (void)curl_multi_remove_handle(call->engine->multi, call->easy);
+        call->engine->calls--;
+        call->engine = NULL;
+    }
 }
 
 void http_call_free(struct http_call *call)
@@ -312,9 +358,7 @@ void http_call_free(struct http_call *call)
     if (!call) {
         return;
     }
-    if (call->engine) {
-        (void)curl_multi_remove_handle(call->engine->multi, call->easy);
-    }
+    leave_engine(call);
     curl_easy_cleanup(call->easy);
     for (struct curl_slist *header = call->headers; header; header = header->next) {
         digest_wipe(header->data, strlen(header->data));
@@ -390,9 +434,7 @@ static void end_call(struct http_call *call, CURLcode result)
     struct http_end end;
 
     look(call, result, &end);
-    /* From here on the body that was sent may go. */
-    (void)curl_multi_remove_handle(call->engine->multi, call->easy);
-    call->engine = NULL;
+    leave_engine(call);
     call->done(call->userdata, &end);
     http_call_free(call);
 }
@@ -484,21 +526,56 @@ static int set_timer(CURLM *multi, long delay_ms, void *userdata)
     return r < 0 ? -1 : 0;
 }
 
-static int prepare_multi(struct http_engine *engine)
+static int multi_new(struct http_engine *engine, CURLM **ret_multi)
 {
-    engine->global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    engine->multi = engine->global ? curl_multi_init() : NULL;
-    if (!engine->multi ||
-        curl_multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION, watch_socket) != CURLM_OK ||
-        curl_multi_setopt(engine->multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
-        curl_multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION, set_timer) != CURLM_OK ||
-        curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK) {
+    CURLM *multi = curl_multi_init();
+
+    if (!multi || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket) != CURLM_OK ||
+        curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
+        curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer) != CURLM_OK ||
+        curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK ||
+        curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, CONNECTION_LIMIT) != CURLM_OK ||
+        curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTION_LIMIT) != CURLM_OK) {
+        (void)curl_multi_cleanup(multi);
         return -ENOMEM;
     }
+    *ret_multi = multi;
     return 0;
 }
 
-int http_engine_new(sd_event *loop, struct http_engine **ret_engine)
+/* libcurl closes kept connections only when it looks for one: where there are no calls any more, a
+ * new multi in place of the old one closes all. */
+static int on_tidying(sd_event_source *source, uint64_t now, void *userdata)
+{
+    struct http_engine *engine = userdata;
+    CURLM *multi;
+
+    (void)now;
+    if (!engine->used && engine->calls == 0 && multi_new(engine, &multi) == 0) {
+        (void)curl_multi_cleanup(engine->multi);
+        engine->multi = multi;
+        return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    }
+    engine->used = engine->calls > 0;
+    return sd_event_source_set_time_relative(source, engine->kept_s * UINT64_C(1000000));
+}
+
+static int add_timers(struct http_engine *engine)
+{
+    int r = sd_event_add_time(engine->loop, &engine->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY,
+                              on_timer, engine);
+
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(engine->timer, SD_EVENT_OFF);
+    }
+    if (r >= 0) {
+        r = sd_event_add_time(engine->loop, &engine->tidying, CLOCK_MONOTONIC, 0, TIDYING_ACCURACY,
+                              on_tidying, engine);
+    }
+    return r < 0 ? r : sd_event_source_set_enabled(engine->tidying, SD_EVENT_OFF);
+}
+
+int http_engine_new(sd_event *loop, unsigned kept_s, struct http_engine **ret_engine)
 {
     struct http_engine *engine = calloc(1, sizeof *engine);
     int r;
@@ -507,13 +584,13 @@ int http_engine_new(sd_event *loop, struct http_engine **ret_engine)
         return -ENOMEM;
     }
     engine->loop = loop;
-    r = sd_event_add_time(loop, &engine->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, on_timer,
-                          engine);
-    if (r >= 0) {
-        r = sd_event_source_set_enabled(engine->timer, SD_EVENT_OFF);
-    }
-    if (r >= 0) {
-        r = prepare_multi(engine);
+    engine->kept_s = kept_s;
+    /* libcurl would write the keys of all TLS connections there. */
+    (void)unsetenv("SSLKEYLOGFILE");
+    engine->global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    r = engine->global ? multi_new(engine, &engine->multi) : -ENOMEM;
+    if (r == 0) {
+        r = add_timers(engine);
     }
     if (r < 0) {
         http_engine_free(engine);
@@ -535,5 +612,6 @@ void http_engine_free(struct http_engine *engine)
         curl_global_cleanup();
     }
     sd_event_source_disable_unref(engine->timer);
+    sd_event_source_disable_unref(engine->tidying);
     free(engine);
 }

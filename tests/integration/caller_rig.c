@@ -35,6 +35,27 @@ static void be_impatient(int fd)
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
 }
 
+static void set_path(const char *variable, const char *directory, const char *name)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
+    (void)setenv(variable, path, 1);
+}
+
+/* None of this is heard. */
+static void tempt(const char *directory)
+{
+    (void)setenv("http_proxy", "http://127.0.0.1:1", 1);
+    (void)setenv("https_proxy", "http://127.0.0.1:1", 1);
+    (void)setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+    set_path("HOME", directory, ""); /* where .netrc would be */
+    set_path("NETRC", directory, ".netrc");
+    set_path("SSL_CERT_FILE", directory, "own-cert.pem");
+    set_path("CURL_CA_BUNDLE", directory, "own-cert.pem");
+    set_path("SSLKEYLOGFILE", directory, "keys");
+}
+
 static void run_child(const char *directory, int channel)
 {
     char path[128];
@@ -46,8 +67,7 @@ static void run_child(const char *directory, int channel)
         _exit(99);
     }
     closefrom(CHANNEL_FD + 1);
-    (void)setenv("http_proxy", "http://127.0.0.1:1", 1);
-    (void)setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+    tempt(directory);
     exit(caller_main());
 }
 

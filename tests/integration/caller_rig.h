@@ -1,7 +1,8 @@
 /*
  * A real caller in a process of its own, with the test as its supervisor and as core.
  *
- * Its environment names a proxy that does not exist, so that every call shows that none is used.
+ * Its environment names a proxy that does not exist, and files in the rig's directory: .netrc,
+ * own-cert.pem to be trusted, `keys` for those of TLS. So every call shows that none is used.
  * Whatever is awaited comes within 15 s or the test fails.
  */
 #ifndef TESTS_INTEGRATION_CALLER_RIG_H

@@ -2,7 +2,9 @@
  * HTTP calls, many at once: libcurl on the event loop. The only file that knows libcurl.
  *
  * A call is sent once, on a connection of its own, and never repeated here: its end says whether
- * anything of it can have arrived at the other side.
+ * anything of it can have arrived at the other side. Where a repeat does no harm, connections are
+ * kept and shared, and libcurl repeats what a kept one lost. Kept ones that nobody uses are closed
+ * after a while.
  *
  * Owns: the calls under way, their sockets. Runs in: the caller, in the thread of the loop; libcurl
  * looks names up in threads of its own. May call: libcurl, capture, sd-event.
@@ -29,7 +31,8 @@ struct http_request {
     size_t body_length;
     const void *tls_ca; /* PEM; NULL: the system's */
     size_t tls_ca_length;
-    unsigned redirects; /* that are followed at most */
+    unsigned redirects; /* that are followed at most; from https to https only */
+    bool repeatable;    /* the other end can tell a repeat */
     int64_t timeout_ms; /* for all of it */
     size_t output_limit;
 };
@@ -59,8 +62,9 @@ struct http_end {
  * http_call is gone after it. */
 typedef void (*http_done)(void *userdata, const struct http_end *end);
 
-/* 0 or negative errno. */
-int http_engine_new(sd_event *loop, struct http_engine **ret_engine);
+/* A kept connection is used again within `kept_s` seconds, and closed within twice that, or when it
+ * is met by a call, whichever comes later. 0 or negative errno. */
+int http_engine_new(sd_event *loop, unsigned kept_s, struct http_engine **ret_engine);
 
 /* Begins a call. `done` is never called from within. 0 or -ENOMEM. */
 int http_call_begin(struct http_engine *engine, const struct http_request *request, http_done done,
