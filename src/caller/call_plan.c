@@ -133,6 +133,7 @@ static int copy_settings(struct call_plan *plan, const struct config_hook *hook)
     request->tls_ca = hook->tls_ca.length > 0 ? plan->tls_ca.data : NULL;
     request->tls_ca_length = plan->tls_ca.length;
     request->redirects = hook->redirects;
+    request->repeatable = hook->sends_key;
     request->timeout_ms = hook->timeout_ms;
     request->output_limit = hook->output_limit;
     return 0;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "assent/base/executor.h"
@@ -74,6 +75,17 @@ static int enter_jail(struct caller *caller)
     return caller_jail_enter();
 }
 
+/* Each connection takes a descriptor, and the usual limit is as old as select. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 /* The first configuration comes before anything else. */
 static int prepare(struct caller *caller)
 {
@@ -90,6 +102,7 @@ static int prepare(struct caller *caller)
     if (r < 0 || caller->calls) {
         return r;
     }
+    raise_descriptor_limit();
     return hook_calls_new(caller->loop, caller->executor, &caller->calls);
 }
 
@@ -135,7 +148,7 @@ static int on_grace_over(sd_event_source *source, uint64_t now, void *userdata)
 
     (void)source;
     (void)now;
-    hook_calls_cut_off(caller->calls, "cut off by the stop; it may have been done");
+    hook_calls_cut_off(caller->calls, "cut off by the stop");
     return 0;
 }
 

@@ -9,6 +9,11 @@
 #include "assent/base/text.h"
 #include "assent/caller/call_plan.h"
 #include "assent/caller/http_call.h"
+#include "assent/caller/verdict.h"
+
+/* For so long a connection is kept: other ends, and what lies between, seldom forget it sooner than
+ * after a minute. */
+#define KEPT_S 30
 
 struct hook_call {
     struct hook_calls *calls;
@@ -17,8 +22,8 @@ struct hook_call {
     char *key;
     struct protocol_attempt attempt; /* its key is `key` */
     int64_t started_at;
+    struct verdict_rules rules; /* its ranges are `expect` */
     struct config_status_range *expect;
-    size_t expect_count;
     struct call_plan *plan;
     struct http_call *http;
 };
@@ -50,71 +55,24 @@ static void finish(struct hook_calls *calls, const struct protocol_result *resul
 }
 
 static void finish_unsent(struct hook_calls *calls, const struct protocol_attempt *attempt,
-                          const char *error)
+                          enum protocol_again again, const char *error)
 {
     finish(calls, &(struct protocol_result){.attempt = *attempt,
                                             .ending = ENDING_FAILED,
+                                            .again = again,
                                             .ended_at = clock_now_ms(),
                                             .exit_code = -1,
                                             .error = error});
 }
 
-static bool is_expected(const struct hook_call *call, int status)
+/* Beside the body, for people: that there was more of it. */
+static void say_cut(const struct http_end *end, struct protocol_output *ret_note)
 {
-    for (size_t i = 0; i < call->expect_count; i++) {
-        if ((unsigned)status >= call->expect[i].first && (unsigned)status <= call->expect[i].last) {
-            return true;
-        }
+    static const char note[] = "assentd: the answer was longer, and not read to its end\n";
+
+    if (end->cut) {
+        *ret_note = (struct protocol_output){.head = note, .head_length = sizeof note - 1};
     }
-    return false;
-}
-
-/* `200-299, 404` */
-static int append_expected(struct buffer *out, const struct hook_call *call)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < call->expect_count; i++) {
-        const struct config_status_range *range = &call->expect[i];
-
-        r = buffer_append_format(out, "%s%u", i > 0 ? ", " : "", range->first);
-        if (r == 0 && range->last != range->first) {
-            r = buffer_append_format(out, "-%u", range->last);
-        }
-    }
-    return r;
-}
-
-static int say_why(struct buffer *out, const struct hook_call *call, const struct http_end *end)
-{
-    char timeout[TEXT_SPAN_SIZE];
-    int r;
-
-    text_from_span(call->plan->request.timeout_ms, timeout);
-    switch (end->outcome) {
-    case HTTP_ANSWERED:
-        r = buffer_append_format(out, "HTTP %d%s%s, expected ", end->status,
-                                 end->phrase[0] ? " " : "", end->phrase);
-        return r < 0 ? r : append_expected(out, call);
-    case HTTP_NOT_SENT:
-        return end->timed_out
-                   ? buffer_append_format(out, "not sent: no connection within %s", timeout)
-                   : buffer_append_format(out, "not sent: %s", end->cause);
-    default:
-        return end->timed_out
-                   ? buffer_append_format(out, "no answer within %s; it may have been done",
-                                          timeout)
-                   : buffer_append_format(out, "no answer: %s; it may have been done", end->cause);
-    }
-}
-
-static enum protocol_ending ending_of(const struct hook_call *call, const struct http_end *end)
-{
-    if (end->outcome == HTTP_NO_ANSWER) {
-        return ENDING_INTERRUPTED;
-    }
-    return end->outcome == HTTP_ANSWERED && is_expected(call, end->status) ? ENDING_SUCCEEDED
-                                                                           : ENDING_FAILED;
 }
 
 /* --- calls ------------------------------------------------------------------------------------ */
@@ -142,25 +100,36 @@ static void hook_call_free(struct hook_call *call)
     free(call);
 }
 
-static void on_done(void *userdata, const struct http_end *end)
+static void end_as_judged(struct hook_call *call, const struct http_end *end)
 {
-    struct hook_call *call = userdata;
+    struct verdict verdict;
+    struct buffer why = {0};
+    int r = verdict_reach(&call->rules, end, &verdict, &why);
     struct protocol_result result = {
         .attempt = call->attempt,
-        .ending = ending_of(call, end),
+        .ending = verdict.ending,
+        .again = verdict.again,
+        .again_after_ms = verdict.again_after_ms,
         .started_at = call->started_at,
         .ended_at = clock_now_ms(),
         .exit_code = -1,
         .http_status = end->status,
         .standard_output = end->body,
     };
-    struct buffer why = {0};
 
-    if (result.ending != ENDING_SUCCEEDED) {
-        result.error = say_why(&why, call, end) == 0 ? buffer_text(&why) : "out of memory";
+    if (verdict.ending != ENDING_SUCCEEDED) {
+        result.error = r == 0 ? buffer_text(&why) : "out of memory";
     }
+    say_cut(end, &result.standard_error);
     finish(call->calls, &result);
     buffer_free(&why);
+}
+
+static void on_done(void *userdata, const struct http_end *end)
+{
+    struct hook_call *call = userdata;
+
+    end_as_judged(call, end);
     unlink_call(call);
     hook_call_free(call);
 }
@@ -181,10 +150,13 @@ static struct hook_call *hook_call_new(struct hook_calls *calls, const struct co
         return NULL;
     }
     call->attempt.key = call->key;
-    call->expect_count = hook->expect_count;
     if (hook->expect_count > 0) {
         memcpy(call->expect, hook->expect, hook->expect_count * sizeof *call->expect);
     }
+    call->rules = (struct verdict_rules){.expect = call->expect,
+                                         .expect_count = hook->expect_count,
+                                         .sends_key = hook->sends_key,
+                                         .timeout_ms = hook->timeout_ms};
     return call;
 }
 
@@ -219,24 +191,43 @@ void hook_call_begin(struct hook_calls *calls, const struct config_hook *hook,
     int r;
 
     if (!hook || hook->kind != HOOK_HTTP) {
-        finish_unsent(calls, &start->attempt, "not sent: there is no such http hook here");
+        finish_unsent(calls, &start->attempt, AGAIN_NEVER,
+                      "not sent: there is no such http hook here");
         return;
     }
     r = begin(calls, hook, start, &problem);
     if (r < 0) {
         problem_set(&told, "not sent: %s", problem.text);
-        finish_unsent(calls, &start->attempt, told.text);
+        finish_unsent(calls, &start->attempt, r == -ENOMEM ? AGAIN_COUNTED : AGAIN_NEVER,
+                      told.text);
     }
 }
 
-static void cut_off(struct hook_call *call, const char *reason)
+/* What had come by then is kept. One of which nothing was sent fails, and may be made again, if
+ * `again`. */
+static void end_as_cut_off(struct hook_call *call, const struct http_end *end, const char *reason,
+                           bool again)
 {
-    finish(call->calls, &(struct protocol_result){.attempt = call->attempt,
-                                                  .ending = ENDING_INTERRUPTED,
-                                                  .started_at = call->started_at,
-                                                  .ended_at = clock_now_ms(),
-                                                  .exit_code = -1,
-                                                  .error = reason});
+    bool unsent = end->outcome == HTTP_NOT_SENT;
+    bool failed = unsent && again;
+    struct problem why;
+
+    problem_set(&why, "%s; %s", reason,
+                unsent ? "nothing of it was sent" : "it may have been done");
+    finish(call->calls,
+           &(struct protocol_result){.attempt = call->attempt,
+                                     .ending = failed ? ENDING_FAILED : ENDING_INTERRUPTED,
+                                     .again = failed ? AGAIN_COUNTED : AGAIN_NEVER,
+                                     .started_at = call->started_at,
+                                     .ended_at = clock_now_ms(),
+                                     .exit_code = -1,
+                                     .http_status = end->status,
+                                     .error = why.text,
+                                     .standard_output = end->body});
+}
+
+static void drop_call(struct hook_call *call)
+{
     unlink_call(call);
     http_call_free(call->http);
     hook_call_free(call);
@@ -257,18 +248,28 @@ static struct hook_call *find_call(const struct hook_calls *calls,
 void hook_call_cancel(struct hook_calls *calls, const struct protocol_attempt *attempt)
 {
     struct hook_call *call = find_call(calls, attempt);
+    struct http_end end;
 
-    if (call) {
-        cut_off(call, "canceled; it may have been done");
+    if (!call) {
+        return;
     }
+    http_call_look(call->http, &end);
+    if (verdict_succeeds(&call->rules, &end)) {
+        end_as_judged(call, &end);
+    } else {
+        end_as_cut_off(call, &end, "canceled", false);
+    }
+    drop_call(call);
 }
 
 bool hook_call_peek(struct hook_calls *calls, struct protocol_peeked *peeked)
 {
     struct hook_call *call = find_call(calls, &peeked->attempt);
+    struct http_end end;
 
     if (call) {
-        http_call_peek(call->http, &peeked->standard_output);
+        http_call_look(call->http, &end);
+        peeked->standard_output = end.body;
     }
     return call != NULL;
 }
@@ -276,7 +277,16 @@ bool hook_call_peek(struct hook_calls *calls, struct protocol_peeked *peeked)
 void hook_calls_cut_off(struct hook_calls *calls, const char *reason)
 {
     while (calls->first) {
-        cut_off(calls->first, reason);
+        struct hook_call *call = calls->first;
+        struct http_end end;
+
+        http_call_look(call->http, &end);
+        if (end.outcome == HTTP_ANSWERED) {
+            end_as_judged(call, &end);
+        } else {
+            end_as_cut_off(call, &end, reason, true);
+        }
+        drop_call(call);
     }
 }
 
@@ -289,7 +299,7 @@ int hook_calls_new(sd_event *loop, struct executor *executor, struct hook_calls 
         return -ENOMEM;
     }
     calls->executor = executor;
-    r = http_engine_new(loop, &calls->engine);
+    r = http_engine_new(loop, KEPT_S, &calls->engine);
     if (r < 0) {
         free(calls);
         return r;
@@ -304,11 +314,7 @@ void hook_calls_free(struct hook_calls *calls)
         return;
     }
     while (calls->first) {
-        struct hook_call *call = calls->first;
-
-        unlink_call(call);
-        http_call_free(call->http);
-        hook_call_free(call);
+        drop_call(calls->first);
     }
     http_engine_free(calls->engine);
     free(calls);

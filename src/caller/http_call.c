@@ -16,18 +16,26 @@
 
 #define PROTOCOLS  "http,https"
 #define USER_AGENT "assentd/" ASSENT_VERSION
-/* Beyond these an answer is not read on. */
-#define BODY_LIMIT   (64ull << 20)
-#define HEADER_LIMIT (256u << 10)
-#define PHRASE_SIZE  64
+/* Beyond these an answer is not read on: of a body, so much is read beyond what is kept. */
+#define BODY_LIMIT    (1u << 20)
+#define HEADER_LIMIT  (256u << 10)
+#define REFUSAL_LIMIT (16u << 10)
+#define PHRASE_SIZE   64
+/* At once, kept ones included: as many as hooks may run at once. */
+#define CONNECTION_LIMIT 1024L
 /* How late a timer may be, in microseconds. */
-#define TIMER_ACCURACY 1000
+#define TIMER_ACCURACY   1000
+#define TIDYING_ACCURACY 100000
 
 struct http_engine {
     sd_event *loop;
     sd_event_source *timer;
+    sd_event_source *tidying; /* off while no connection can be kept */
     CURLM *multi;
     bool global;
+    unsigned kept_s;
+    size_t calls;
+    bool used; /* since it was last tidied up */
 };
 
 struct http_call {
@@ -35,10 +43,15 @@ struct http_call {
     CURL *easy;
     struct curl_slist *headers;
     struct capture *capture;
+    struct buffer refusal;
     uint64_t body_length;
+    uint64_t body_limit;
     size_t header_length;
     long
         answered_hop; /* redirects that were followed before the last whole header; -1: none came */
+    bool safe;        /* the method is one that changes nothing */
+    bool post;
+    bool redirected; /* the last redirect, if it was followed, made it a GET */
     char phrase[PHRASE_SIZE];
     char cause[CURL_ERROR_SIZE];
     http_done done;
@@ -61,6 +74,19 @@ static void take_phrase(struct http_call *call, const char *line, size_t length)
     call->phrase[kept] = '\0';
 }
 
+/* RFC 9110, section 15.4: what of the redirects turns into a GET, as browsers and libcurl do it. */
+static void take_status(struct http_call *call, long status)
+{
+    if (!call->safe && (status == 303 || (call->post && (status == 301 || status == 302)))) {
+        call->redirected = true;
+    }
+    if (status == 303) {
+        /* "See other" is looked at with GET, whatever the method was. */
+        (void)curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, NULL);
+        (void)curl_easy_setopt(call->easy, CURLOPT_POSTREDIR, 0L);
+    }
+}
+
 /* Called for each line of a header, the empty one too, of every answer and, behind the body, of a
  * trailer. */
 static size_t on_header(char *line, size_t size, size_t count, void *userdata)
@@ -81,15 +107,22 @@ static size_t on_header(char *line, size_t size, size_t count, void *userdata)
     }
     if (length >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         take_phrase(call, line, length);
-        if (status == 303) {
-            /* "See other" is looked at with GET, whatever the method was. */
-            (void)curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, NULL);
-            (void)curl_easy_setopt(call->easy, CURLOPT_POSTREDIR, 0L);
-        }
+        take_status(call, status);
     } else if (line[0] == '\r' || line[0] == '\n') {
         call->answered_hop = status >= 200 ? hop : -1;
     }
     return length;
+}
+
+static void keep_refusal(struct http_call *call, const char *bytes, size_t length)
+{
+    size_t room = REFUSAL_LIMIT - call->refusal.length;
+    long status = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 400) {
+        (void)buffer_append(&call->refusal, bytes, length < room ? length : room);
+    }
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *userdata)
@@ -99,7 +132,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *userdata)
 
     call->body_length += length;
     (void)capture_add(call->capture, bytes, length);
-    return call->body_length > BODY_LIMIT ? 0 : length;
+    keep_refusal(call, bytes, length);
+    return call->body_length > call->body_limit ? 0 : length;
 }
 
 static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
@@ -159,6 +193,11 @@ static int append_headers(struct http_call *call, const struct http_request *req
     return r == 0 && !typed ? append_line(call, "Content-Type:") : r;
 }
 
+static bool is_https(const char *url)
+{
+    return strncasecmp(url, "https:", 6) == 0;
+}
+
 /* Whether all went well is asked once, in the end. */
 #define SET(option, value) (failed |= curl_easy_setopt(easy, option, value) != CURLE_OK)
 
@@ -182,6 +221,22 @@ static bool set_method(CURL *easy, const struct http_request *request)
     return !failed;
 }
 
+/* On a connection that was used before, libcurl repeats a call whose answer does not come. */
+static bool set_keeping(CURL *easy, const struct http_request *request, unsigned kept_s)
+{
+    bool failed = false;
+
+    if (request->repeatable) {
+        SET(CURLOPT_MAXAGE_CONN, (long)kept_s);
+        /* Rather wait for a connection that many can share than open one for each. */
+        SET(CURLOPT_PIPEWAIT, (long)is_https(request->url));
+    } else {
+        SET(CURLOPT_FRESH_CONNECT, 1L);
+        SET(CURLOPT_FORBID_REUSE, 1L);
+    }
+    return !failed;
+}
+
 static bool set_connection(CURL *easy, const struct http_request *request)
 {
     bool failed = false;
@@ -192,9 +247,6 @@ static bool set_connection(CURL *easy, const struct http_request *request)
     SET(CURLOPT_NOPROXY, "*");
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_TIMEOUT_MS, timeout);
-    /* On a connection that was used before, libcurl repeats a call whose answer does not come. */
-    SET(CURLOPT_FRESH_CONNECT, 1L);
-    SET(CURLOPT_FORBID_REUSE, 1L);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     /* Else the end of a call would wait for a name that is still being looked up. */
     SET(CURLOPT_QUICK_EXIT, 1L);
@@ -224,12 +276,12 @@ static bool set_request(CURL *easy, const struct http_request *request)
 
     SET(CURLOPT_URL, request->url);
     SET(CURLOPT_PATH_AS_IS, 1L);
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     SET(CURLOPT_USERAGENT, USER_AGENT);
     if (request->redirects > 0) {
         SET(CURLOPT_FOLLOWLOCATION, 1L);
         SET(CURLOPT_MAXREDIRS, (long)request->redirects);
-        SET(CURLOPT_REDIR_PROTOCOLS_STR, PROTOCOLS);
+        SET(CURLOPT_REDIR_PROTOCOLS_STR, is_https(request->url) ? "https" : PROTOCOLS);
         SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
         SET(CURLOPT_UNRESTRICTED_AUTH, 0L);
     }
@@ -250,6 +302,14 @@ static bool set_callbacks(CURL *easy, struct http_call *call)
     return !failed;
 }
 
+static void note_use(struct http_engine *engine, const struct http_request *request)
+{
+    if (request->repeatable && !engine->used) {
+        engine->used = true;
+        (void)sd_event_source_set_enabled(engine->tidying, SD_EVENT_ON);
+    }
+}
+
 int http_call_begin(struct http_engine *engine, const struct http_request *request, http_done done,
                     void *userdata, struct http_call **ret_call)
 {
@@ -258,24 +318,39 @@ int http_call_begin(struct http_engine *engine, const struct http_request *reque
     if (!call) {
         return -ENOMEM;
     }
-    *call = (struct http_call){.done = done, .userdata = userdata, .answered_hop = -1};
+    *call = (struct http_call){
+        .done = done,
+        .userdata = userdata,
+        .body_limit = (uint64_t)request->output_limit + BODY_LIMIT,
+        .answered_hop = -1,
+        .safe = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0,
+        .post = strcmp(request->method, "POST") == 0,
+    };
     call->easy = curl_easy_init();
     if (!call->easy || capture_new(request->output_limit, &call->capture) < 0 ||
         append_headers(call, request) < 0 || !set_connection(call->easy, request) ||
-        !set_trust(call->easy, request) || !set_request(call->easy, request) ||
-        !set_method(call->easy, request) || !set_callbacks(call->easy, call) ||
+        !set_keeping(call->easy, request, engine->kept_s) || !set_trust(call->easy, request) ||
+        !set_request(call->easy, request) || !set_method(call->easy, request) ||
+        !set_callbacks(call->easy, call) ||
         curl_multi_add_handle(engine->multi, call->easy) != CURLM_OK) {
         http_call_free(call);
         return -ENOMEM;
     }
     call->engine = engine;
+    engine->calls++;
+    note_use(engine, request);
     *ret_call = call;
     return 0;
 }
 
-void http_call_peek(struct http_call *call, struct protocol_output *ret_body)
+/* From here on the body that is sent may go. */
+static void leave_engine(struct http_call *call)
 {
-    capture_view(call->capture, ret_body);
+    if (call->engine) {
+        (void)curl_multi_remove_handle(call->engine->multi, call->easy);
+        call->engine->calls--;
+        call->engine = NULL;
+    }
 }
 
 void http_call_free(struct http_call *call)
@@ -283,15 +358,14 @@ void http_call_free(struct http_call *call)
     if (!call) {
         return;
     }
-    if (call->engine) {
-        (void)curl_multi_remove_handle(call->engine->multi, call->easy);
-    }
+    leave_engine(call);
     curl_easy_cleanup(call->easy);
     for (struct curl_slist *header = call->headers; header; header = header->next) {
         digest_wipe(header->data, strlen(header->data));
     }
     curl_slist_free_all(call->headers);
     capture_free(call->capture);
+    buffer_free(&call->refusal);
     free(call);
 }
 
@@ -317,24 +391,50 @@ static const char *cause_of(const struct http_call *call, CURLcode result)
     return call->cause[0] ? call->cause : curl_easy_strerror(result);
 }
 
-static void end_call(struct http_call *call, CURLcode result)
+static int64_t retry_after_of(const struct http_call *call)
 {
-    struct http_end end = {
+    curl_off_t seconds = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &seconds);
+    if (seconds <= 0) {
+        return 0;
+    }
+    return seconds < INT64_MAX / 1000 ? (int64_t)seconds * 1000 : INT64_MAX;
+}
+
+static void look(struct http_call *call, CURLcode result, struct http_end *ret_end)
+{
+    long status = 0;
+
+    *ret_end = (struct http_end){
         .outcome = outcome_of(call),
         .phrase = call->phrase,
         .timed_out = result == CURLE_OPERATION_TIMEDOUT,
         .cause = cause_of(call, result),
+        .cut = call->body_length > call->body_limit,
+        .redirected = call->redirected,
+        .refusal = call->refusal.data,
+        .refusal_length = call->refusal.length,
     };
-    long status = 0;
-
-    if (end.outcome == HTTP_ANSWERED) {
+    if (ret_end->outcome == HTTP_ANSWERED) {
         (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+        ret_end->retry_after_ms = retry_after_of(call);
     }
-    end.status = (int)status;
-    capture_view(call->capture, &end.body);
-    /* From here on the body that was sent may go. */
-    (void)curl_multi_remove_handle(call->engine->multi, call->easy);
-    call->engine = NULL;
+    ret_end->status = (int)status;
+    capture_view(call->capture, &ret_end->body);
+}
+
+void http_call_look(struct http_call *call, struct http_end *ret_end)
+{
+    look(call, CURLE_OK, ret_end);
+}
+
+static void end_call(struct http_call *call, CURLcode result)
+{
+    struct http_end end;
+
+    look(call, result, &end);
+    leave_engine(call);
     call->done(call->userdata, &end);
     http_call_free(call);
 }
@@ -426,21 +526,56 @@ static int set_timer(CURLM *multi, long delay_ms, void *userdata)
     return r < 0 ? -1 : 0;
 }
 
-static int prepare_multi(struct http_engine *engine)
+static int multi_new(struct http_engine *engine, CURLM **ret_multi)
 {
-    engine->global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    engine->multi = engine->global ? curl_multi_init() : NULL;
-    if (!engine->multi ||
-        curl_multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION, watch_socket) != CURLM_OK ||
-        curl_multi_setopt(engine->multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
-        curl_multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION, set_timer) != CURLM_OK ||
-        curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK) {
+    CURLM *multi = curl_multi_init();
+
+    if (!multi || curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch_socket) != CURLM_OK ||
+        curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, engine) != CURLM_OK ||
+        curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer) != CURLM_OK ||
+        curl_multi_setopt(multi, CURLMOPT_TIMERDATA, engine) != CURLM_OK ||
+        curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, CONNECTION_LIMIT) != CURLM_OK ||
+        curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTION_LIMIT) != CURLM_OK) {
+        (void)curl_multi_cleanup(multi);
         return -ENOMEM;
     }
+    *ret_multi = multi;
     return 0;
 }
 
-int http_engine_new(sd_event *loop, struct http_engine **ret_engine)
+/* libcurl closes kept connections only when it looks for one: where there are no calls any more, a
+ * new multi in place of the old one closes all. */
+static int on_tidying(sd_event_source *source, uint64_t now, void *userdata)
+{
+    struct http_engine *engine = userdata;
+    CURLM *multi;
+
+    (void)now;
+    if (!engine->used && engine->calls == 0 && multi_new(engine, &multi) == 0) {
+        (void)curl_multi_cleanup(engine->multi);
+        engine->multi = multi;
+        return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    }
+    engine->used = engine->calls > 0;
+    return sd_event_source_set_time_relative(source, engine->kept_s * UINT64_C(1000000));
+}
+
+static int add_timers(struct http_engine *engine)
+{
+    int r = sd_event_add_time(engine->loop, &engine->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY,
+                              on_timer, engine);
+
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(engine->timer, SD_EVENT_OFF);
+    }
+    if (r >= 0) {
+        r = sd_event_add_time(engine->loop, &engine->tidying, CLOCK_MONOTONIC, 0, TIDYING_ACCURACY,
+                              on_tidying, engine);
+    }
+    return r < 0 ? r : sd_event_source_set_enabled(engine->tidying, SD_EVENT_OFF);
+}
+
+int http_engine_new(sd_event *loop, unsigned kept_s, struct http_engine **ret_engine)
 {
     struct http_engine *engine = calloc(1, sizeof *engine);
     int r;
@@ -449,13 +584,13 @@ int http_engine_new(sd_event *loop, struct http_engine **ret_engine)
         return -ENOMEM;
     }
     engine->loop = loop;
-    r = sd_event_add_time(loop, &engine->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY, on_timer,
-                          engine);
-    if (r >= 0) {
-        r = sd_event_source_set_enabled(engine->timer, SD_EVENT_OFF);
-    }
-    if (r >= 0) {
-        r = prepare_multi(engine);
+    engine->kept_s = kept_s;
+    /* libcurl would write the keys of all TLS connections there. */
+    (void)unsetenv("SSLKEYLOGFILE");
+    engine->global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    r = engine->global ? multi_new(engine, &engine->multi) : -ENOMEM;
+    if (r == 0) {
+        r = add_timers(engine);
     }
     if (r < 0) {
         http_engine_free(engine);
@@ -477,5 +612,6 @@ void http_engine_free(struct http_engine *engine)
         curl_global_cleanup();
     }
     sd_event_source_disable_unref(engine->timer);
+    sd_event_source_disable_unref(engine->tidying);
     free(engine);
 }

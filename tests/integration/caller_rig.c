@@ -35,6 +35,27 @@ static void be_impatient(int fd)
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
 }
 
+static void set_path(const char *variable, const char *directory, const char *name)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof path, "%s/%s", directory, name);
+    (void)setenv(variable, path, 1);
+}
+
+/* None of this is heard. */
+static void tempt(const char *directory)
+{
+    (void)setenv("http_proxy", "http://127.0.0.1:1", 1);
+    (void)setenv("https_proxy", "http://127.0.0.1:1", 1);
+    (void)setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+    set_path("HOME", directory, ""); /* where .netrc would be */
+    set_path("NETRC", directory, ".netrc");
+    set_path("SSL_CERT_FILE", directory, "own-cert.pem");
+    set_path("CURL_CA_BUNDLE", directory, "own-cert.pem");
+    set_path("SSLKEYLOGFILE", directory, "keys");
+}
+
 static void run_child(const char *directory, int channel)
 {
     char path[128];
@@ -46,8 +67,7 @@ static void run_child(const char *directory, int channel)
         _exit(99);
     }
     closefrom(CHANNEL_FD + 1);
-    (void)setenv("http_proxy", "http://127.0.0.1:1", 1);
-    (void)setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+    tempt(directory);
     exit(caller_main());
 }
 
@@ -338,14 +358,37 @@ void caller_rig_receive_result(struct caller_rig *rig, struct protocol_result *r
     ck_assert_int_eq(protocol_decode_result(&frame, ret_result), 0);
 }
 
-void caller_rig_ack(struct caller_rig *rig, const char *key)
+static void send_attempt(struct caller_rig *rig, uint16_t type, const char *key)
 {
     struct protocol_attempt attempt = {.key = key, .item = PROTOCOL_NO_ITEM, .n = 1};
     struct buffer payload = {0};
 
     ck_assert_int_eq(protocol_encode_attempt(&payload, &attempt), 0);
-    send_frame(rig, FRAME_ACK, &payload);
+    send_frame(rig, type, &payload);
     buffer_free(&payload);
+}
+
+void caller_rig_ack(struct caller_rig *rig, const char *key)
+{
+    send_attempt(rig, FRAME_ACK, key);
+}
+
+void caller_rig_cancel(struct caller_rig *rig, const char *key)
+{
+    send_attempt(rig, FRAME_CANCEL, key);
+}
+
+void caller_rig_peek(struct caller_rig *rig, const char *key, struct protocol_peeked *ret_peeked)
+{
+    struct frame frame;
+
+    send_attempt(rig, FRAME_PEEK, key);
+    frame.type = caller_rig_receive(rig);
+    ck_assert_uint_eq(frame.type, FRAME_PEEKED);
+    frame.payload = rig->payload.data;
+    frame.length = rig->payload.length;
+    ck_assert_int_eq(protocol_decode_peeked(&frame, ret_peeked), 0);
+    ck_assert_str_eq(ret_peeked->attempt.key, key);
 }
 
 void caller_rig_run(struct caller_rig *rig, const char *hook, const char *record,

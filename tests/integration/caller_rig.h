@@ -1,7 +1,8 @@
 /*
  * A real caller in a process of its own, with the test as its supervisor and as core.
  *
- * Its environment names a proxy that does not exist, so that every call shows that none is used.
+ * Its environment names a proxy that does not exist, and files in the rig's directory: .netrc,
+ * own-cert.pem to be trusted, `keys` for those of TLS. So every call shows that none is used.
  * Whatever is awaited comes within 15 s or the test fails.
  */
 #ifndef TESTS_INTEGRATION_CALLER_RIG_H
@@ -60,6 +61,9 @@ void caller_rig_receive_result(struct caller_rig *rig, struct protocol_result *r
 /* The type of the next frame. */
 uint16_t caller_rig_receive(struct caller_rig *rig);
 void caller_rig_ack(struct caller_rig *rig, const char *key);
+void caller_rig_cancel(struct caller_rig *rig, const char *key);
+/* Sends PEEK; the next frame must be PEEKED. Views as above. */
+void caller_rig_peek(struct caller_rig *rig, const char *key, struct protocol_peeked *ret_peeked);
 /* START, RESULT, ACK. */
 void caller_rig_run(struct caller_rig *rig, const char *hook, const char *record,
                     struct protocol_result *ret_result);

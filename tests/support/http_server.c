@@ -212,7 +212,7 @@ static void send_body(int fd, const struct http_server_script *script, uint64_t 
 {
     size_t length = script->body ? strlen(script->body) : 0;
 
-    if (script->manner == HTTP_SERVER_CUTS_BODY) {
+    if (script->manner == HTTP_SERVER_CUTS_BODY || script->manner == HTTP_SERVER_STALLS) {
         (void)send_all(fd, script->body, length / 2);
         return;
     }
@@ -252,11 +252,11 @@ static void answer(int fd, const struct http_server_script *script, bool head)
         (void)send_all(fd, "HTTP/1.1 100 Continue\r\n\r\n", 25);
         return;
     }
-    size =
-        snprintf(header, sizeof header,
-                 "HTTP/1.1 %d %s\r\nContent-Length: %llu\r\nConnection: close\r\n%s\r\n",
-                 script->status > 0 ? script->status : 200, script->phrase ? script->phrase : "OK",
-                 (unsigned long long)length * repeat, script->headers ? script->headers : "");
+    size = snprintf(header, sizeof header,
+                    "HTTP/1.1 %d %s\r\nContent-Length: %llu\r\nConnection: %s\r\n%s\r\n",
+                    script->status > 0 ? script->status : 200,
+                    script->phrase ? script->phrase : "OK", (unsigned long long)length * repeat,
+                    script->keeps ? "keep-alive" : "close", script->headers ? script->headers : "");
     if (script->manner == HTTP_SERVER_CUTS_HEADER) {
         (void)send_all(fd, header, (size_t)size / 2);
     } else if (send_all(fd, header, (size_t)size) && !head) {
@@ -264,23 +264,18 @@ static void answer(int fd, const struct http_server_script *script, bool head)
     }
 }
 
-static void serve(struct connection *connection)
+/* Whether there may be another request on the connection. */
+static bool serve_request(struct connection *connection)
 {
     struct http_server *server = connection->server;
-    struct http_server_script script = script_for(server, "");
+    struct http_server_script script;
     struct http_server_request *request;
     bool head;
 
-    if (script.manner == HTTP_SERVER_HANGS_UP) {
-        return;
-    }
-    if (script.manner == HTTP_SERVER_NEVER_READS) {
-        (void)wait_for(server, FOREVER);
-        return;
-    }
+    connection->length = 0;
     request = read_request(connection);
     if (!request) {
-        return;
+        return false;
     }
     script = script_for(server, request->url);
     head = strcmp(request->method, "HEAD") == 0;
@@ -290,6 +285,26 @@ static void serve(struct connection *connection)
     } else if (script.manner != HTTP_SERVER_CUTS &&
                (script.delay_ms == 0 || wait_for(server, script.delay_ms))) {
         answer(connection->fd, &script, head);
+        if (script.manner == HTTP_SERVER_STALLS) {
+            (void)wait_for(server, FOREVER);
+        }
+    }
+    return script.keeps && script.manner == HTTP_SERVER_ANSWERS;
+}
+
+static void serve(struct connection *connection)
+{
+    struct http_server *server = connection->server;
+    struct http_server_script script = script_for(server, "");
+
+    if (script.manner == HTTP_SERVER_HANGS_UP) {
+        return;
+    }
+    if (script.manner == HTTP_SERVER_NEVER_READS) {
+        (void)wait_for(server, FOREVER);
+        return;
+    }
+    while (serve_request(connection)) {
     }
 }
 
@@ -447,6 +462,16 @@ const struct http_server_request *http_server_request(struct http_server *server
     (void)pthread_mutex_unlock(&server->lock);
     ck_assert_msg(request != NULL, "there is no request %zu", index);
     return request;
+}
+
+size_t http_server_open(struct http_server *server)
+{
+    size_t count;
+
+    (void)pthread_mutex_lock(&server->lock);
+    count = server->open;
+    (void)pthread_mutex_unlock(&server->lock);
+    return count;
 }
 
 size_t http_server_connections(struct http_server *server)

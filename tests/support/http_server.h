@@ -2,8 +2,8 @@
  * A real HTTP server on loopback for tests: it does what it is told to, also what no server should,
  * and keeps every request that arrived whole.
  *
- * It reads bytes itself, so that a connection can be cut at any point. Plain HTTP/1.1, one request
- * for each connection, a body with Content-Length only.
+ * It reads bytes itself, so that a connection can be cut at any point. Plain HTTP/1.1, a body with
+ * Content-Length only; one request for each connection, but for scripts that keep it.
  *
  * Owns: its socket, a thread for each connection, the requests. Runs in: the test's process, on
  * threads of its own; start it after forking. May call: Check's assertions in the caller's thread.
@@ -11,6 +11,7 @@
 #ifndef TESTS_SUPPORT_HTTP_SERVER_H
 #define TESTS_SUPPORT_HTTP_SERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ enum http_server_manner {
     HTTP_SERVER_CUTS_HEADER,   /* in the middle of the answer's header */
     HTTP_SERVER_FLOODS_HEADER, /* a header of `repeat` lines */
     HTTP_SERVER_CUTS_BODY,     /* in the middle of the answer's body */
+    HTTP_SERVER_STALLS,        /* there, without end */
     HTTP_SERVER_BABBLES,       /* something that is not HTTP */
 };
 
@@ -39,6 +41,7 @@ struct http_server_script {
     const char *body;    /* NULL: none */
     uint64_t repeat;     /* how often the body is sent in one answer; 0: once */
     int delay_ms;        /* before the answer */
+    bool keeps;          /* the connection, for another request */
 };
 
 struct http_server_request {
@@ -62,6 +65,8 @@ size_t http_server_wait(struct http_server *server, size_t count);
 const struct http_server_request *http_server_request(struct http_server *server, size_t index);
 /* Connections so far, those without a request too. */
 size_t http_server_connections(struct http_server *server);
+/* Those that are open. */
+size_t http_server_open(struct http_server *server);
 /* The value of a header in `ret_value`, cut at `size`; returns how often that header is there. */
 size_t http_server_header(const struct http_server_request *request, const char *name,
                           char *ret_value, size_t size);

@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Runs openssl with its output on `output`; returns its process. */
-static pid_t run_openssl(const char *const *arguments, int output)
+/* Runs openssl in the directory with its output on `output`; returns its process. */
+static pid_t run_openssl(const char *const *arguments, int output, const char *directory)
 {
     pid_t pid = fork();
 
@@ -23,6 +23,9 @@ static pid_t run_openssl(const char *const *arguments, int output)
         (void)dup2(null, STDERR_FILENO);
         (void)dup2(output >= 0 ? output : null, STDOUT_FILENO);
         closefrom(STDERR_FILENO + 1);
+        if (chdir(directory) < 0) {
+            _exit(127);
+        }
         (void)execvp("openssl", (char *const *)(uintptr_t)arguments);
         _exit(127);
     }
@@ -43,7 +46,7 @@ void tls_server_certify(struct tls_server *server, const char *directory, const 
     (void)snprintf(server->key, sizeof server->key, "%s/%s-key.pem", directory, prefix);
     (void)snprintf(server->certificate, sizeof server->certificate, "%s/%s-cert.pem", directory,
                    prefix);
-    ck_assert_int_gt(waitpid(run_openssl(arguments, -1), &status, 0), 0);
+    ck_assert_int_gt(waitpid(run_openssl(arguments, -1, "."), &status, 0), 0);
     ck_assert_msg(status == 0, "openssl req failed");
 }
 
@@ -69,18 +72,28 @@ static int read_port(int output)
     return -1;
 }
 
-void tls_server_start(struct tls_server *server)
+static void start(struct tls_server *server, const char *manner, const char *directory)
 {
     const char *const arguments[] = {
         "openssl",           "s_server", "-accept",   "127.0.0.1:0", "-cert",
-        server->certificate, "-key",     server->key, "-www",        NULL};
+        server->certificate, "-key",     server->key, manner,        NULL};
     int ends[2];
 
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-    server->pid = run_openssl(arguments, ends[1]);
+    server->pid = run_openssl(arguments, ends[1], directory);
     (void)close(ends[1]);
     server->output = ends[0];
     server->port = read_port(ends[0]);
+}
+
+void tls_server_start(struct tls_server *server)
+{
+    start(server, "-www", ".");
+}
+
+void tls_server_start_serving(struct tls_server *server, const char *directory)
+{
+    start(server, "-HTTP", directory);
 }
 
 void tls_server_stop(struct tls_server *server)

@@ -22,6 +22,9 @@ void tls_server_certify(struct tls_server *server, const char *directory, const 
                         const char *name);
 /* Listens on 127.0.0.1 and answers every GET with 200. */
 void tls_server_start(struct tls_server *server);
+/* Answers a GET with the file of that name in the directory, which is a whole answer, header
+ * included. */
+void tls_server_start_serving(struct tls_server *server, const char *directory);
 void tls_server_stop(struct tls_server *server);
 
 #endif

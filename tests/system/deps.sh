@@ -9,7 +9,7 @@ for set; do
     build) add='gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libcurl4-openssl-dev
         libsqlite3-dev libssl-dev libsystemd-dev libseccomp-dev' ;;
     demo) add='curl openssl' ;;
-    check) add='check strace scdoc man-db spin curl openssl shellcheck clang-format' ;;
+    check) add='check strace scdoc man-db spin curl openssl nghttp2-server shellcheck clang-format' ;;
     ci) add='clang libclang-rt-14-dev valgrind' ;;
     bench) add='wrk' ;;
     *) echo "deps.sh: no such set: $set" >&2 && exit 2 ;;

@@ -1,11 +1,11 @@
 /*
  * From START to RESULT: the runs of http hooks.
  *
- *   begin ─▶ call_plan ─▶ http_call ─▶ ending ─▶ executor_finish
- *               └─ can't be made ───────┘
+ *   begin ─▶ call_plan ─▶ http_call ─▶ verdict ─▶ executor_finish
+ *               └─ can't be made ────────────────────┘
  *
  * Owns: the calls under way. Runs in: the caller, in the thread of the loop.
- * May call: call_plan, http_call, executor, clock, log.
+ * May call: call_plan, http_call, verdict, executor, clock, log.
  */
 #ifndef ASSENT_CALLER_HOOK_CALL_H
 #define ASSENT_CALLER_HOOK_CALL_H
@@ -26,13 +26,15 @@ int hook_calls_new(sd_event *loop, struct executor *executor, struct hook_calls 
 void hook_call_begin(struct hook_calls *calls, const struct config_hook *hook,
                      const struct protocol_start *start);
 
-/* Ends the attempt's call as interrupted: what it did by then is not known. */
+/* Ends the attempt's call as interrupted, and says whether it can have done anything by then; one
+ * that has been answered with success by then succeeds. */
 void hook_call_cancel(struct hook_calls *calls, const struct protocol_attempt *attempt);
 
 /* What has come of the answer so far; valid until the loop goes on. False if there is no such call. */
 bool hook_call_peek(struct hook_calls *calls, struct protocol_peeked *peeked);
 
-/* Ends all calls under way as interrupted, with that reason. */
+/* Ends all calls under way, for that reason: by their status if they have one by then, those of
+ * which nothing was sent as failed, the others as interrupted. */
 void hook_calls_cut_off(struct hook_calls *calls, const char *reason);
 
 /* Ends them without a word. Takes NULL. */

@@ -2,7 +2,9 @@
  * HTTP calls, many at once: libcurl on the event loop. The only file that knows libcurl.
  *
  * A call is sent once, on a connection of its own, and never repeated here: its end says whether
- * anything of it can have arrived at the other side.
+ * anything of it can have arrived at the other side. Where a repeat does no harm, connections are
+ * kept and shared, and libcurl repeats what a kept one lost. Kept ones that nobody uses are closed
+ * after a while.
  *
  * Owns: the calls under way, their sockets. Runs in: the caller, in the thread of the loop; libcurl
  * looks names up in threads of its own. May call: libcurl, capture, sd-event.
@@ -29,7 +31,8 @@ struct http_request {
     size_t body_length;
     const void *tls_ca; /* PEM; NULL: the system's */
     size_t tls_ca_length;
-    unsigned redirects; /* that are followed at most */
+    unsigned redirects; /* that are followed at most; from https to https only */
+    bool repeatable;    /* the other end can tell a repeat */
     int64_t timeout_ms; /* for all of it */
     size_t output_limit;
 };
@@ -47,21 +50,28 @@ struct http_end {
     bool timed_out;
     const char *cause; /* why it ended so, unless answered or timed out */
     struct protocol_output body;
+    bool cut;               /* the body was longer than what is read of one */
+    bool redirected;        /* the answer is to a GET that a redirect made of another method */
+    int64_t retry_after_ms; /* as the header Retry-After says; 0 if there was none */
+    /* The beginning of the body, whatever output_limit is, if the status is 400 or more. */
+    const void *refusal;
+    size_t refusal_length;
 };
 
 /* Told once, from the loop; `end` and what it points to are valid during the call, and the
  * http_call is gone after it. */
 typedef void (*http_done)(void *userdata, const struct http_end *end);
 
-/* 0 or negative errno. */
-int http_engine_new(sd_event *loop, struct http_engine **ret_engine);
+/* A kept connection is used again within `kept_s` seconds, and closed within twice that, or when it
+ * is met by a call, whichever comes later. 0 or negative errno. */
+int http_engine_new(sd_event *loop, unsigned kept_s, struct http_engine **ret_engine);
 
 /* Begins a call. `done` is never called from within. 0 or -ENOMEM. */
 int http_call_begin(struct http_engine *engine, const struct http_request *request, http_done done,
                     void *userdata, struct http_call **ret_call);
 
-/* The body of the answer as far as it has come; valid until the loop goes on. */
-void http_call_peek(struct http_call *call, struct protocol_output *ret_body);
+/* How it stands, as if it ended now; what it points to is valid until the loop goes on. */
+void http_call_look(struct http_call *call, struct http_end *ret_end);
 
 /* Ends it without a word. Takes NULL. */
 void http_call_free(struct http_call *call);
