@@ -287,19 +287,21 @@ static int start_program(struct watch *watch, const struct program *program)
 
 static void keep_program(struct watch *watch, const struct program *program)
 {
-    struct problem problem;
+    struct program_failure why;
     int failure = start_program(watch, program);
 
     if (failure < 0) {
         watch->report.cause = KEEPER_NOT_STARTED;
+        watch->report.error = -failure;
         problem_set(&watch->report.problem, "can't start a process: %s", strerror(-failure));
         return;
     }
     watch_over(watch);
     end_everything(watch);
-    if (read(failure, &problem, sizeof problem) == sizeof problem) {
+    if (read(failure, &why, sizeof why) == sizeof why) {
         watch->report.cause = KEEPER_NOT_STARTED;
-        watch->report.problem = problem;
+        watch->report.error = why.error;
+        watch->report.problem = why.problem;
     }
 }
 
@@ -319,6 +321,7 @@ static _Noreturn void keep(const struct program *program, const struct keeper_li
     watch.children = watch_children();
     if (watch.children < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
         watch.report.cause = KEEPER_NOT_STARTED;
+        watch.report.error = errno;
         problem_set(&watch.report.problem, "can't watch over a process: %s", strerror(errno));
     } else {
         keep_program(&watch, program);

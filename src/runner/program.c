@@ -224,7 +224,8 @@ static int execute(const struct program *program)
 
 _Noreturn void program_execute(const struct program *program, int failure_fd)
 {
-    struct problem problem = {0};
+    struct program_failure failure = {0};
+    struct problem *problem = &failure.problem;
     int placed;
 
     (void)setsid();
@@ -232,13 +233,15 @@ _Noreturn void program_execute(const struct program *program, int failure_fd)
     (void)umask(program->umask);
     placed = place_descriptors(program, failure_fd);
     if (placed < 0) {
-        problem_set(&problem, "can't hand over its streams: %s", strerror(-placed));
+        failure.error = -placed;
+        problem_set(problem, "can't hand over its streams: %s", strerror(-placed));
     } else if (chdir(program->workdir) < 0) {
-        problem_set(&problem, "can't enter %s: %s", program->workdir, strerror(errno));
+        failure.error = errno;
+        problem_set(problem, "can't enter %s: %s", program->workdir, strerror(errno));
     } else {
-        int error = execute(program);
-        problem_set(&problem, "can't run %s: %s", program->words[0], strerror(error));
+        failure.error = execute(program);
+        problem_set(problem, "can't run %s: %s", program->words[0], strerror(failure.error));
     }
-    (void)!write(placed < 0 ? failure_fd : placed, &problem, sizeof problem);
+    (void)!write(placed < 0 ? failure_fd : placed, &failure, sizeof failure);
     _exit(EXIT_NO_EXEC);
 }

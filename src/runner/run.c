@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 
 #include "assent/base/clock.h"
 #include "assent/base/text.h"
@@ -60,9 +61,24 @@ static int start_keeper(struct run *run, sd_event *loop, const struct config_hoo
     return r;
 }
 
+/* What is short may be there next time; what the record lacks it will lack again. */
+static enum protocol_again again_after(int error)
+{
+    switch (error) {
+    case -ENOMEM:
+    case -EAGAIN:
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOSPC:
+        return AGAIN_COUNTED;
+    default:
+        return AGAIN_NEVER;
+    }
+}
+
 int run_start(sd_event *loop, const struct config_hook *hook,
               const struct surroundings *surroundings, const struct protocol_start *start,
-              struct run **ret_run, struct problem *ret_problem)
+              struct run **ret_run, enum protocol_again *ret_again, struct problem *ret_problem)
 {
     struct program program;
     struct run *run;
@@ -70,6 +86,7 @@ int run_start(sd_event *loop, const struct config_hook *hook,
                             ret_problem);
 
     if (r < 0) {
+        *ret_again = again_after(r);
         return r;
     }
     r = -ENOMEM;
@@ -86,6 +103,7 @@ int run_start(sd_event *loop, const struct config_hook *hook,
     program_clear(&program);
     if (r < 0) {
         problem_set(ret_problem, "can't start a process: %s", strerror(-r));
+        *ret_again = again_after(r);
         run_free(run);
         return r;
     }
@@ -149,6 +167,7 @@ static void tell_own_end(const struct keeper_report *report, struct protocol_res
         return;
     }
     result->ending = ENDING_FAILED;
+    result->again = result->exit_code == EX_TEMPFAIL ? AGAIN_FREE : AGAIN_COUNTED;
     if (result->signal == 0) {
         problem_set(ret_error, "exit status %d", result->exit_code);
     } else if (sigabbrev_np(result->signal)) {
@@ -165,6 +184,7 @@ static void tell_timeout(const struct run *run, struct protocol_result *result,
 
     text_from_span(run->timeout_ms, span);
     result->ending = ENDING_FAILED;
+    result->again = AGAIN_COUNTED;
     problem_set(ret_error, "timed out after %s; %s", span,
                 run->report.killed ? "killed" : "terminated");
 }
@@ -181,6 +201,7 @@ static void tell_end(const struct run *run, struct protocol_result *result,
     }
     if (report->cause == KEEPER_NOT_STARTED) {
         result->ending = ENDING_FAILED;
+        result->again = report->error == E2BIG ? AGAIN_NEVER : AGAIN_COUNTED;
         result->started_at = 0;
         problem_set(ret_error, "%s", report->problem.text);
         return;
@@ -208,6 +229,7 @@ int run_finish(struct run *run, struct executor *executor)
         .started_at = run->started_at,
         .ended_at = clock_now_ms(),
         .exit_code = -1,
+        .again = AGAIN_NEVER,
     };
 
     output_drain(run->output);

@@ -148,11 +148,12 @@ static int on_child(sd_event_source *source, const struct signalfd_siginfo *info
 }
 
 static void finish_not_started(struct runner *runner, const struct protocol_start *start,
-                               const char *why)
+                               enum protocol_again again, const char *why)
 {
     const struct protocol_result result = {
         .attempt = start->attempt,
         .ending = ENDING_FAILED,
+        .again = again,
         .ended_at = clock_now_ms(),
         .exit_code = -1,
         .error = why,
@@ -170,14 +171,17 @@ static void begin(void *userdata, const struct protocol_start *start)
     const struct config_hook *hook = config_hook(runner->config, start->hook);
     struct entry *entry = calloc(1, sizeof *entry);
     struct problem problem = {0};
+    enum protocol_again again;
 
     if (!hook || !entry) {
-        finish_not_started(runner, start, hook ? "out of memory" : "the hook is not configured");
+        finish_not_started(runner, start, hook ? AGAIN_COUNTED : AGAIN_NEVER,
+                           hook ? "out of memory" : "the hook is not configured");
         free(entry);
         return;
     }
-    if (run_start(runner->loop, hook, &runner->surroundings, start, &entry->run, &problem) < 0) {
-        finish_not_started(runner, start, problem.text);
+    if (run_start(runner->loop, hook, &runner->surroundings, start, &entry->run, &again, &problem) <
+        0) {
+        finish_not_started(runner, start, again, problem.text);
         free(entry);
         return;
     }

@@ -34,6 +34,7 @@ enum keeper_cause {
 
 struct keeper_report {
     enum keeper_cause cause;
+    int error;   /* errno, of KEEPER_NOT_STARTED */
     bool killed; /* SIGTERM was not enough */
     int status;  /* of the program, as waitpid tells it */
     struct problem problem;

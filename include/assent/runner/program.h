@@ -33,8 +33,13 @@ int program_prepare(const struct config_hook *hook, const struct surroundings *s
                     const void *record, size_t record_length, struct program *ret_program,
                     struct problem *ret_problem);
 
+struct program_failure {
+    int error; /* errno */
+    struct problem problem;
+};
+
 /* Becomes the program, in a session of its own, with nothing open but its three streams. Where that
- * fails, writes a struct problem to `failure_fd` (close-on-exec) and exits. */
+ * fails, writes a struct program_failure to `failure_fd` (close-on-exec) and exits. */
 _Noreturn void program_execute(const struct program *program, int failure_fd);
 
 /* Frees and closes what it holds. Takes NULL. */

@@ -21,11 +21,11 @@
 
 struct run;
 
-/* Starts the hook's program for the attempt. 0, or negative errno with a problem: then nothing was
- * started. */
+/* Starts the hook's program for the attempt. 0, or negative errno with a problem and whether another
+ * try makes sense: then nothing was started. */
 int run_start(sd_event *loop, const struct config_hook *hook,
               const struct surroundings *surroundings, const struct protocol_start *start,
-              struct run **ret_run, struct problem *ret_problem);
+              struct run **ret_run, enum protocol_again *ret_again, struct problem *ret_problem);
 
 /* The process of the keeper. */
 pid_t run_keeper(const struct run *run);
