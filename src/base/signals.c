@@ -15,14 +15,20 @@ struct kernel_action {
 
 /* Past libc, which refuses to touch the two signals that it keeps for itself; where posix_spawn
  * started us, those are ignored, and programs of ours would inherit that. */
-void signals_reset(void)
+void signals_set_default(void)
 {
     static const struct kernel_action defaults = {NULL, 0, NULL, 0};
-    sigset_t none;
 
     for (int number = 1; number < _NSIG; number++) {
         (void)syscall(SYS_rt_sigaction, number, &defaults, NULL, sizeof defaults.mask);
     }
+}
+
+void signals_reset(void)
+{
+    sigset_t none;
+
+    signals_set_default();
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

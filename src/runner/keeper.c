@@ -1,13 +1,12 @@
 #include "assent/runner/keeper.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -18,11 +17,21 @@
 #include "assent/base/clock.h"
 #include "assent/base/process_tree.h"
 #include "assent/base/reap.h"
+#include "assent/base/signals.h"
+#include "assent/runner/order.h"
 
-/* The state of the keeper process. */
-struct watch {
+/* What stays as it is from run to run. */
+struct keeper_tools {
     int control;  /* to the runner */
     int children; /* tells of SIGCHLD */
+    const struct cgroup *group;
+    struct program_failure *failure; /* shared with the program until it is executed */
+};
+
+/* One run. */
+struct watch {
+    const struct keeper_tools *tools;
+    uint64_t number;
     pid_t program;
     bool ended; /* the program, and has been reaped */
     bool alone; /* nothing is left below this process */
@@ -32,55 +41,7 @@ struct watch {
     struct keeper_report report;
 };
 
-/* --- in the runner ---------------------------------------------------------------------------- */
-
-static _Noreturn void keep(const struct program *program, const struct keeper_limits *limits,
-                           int control);
-
-int keeper_start(const struct program *program, const struct keeper_limits *limits,
-                 struct keeper *ret_keeper)
-{
-    int control[2];
-    pid_t pid;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0) {
-        return -errno;
-    }
-    pid = fork();
-    if (pid == 0) {
-        keep(program, limits, control[1]);
-    }
-    if (pid < 0) {
-        int error = errno;
-        (void)close(control[0]);
-        (void)close(control[1]);
-        return -error;
-    }
-    (void)close(control[1]);
-    *ret_keeper = (struct keeper){.pid = pid, .control = control[0]};
-    return 0;
-}
-
-void keeper_stop(const struct keeper *keeper, int64_t grace_ms)
-{
-    (void)send(keeper->control, &grace_ms, sizeof grace_ms, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-bool keeper_take_report(struct keeper *keeper, struct keeper_report *ret_report)
-{
-    struct keeper_report report;
-    ssize_t length = recv(keeper->control, &report, sizeof report, MSG_DONTWAIT);
-
-    (void)close(keeper->control);
-    keeper->control = -1;
-    if (length != sizeof report) {
-        return false;
-    }
-    *ret_report = report;
-    return true;
-}
-
-/* --- in the keeper: what the program and its kind do ------------------------------------------- */
+/* --- what the program and its kind do --------------------------------------------------------- */
 
 /* The program's process group can't outrun this one signal, however fast it forks; its number is
  * the program's, which is not given away before the program is reaped. */
@@ -133,19 +94,23 @@ static void terminate(const struct watch *watch)
     process_tree_free(&tree);
 }
 
-static void end_everything(struct watch *watch)
+/* Returns 0 once nothing is left, or negative errno. */
+static int end_everything(struct watch *watch)
 {
     if (!watch->ended) {
         kill_group(watch);
         (void)kill(watch->program, SIGKILL);
         reap_program(watch);
     }
-    if (!watch->alone) {
-        (void)reap_orphans(NULL, 0);
+    if (watch->alone) {
+        watch->report.clean = true;
+        return 0;
     }
+    cgroup_kill(watch->tools->group);
+    return reap_orphans(NULL, 0);
 }
 
-/* --- in the keeper: until the end --------------------------------------------------------------- */
+/* --- until the end ---------------------------------------------------------------------------- */
 
 static int64_t later(int64_t now, int64_t span)
 {
@@ -170,23 +135,27 @@ static void begin_end(struct watch *watch, enum keeper_cause cause, int64_t grac
     }
 }
 
-/* The socket ends with the runner. */
+/* The socket ends with the runner. A stop of an earlier run came too late for it. */
 static void hear_runner(struct watch *watch)
 {
-    int64_t grace_ms;
-    ssize_t length = recv(watch->control, &grace_ms, sizeof grace_ms, MSG_DONTWAIT);
+    struct order order;
+    int r = order_receive(watch->tools->control, MSG_DONTWAIT, &order);
 
-    if (length < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
+    if (r > 0) {
+        if (order.kind == ORDER_STOP && order.run == watch->number) {
+            begin_end(watch, KEEPER_STOPPED, order.grace_ms);
+        }
+        order_clear(&order);
+    } else if (r != -EAGAIN && r != -ENOMEM) {
+        begin_end(watch, KEEPER_STOPPED, 0);
     }
-    begin_end(watch, KEEPER_STOPPED, length == sizeof grace_ms ? grace_ms : 0);
 }
 
 static void await_something(struct watch *watch, int64_t until)
 {
     struct pollfd sources[] = {
-        {.fd = watch->control, .events = POLLIN},
-        {.fd = watch->children, .events = POLLIN},
+        {.fd = watch->tools->control, .events = POLLIN},
+        {.fd = watch->tools->children, .events = POLLIN},
     };
     int64_t left = until - clock_monotonic_ms();
     struct signalfd_siginfo info;
@@ -196,7 +165,7 @@ static void await_something(struct watch *watch, int64_t until)
         return;
     }
     if (sources[1].revents) {
-        (void)!read(watch->children, &info, sizeof info);
+        (void)!read(watch->tools->children, &info, sizeof info);
     }
     if (sources[0].revents) {
         hear_runner(watch);
@@ -224,33 +193,100 @@ static void watch_over(struct watch *watch)
     }
 }
 
-/* --- in the keeper: the beginning --------------------------------------------------------------- */
+/* --- one run ---------------------------------------------------------------------------------- */
+
+/* Without its cgroup a program is still below this process. */
+static pid_t fork_program(const struct keeper_tools *tools)
+{
+    pid_t pid = tools->group->path ? cgroup_fork(tools->group) : -1;
+
+    return pid < 0 ? fork() : pid;
+}
+
+static void start_program(struct watch *watch, const struct program *program)
+{
+    watch->tools->failure->error = 0;
+    watch->program = fork_program(watch->tools);
+    if (watch->program == 0) {
+        program_execute(program, watch->tools->failure);
+    }
+    if (watch->program < 0) {
+        watch->report.cause = KEEPER_NOT_STARTED;
+        watch->report.error = errno;
+        problem_set(&watch->report.problem, "can't start a process: %s", strerror(errno));
+    }
+}
+
+static int await_program(struct watch *watch)
+{
+    const struct program_failure *failure = watch->tools->failure;
+    int r;
+
+    watch_over(watch);
+    r = end_everything(watch);
+    if (failure->error != 0) {
+        watch->report.cause = KEEPER_NOT_STARTED;
+        watch->report.error = failure->error;
+        watch->report.problem = failure->problem;
+    }
+    return r;
+}
+
+/* Reports only when nothing is left; else that goes to the runner, with this process's end. Returns
+ * whether it can take the next run. */
+static bool keep(const struct keeper_tools *tools, struct order *order)
+{
+    struct watch watch = {
+        .tools = tools,
+        .number = order->run,
+        .timeout_at = order->limits.timeout_ms > 0
+                          ? later(clock_monotonic_ms(), order->limits.timeout_ms)
+                          : INT64_MAX,
+        .kill_after_ms = order->limits.kill_after_ms,
+        .report = {.cause = KEEPER_ENDED},
+    };
+    int r = 0;
+
+    start_program(&watch, &order->program);
+    order_clear(order);
+    if (watch.program > 0) {
+        r = await_program(&watch);
+    } else {
+        watch.report.clean = true;
+    }
+    if (r == 0) {
+        (void)send(tools->control, &watch.report, sizeof watch.report, MSG_NOSIGNAL);
+    }
+    return r == 0 && watch.report.clean;
+}
+
+/* --- run after run ---------------------------------------------------------------------------- */
 
 static int by_number(const void *left, const void *right)
 {
     return *(const int *)left - *(const int *)right;
 }
 
-/* Above all the runner's channel and streams, which must end with the runner. */
-static void close_what_is_not_needed(const struct program *program, int control)
+/* Above all the runner's channel, streams and sockets to other keepers, which must end with the
+ * runner. */
+static void close_what_is_not_needed(const struct keeper_tools *tools)
 {
-    int needed[] = {CHANNEL_LOCK_FD, program->input, program->output, program->error, control};
+    int needed[] = {CHANNEL_LOCK_FD, tools->control, tools->group->fd};
     size_t count = sizeof needed / sizeof needed[0];
-    unsigned next = STDERR_FILENO + 1;
+    int next = STDERR_FILENO + 1;
 
     qsort(needed, count, sizeof needed[0], by_number);
     for (size_t i = 0; i < count; i++) {
-        unsigned number = (unsigned)needed[i];
-        assert(needed[i] >= 0);
-        if (number > next) {
-            (void)close_range(next, number - 1, 0);
+        if (needed[i] > next) {
+            (void)close_range((unsigned)next, (unsigned)needed[i] - 1, 0);
         }
-        next = number >= next ? number + 1 : next;
+        next = needed[i] >= next ? needed[i] + 1 : next;
     }
-    (void)close_range(next, ~0U, 0);
+    (void)close_range((unsigned)next, ~0U, 0);
 }
 
-/* All signals are blocked: what is sent to the group is not for the keeper. */
+/* All signals are blocked: what is sent to the group is not for the keeper. Their actions are as a
+ * program wants them. */
 static int watch_children(void)
 {
     sigset_t all;
@@ -258,71 +294,48 @@ static int watch_children(void)
 
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, NULL);
+    signals_set_default();
     (void)sigemptyset(&child);
     (void)sigaddset(&child, SIGCHLD);
     return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Forks the program. Returns where its failure to begin can be read, or negative errno. */
-static int start_program(struct watch *watch, const struct program *program)
+static int set_up(struct keeper_tools *tools)
 {
-    int failure[2];
-
-    if (pipe2(failure, O_CLOEXEC | O_NONBLOCK) < 0) {
-        return -errno;
-    }
-    watch->program = fork();
-    if (watch->program < 0) {
-        return -errno;
-    }
-    if (watch->program == 0) {
-        program_execute(program, failure[1]);
-    }
-    (void)close(failure[1]);
-    (void)close(program->input);
-    (void)close(program->output);
-    (void)close(program->error);
-    return failure[0];
-}
-
-static void keep_program(struct watch *watch, const struct program *program)
-{
-    struct problem problem;
-    int failure = start_program(watch, program);
-
-    if (failure < 0) {
-        watch->report.cause = KEEPER_NOT_STARTED;
-        problem_set(&watch->report.problem, "can't start a process: %s", strerror(-failure));
-        return;
-    }
-    watch_over(watch);
-    end_everything(watch);
-    if (read(failure, &problem, sizeof problem) == sizeof problem) {
-        watch->report.cause = KEEPER_NOT_STARTED;
-        watch->report.problem = problem;
-    }
-}
-
-static _Noreturn void keep(const struct program *program, const struct keeper_limits *limits,
-                           int control)
-{
-    struct watch watch = {
-        .control = control,
-        .timeout_at =
-            limits->timeout_ms > 0 ? later(clock_monotonic_ms(), limits->timeout_ms) : INT64_MAX,
-        .kill_after_ms = limits->kill_after_ms,
-        .report = {.cause = KEEPER_ENDED},
-    };
-
-    close_what_is_not_needed(program, control);
+    close_what_is_not_needed(tools);
     (void)prctl(PR_SET_NAME, "assentd: keeper");
-    watch.children = watch_children();
-    if (watch.children < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
-        watch.report.cause = KEEPER_NOT_STARTED;
-        problem_set(&watch.report.problem, "can't watch over a process: %s", strerror(errno));
-    } else {
-        keep_program(&watch, program);
+    tools->children = watch_children();
+    if (tools->children < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
+        return -errno;
     }
-    (void)send(control, &watch.report, sizeof watch.report, MSG_NOSIGNAL);
+    tools->failure = mmap(NULL, sizeof *tools->failure, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return tools->failure == MAP_FAILED ? -errno : 0;
+}
+
+static void refuse(const struct keeper_tools *tools, int error)
+{
+    struct keeper_report report = {.cause = KEEPER_NOT_STARTED, .error = -error, .clean = true};
+
+    problem_set(&report.problem, "can't watch over a process: %s", strerror(-error));
+    (void)send(tools->control, &report, sizeof report, MSG_NOSIGNAL);
+}
+
+_Noreturn void keeper_main(int control, const struct cgroup *group)
+{
+    struct keeper_tools tools = {.control = control, .group = group};
+    int broken = set_up(&tools);
+    struct order order;
+    bool clean = true;
+
+    while (clean && order_receive(control, 0, &order) > 0) {
+        if (order.kind == ORDER_START && broken < 0) {
+            refuse(&tools, broken);
+        } else if (order.kind == ORDER_START) {
+            clean = keep(&tools, &order);
+        }
+        order_clear(&order);
+    }
+    cgroup_remove(group);
     _exit(EXIT_SUCCESS);
 }

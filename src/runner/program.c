@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,9 @@
 #include "assent/base/buffer.h"
 #include "assent/base/channel.h"
 #include "assent/base/json.h"
-#include "assent/base/signals.h"
 #include "assent/runner/environment.h"
 
-#define FIRST_SPARE_FD 16
-#define FAILURE_FD     3
+#define FIRST_SPARE_FD (STDERR_FILENO + 1)
 #define EXIT_NO_EXEC   127
 /* What the kernel takes as one argument, with its NUL. */
 #define WORD_LIMIT (128u << 10)
@@ -152,29 +151,25 @@ void program_clear(struct program *program)
 
 /* --- execute ---------------------------------------------------------------------------------- */
 
-/* Moved out of the way first, so that placing one can't overwrite another. Returns the descriptor
- * for failures, or negative errno. */
-static int place_descriptors(const struct program *program, int failure_fd)
+/* Moved out of the way first, so that placing one can't overwrite another. 0 or negative errno. */
+static int place_descriptors(const struct program *program)
 {
-    int spare[] = {program->input, program->output, program->error, failure_fd};
+    int spare[] = {program->input, program->output, program->error};
     int count = sizeof spare / sizeof spare[0];
 
     for (int i = 0; i < count; i++) {
-        spare[i] = fcntl(spare[i], F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
+        spare[i] =
+            spare[i] < FIRST_SPARE_FD ? fcntl(spare[i], F_DUPFD_CLOEXEC, FIRST_SPARE_FD) : spare[i];
         if (spare[i] < 0) {
             return -errno;
         }
     }
-    for (int i = 0; i < FAILURE_FD; i++) {
+    for (int i = 0; i < count; i++) {
         if (dup2(spare[i], i) < 0) {
             return -errno;
         }
     }
-    if (dup3(spare[FAILURE_FD], FAILURE_FD, O_CLOEXEC) < 0 ||
-        close_range(FAILURE_FD + 1, ~0U, 0) < 0) {
-        return -errno;
-    }
-    return FAILURE_FD;
+    return close_range(FIRST_SPARE_FD, ~0U, 0) < 0 ? -errno : 0;
 }
 
 static const char *search_path(char *const *environment)
@@ -222,23 +217,32 @@ static int execute(const struct program *program)
     return error;
 }
 
-_Noreturn void program_execute(const struct program *program, int failure_fd)
+static int become(const struct program *program, struct problem *ret_problem)
 {
-    struct problem problem = {0};
-    int placed;
+    int r = place_descriptors(program);
+
+    if (r < 0) {
+        problem_set(ret_problem, "can't hand over its streams: %s", strerror(-r));
+        return -r;
+    }
+    if (chdir(program->workdir) < 0) {
+        r = errno;
+        problem_set(ret_problem, "can't enter %s: %s", program->workdir, strerror(r));
+        return r;
+    }
+    r = execute(program);
+    problem_set(ret_problem, "can't run %s: %s", program->words[0], strerror(r));
+    return r;
+}
+
+_Noreturn void program_execute(const struct program *program, struct program_failure *ret_failure)
+{
+    sigset_t none;
 
     (void)setsid();
-    signals_reset();
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)umask(program->umask);
-    placed = place_descriptors(program, failure_fd);
-    if (placed < 0) {
-        problem_set(&problem, "can't hand over its streams: %s", strerror(-placed));
-    } else if (chdir(program->workdir) < 0) {
-        problem_set(&problem, "can't enter %s: %s", program->workdir, strerror(errno));
-    } else {
-        int error = execute(program);
-        problem_set(&problem, "can't run %s: %s", program->words[0], strerror(error));
-    }
-    (void)!write(placed < 0 ? failure_fd : placed, &problem, sizeof problem);
+    ret_failure->error = become(program, &ret_failure->problem);
     _exit(EXIT_NO_EXEC);
 }

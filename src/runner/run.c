@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 
 #include "assent/base/clock.h"
 #include "assent/base/text.h"
-#include "assent/runner/keeper.h"
 #include "assent/runner/output.h"
 #include "assent/runner/program.h"
 
@@ -22,11 +22,8 @@ struct run {
     int64_t timeout_ms;
     int64_t kill_after_ms;
     int64_t started_at;
-    struct keeper keeper;
-    bool keeper_ended;
+    struct keeper *keeper;
     bool canceled;
-    bool reported;
-    struct keeper_report report;
     struct output *output;
     struct output *error;
 };
@@ -44,48 +41,64 @@ static int open_outputs(struct run *run, sd_event *loop, uint64_t limit, struct 
     return r;
 }
 
-static int start_keeper(struct run *run, sd_event *loop, const struct config_hook *hook,
-                        struct program *program)
+static int start_program(struct run *run, const struct run_setup *setup,
+                         const struct config_hook *hook, struct program *program)
 {
     const struct keeper_limits limits = {
         .timeout_ms = hook->timeout_ms,
         .kill_after_ms = hook->kill_after_ms,
     };
-    int r = open_outputs(run, loop, hook->output_limit, program);
+    int r = open_outputs(run, setup->loop, hook->output_limit, program);
 
     if (r == 0) {
         run->started_at = clock_now_ms();
-        r = keeper_start(program, &limits, &run->keeper);
+        r = keepers_start(setup->keepers, program, &limits, run, &run->keeper);
     }
     return r;
 }
 
-int run_start(sd_event *loop, const struct config_hook *hook,
-              const struct surroundings *surroundings, const struct protocol_start *start,
-              struct run **ret_run, struct problem *ret_problem)
+/* What is short may be there next time; what the record lacks it will lack again. */
+static enum protocol_again again_after(int error)
+{
+    switch (error) {
+    case -ENOMEM:
+    case -EAGAIN:
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOSPC:
+        return AGAIN_COUNTED;
+    default:
+        return AGAIN_NEVER;
+    }
+}
+
+int run_start(const struct run_setup *setup, const struct config_hook *hook,
+              const struct protocol_start *start, struct run **ret_run,
+              enum protocol_again *ret_again, struct problem *ret_problem)
 {
     struct program program;
     struct run *run;
-    int r = program_prepare(hook, surroundings, start->record, start->record_length, &program,
-                            ret_problem);
+    int r = program_prepare(hook, setup->surroundings, start->record, start->record_length,
+                            &program, ret_problem);
 
     if (r < 0) {
+        *ret_again = again_after(r);
         return r;
     }
     r = -ENOMEM;
     run = calloc(1, sizeof *run);
     if (run) {
-        run->keeper.control = -1;
         run->item = start->attempt.item;
         run->n = start->attempt.n;
         run->timeout_ms = hook->timeout_ms;
         run->kill_after_ms = hook->kill_after_ms;
         run->key = strdup(start->attempt.key);
-        r = run->key ? start_keeper(run, loop, hook, &program) : -ENOMEM;
+        r = run->key ? start_program(run, setup, hook, &program) : -ENOMEM;
     }
     program_clear(&program);
     if (r < 0) {
         problem_set(ret_problem, "can't start a process: %s", strerror(-r));
+        *ret_again = again_after(r);
         run_free(run);
         return r;
     }
@@ -95,30 +108,9 @@ int run_start(sd_event *loop, const struct config_hook *hook,
 
 /* --- the middle ------------------------------------------------------------------------------- */
 
-pid_t run_keeper(const struct run *run)
-{
-    return run->keeper.pid;
-}
-
-bool run_keeper_ended(struct run *run)
-{
-    if (!run->keeper_ended && waitpid(run->keeper.pid, NULL, WNOHANG) != 0) {
-        run->keeper_ended = true;
-        run->reported = keeper_take_report(&run->keeper, &run->report);
-    }
-    return run->keeper_ended;
-}
-
-bool run_lost(const struct run *run)
-{
-    return run->keeper_ended && !run->reported;
-}
-
 void run_stop(const struct run *run, int64_t grace_ms)
 {
-    if (!run->keeper_ended) {
-        keeper_stop(&run->keeper, grace_ms);
-    }
+    keeper_stop(run->keeper, grace_ms);
 }
 
 bool run_is(const struct run *run, const struct protocol_attempt *attempt)
@@ -149,6 +141,7 @@ static void tell_own_end(const struct keeper_report *report, struct protocol_res
         return;
     }
     result->ending = ENDING_FAILED;
+    result->again = result->exit_code == EX_TEMPFAIL ? AGAIN_FREE : AGAIN_COUNTED;
     if (result->signal == 0) {
         problem_set(ret_error, "exit status %d", result->exit_code);
     } else if (sigabbrev_np(result->signal)) {
@@ -158,29 +151,29 @@ static void tell_own_end(const struct keeper_report *report, struct protocol_res
     }
 }
 
-static void tell_timeout(const struct run *run, struct protocol_result *result,
-                         struct problem *ret_error)
+static void tell_timeout(const struct run *run, const struct keeper_report *report,
+                         struct protocol_result *result, struct problem *ret_error)
 {
     char span[TEXT_SPAN_SIZE];
 
     text_from_span(run->timeout_ms, span);
     result->ending = ENDING_FAILED;
+    result->again = AGAIN_COUNTED;
     problem_set(ret_error, "timed out after %s; %s", span,
-                run->report.killed ? "killed" : "terminated");
+                report->killed ? "killed" : "terminated");
 }
 
-static void tell_end(const struct run *run, struct protocol_result *result,
-                     struct problem *ret_error)
+static void tell_end(const struct run *run, const struct keeper_report *report,
+                     struct protocol_result *result, struct problem *ret_error)
 {
-    const struct keeper_report *report = &run->report;
-
-    if (!run->reported) {
+    if (!report) {
         result->ending = ENDING_INTERRUPTED;
         problem_set(ret_error, "the process that watched over it was killed");
         return;
     }
     if (report->cause == KEEPER_NOT_STARTED) {
         result->ending = ENDING_FAILED;
+        result->again = report->error == E2BIG ? AGAIN_NEVER : AGAIN_COUNTED;
         result->started_at = 0;
         problem_set(ret_error, "%s", report->problem.text);
         return;
@@ -191,7 +184,7 @@ static void tell_end(const struct run *run, struct protocol_result *result,
         result->exit_code = WEXITSTATUS(report->status);
     }
     if (report->cause == KEEPER_TIMED_OUT) {
-        tell_timeout(run, result, ret_error);
+        tell_timeout(run, report, result, ret_error);
     } else if (report->cause == KEEPER_STOPPED) {
         result->ending = ENDING_INTERRUPTED;
         problem_set(ret_error, run->canceled ? "canceled" : "stopped with assentd");
@@ -200,7 +193,7 @@ static void tell_end(const struct run *run, struct protocol_result *result,
     }
 }
 
-int run_finish(struct run *run, struct executor *executor)
+int run_finish(struct run *run, const struct keeper_report *report, struct executor *executor)
 {
     struct problem error = {0};
     struct protocol_result result = {
@@ -208,26 +201,22 @@ int run_finish(struct run *run, struct executor *executor)
         .started_at = run->started_at,
         .ended_at = clock_now_ms(),
         .exit_code = -1,
+        .again = AGAIN_NEVER,
     };
 
     output_drain(run->output);
     output_drain(run->error);
     output_view(run->output, &result.standard_output);
     output_view(run->error, &result.standard_error);
-    tell_end(run, &result, &error);
+    tell_end(run, report, &result, &error);
     result.error = result.ending == ENDING_SUCCEEDED ? NULL : error.text;
     return executor_finish(executor, &result);
 }
 
 void run_free(struct run *run)
 {
-    struct keeper_report ignored;
-
     if (!run) {
         return;
-    }
-    if (run->keeper.control >= 0) {
-        (void)keeper_take_report(&run->keeper, &ignored);
     }
     output_free(run->output);
     output_free(run->error);

@@ -11,9 +11,9 @@
 #include "assent/base/executor.h"
 #include "assent/base/log.h"
 #include "assent/base/member.h"
-#include "assent/base/reap.h"
 #include "assent/config/config.h"
 #include "assent/runner/jail.h"
+#include "assent/runner/keepers.h"
 #include "assent/runner/run.h"
 #include "assent/runner/surroundings.h"
 
@@ -30,13 +30,12 @@ struct entry {
 
 struct runner {
     sd_event *loop;
-    sd_event_source *child_source;
     sd_event_source *stop_source;
     struct executor *executor;
+    struct keepers *keepers;
     struct config *config;
     struct surroundings surroundings;
     struct entry *runs;
-    size_t run_count;
     bool stopping; /* until all results are acknowledged */
     bool orphaned; /* until all runs have ended */
 };
@@ -56,103 +55,39 @@ static void on_empty(void *userdata)
     exit_if_done(userdata);
 }
 
-static void remove_run(struct runner *runner, struct entry **place)
+static void remove_run(struct runner *runner, struct run *run)
 {
-    struct entry *entry = *place;
+    struct entry **place = &runner->runs;
+    struct entry *entry;
 
+    while ((*place)->run != run) {
+        place = &(*place)->next;
+    }
+    entry = *place;
     *place = entry->next;
-    run_free(entry->run);
+    run_free(run);
     free(entry);
-    runner->run_count--;
 }
 
-static void finish_run(struct runner *runner, struct entry **place)
+static void on_run_end(void *userdata, void *run, const struct keeper_report *report)
 {
-    int r = run_finish((*place)->run, runner->executor);
+    struct runner *runner = userdata;
+    int r = run_finish(run, report, runner->executor);
 
     if (r < 0) {
         log_event(LOG_LEVEL_ERROR, "can't keep the result of a hook", "error", strerror(-r), NULL);
     }
-    remove_run(runner, place);
-}
-
-/* Finishes the runs whose keeper has reported. Returns how many have lost theirs. */
-static size_t finish_reported(struct runner *runner)
-{
-    struct entry **place = &runner->runs;
-    size_t lost = 0;
-
-    while (*place) {
-        if (run_keeper_ended((*place)->run) && !run_lost((*place)->run)) {
-            finish_run(runner, place);
-            continue;
-        }
-        lost += run_lost((*place)->run);
-        place = &(*place)->next;
-    }
-    return lost;
-}
-
-/* What lost keepers kept is below this process now, beside the other keepers. Returns how many
- * processes are left to end, or negative errno. */
-static int end_lost(struct runner *runner)
-{
-    pid_t *keepers = calloc(runner->run_count, sizeof *keepers);
-    size_t count = 0;
-    int left;
-
-    if (!keepers) {
-        return -ENOMEM;
-    }
-    for (struct entry *entry = runner->runs; entry; entry = entry->next) {
-        if (!run_lost(entry->run)) {
-            keepers[count++] = run_keeper(entry->run);
-        }
-    }
-    left = reap_once(keepers, count);
-    free(keepers);
-    return left;
-}
-
-static void finish_lost(struct runner *runner)
-{
-    struct entry **place = &runner->runs;
-    int left = end_lost(runner);
-
-    if (left < 0) {
-        /* Whoever starts the next runner makes sure that nothing is left. */
-        log_event(LOG_LEVEL_ERROR, "can't end what a hook left behind", "error", strerror(-left),
-                  NULL);
-        (void)sd_event_exit(runner->loop, EXIT_FAILURE);
-    }
-    while (left == 0 && *place) {
-        if (run_lost((*place)->run)) {
-            finish_run(runner, place);
-        } else {
-            place = &(*place)->next;
-        }
-    }
-}
-
-static int on_child(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
-{
-    struct runner *runner = userdata;
-
-    (void)source;
-    (void)info;
-    if (finish_reported(runner) > 0) {
-        finish_lost(runner);
-    }
+    remove_run(runner, run);
     exit_if_done(runner);
-    return 0;
 }
 
 static void finish_not_started(struct runner *runner, const struct protocol_start *start,
-                               const char *why)
+                               enum protocol_again again, const char *why)
 {
     const struct protocol_result result = {
         .attempt = start->attempt,
         .ending = ENDING_FAILED,
+        .again = again,
         .ended_at = clock_now_ms(),
         .exit_code = -1,
         .error = why,
@@ -169,21 +104,27 @@ static void begin(void *userdata, const struct protocol_start *start)
     struct runner *runner = userdata;
     const struct config_hook *hook = config_hook(runner->config, start->hook);
     struct entry *entry = calloc(1, sizeof *entry);
+    const struct run_setup setup = {
+        .loop = runner->loop,
+        .keepers = runner->keepers,
+        .surroundings = &runner->surroundings,
+    };
     struct problem problem = {0};
+    enum protocol_again again;
 
     if (!hook || !entry) {
-        finish_not_started(runner, start, hook ? "out of memory" : "the hook is not configured");
+        finish_not_started(runner, start, hook ? AGAIN_COUNTED : AGAIN_NEVER,
+                           hook ? "out of memory" : "the hook is not configured");
         free(entry);
         return;
     }
-    if (run_start(runner->loop, hook, &runner->surroundings, start, &entry->run, &problem) < 0) {
-        finish_not_started(runner, start, problem.text);
+    if (run_start(&setup, hook, start, &entry->run, &again, &problem) < 0) {
+        finish_not_started(runner, start, again, problem.text);
         free(entry);
         return;
     }
     entry->next = runner->runs;
     runner->runs = entry;
-    runner->run_count++;
 }
 
 static struct run *find_run(const struct runner *runner, const struct protocol_attempt *attempt)
@@ -217,6 +158,17 @@ static bool peek(void *userdata, struct protocol_peeked *peeked)
 
 /* --- the role --------------------------------------------------------------------------------- */
 
+static int find_surroundings(struct runner *runner, const struct config *config)
+{
+    int r = surroundings_find(config->store_path, &runner->surroundings);
+
+    if (r < 0) {
+        log_event(LOG_LEVEL_ERROR, "can't make the directory in which hooks run", "store",
+                  config->store_path, "error", strerror(-r), NULL);
+    }
+    return r;
+}
+
 /* With the first configuration comes all that streams and runs need. */
 static int set_up(struct runner *runner, const struct config *config)
 {
@@ -228,18 +180,20 @@ static int set_up(struct runner *runner, const struct config *config)
         .on_empty = on_empty,
         .userdata = runner,
     };
-    int r = surroundings_find(config->store_path, &runner->surroundings);
+    struct keepers_setup keepers = {
+        .loop = runner->loop,
+        .on_end = on_run_end,
+        .userdata = runner,
+    };
+    int r = find_surroundings(runner, config);
 
-    if (r < 0) {
-        log_event(LOG_LEVEL_ERROR, "can't make the directory in which hooks run", "store",
-                  config->store_path, "error", strerror(-r), NULL);
-        return r;
+    if (r == 0) {
+        keepers.directory = runner->surroundings.workdir;
+        r = keepers_new(&keepers, &runner->keepers);
     }
-    r = sd_event_add_signal(runner->loop, &runner->child_source, SIGCHLD, on_child, runner);
-    if (r < 0) {
-        return r;
+    if (r == 0) {
+        r = executor_new(&setup, &runner->executor);
     }
-    r = executor_new(&setup, &runner->executor);
     return r == 0 && config->jail ? runner_jail_enter() : r;
 }
 
@@ -320,10 +274,10 @@ static void on_orphaned(void *userdata)
 static void clear(struct runner *runner)
 {
     while (runner->runs) {
-        remove_run(runner, &runner->runs);
+        remove_run(runner, runner->runs->run);
     }
+    keepers_free(runner->keepers);
     executor_free(runner->executor);
-    (void)sd_event_source_disable_unref(runner->child_source);
     (void)sd_event_source_disable_unref(runner->stop_source);
     surroundings_clear(&runner->surroundings);
     config_free(runner->config);

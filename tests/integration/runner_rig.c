@@ -314,13 +314,28 @@ void runner_rig_run(struct runner_rig *rig, const char *hook, const char *key)
     runner_rig_run_with(rig, hook, key, record, strlen(record));
 }
 
-void runner_rig_acknowledge(struct runner_rig *rig, const char *key)
+static void send_attempt(struct runner_rig *rig, enum protocol_frame type, const char *key)
 {
     const struct protocol_attempt attempt = {.key = key, .item = PROTOCOL_NO_ITEM, .n = 1};
     struct buffer payload = {0};
 
     ck_assert_int_eq(protocol_encode_attempt(&payload, &attempt), 0);
-    send_frame(rig, FRAME_ACK, &payload);
+    send_frame(rig, type, &payload);
+}
+
+void runner_rig_acknowledge(struct runner_rig *rig, const char *key)
+{
+    send_attempt(rig, FRAME_ACK, key);
+}
+
+void runner_rig_cancel(struct runner_rig *rig, const char *key)
+{
+    send_attempt(rig, FRAME_CANCEL, key);
+}
+
+void runner_rig_peek(struct runner_rig *rig, const char *key)
+{
+    send_attempt(rig, FRAME_PEEK, key);
 }
 
 struct protocol_result runner_rig_result(struct runner_rig *rig)
@@ -411,5 +426,12 @@ void runner_rig_expect_success(const struct protocol_result *result, const char 
 void runner_rig_expect_failure(const struct protocol_result *result, const char *error)
 {
     ck_assert_int_eq(result->ending, ENDING_FAILED);
+    ck_assert_str_eq(result->error, error);
+}
+
+void runner_rig_expect_interrupted(const struct protocol_result *result, const char *error)
+{
+    ck_assert_int_eq(result->ending, ENDING_INTERRUPTED);
+    ck_assert_int_eq(result->again, AGAIN_NEVER);
     ck_assert_str_eq(result->error, error);
 }

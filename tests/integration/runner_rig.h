@@ -57,6 +57,8 @@ void runner_rig_run(struct runner_rig *rig, const char *hook, const char *key);
 void runner_rig_run_with(struct runner_rig *rig, const char *hook, const char *key,
                          const char *record, size_t length);
 void runner_rig_acknowledge(struct runner_rig *rig, const char *key);
+void runner_rig_cancel(struct runner_rig *rig, const char *key);
+void runner_rig_peek(struct runner_rig *rig, const char *key);
 /* The next frame that was not asked for yet, valid until the rig is cleared. */
 const struct frame *runner_rig_next(struct runner_rig *rig);
 /* It has to be a RESULT. Results come in the order in which runs end. */
@@ -78,5 +80,6 @@ void runner_rig_expect(const struct protocol_output *output, const char *expecte
 void runner_rig_expect_output(const struct protocol_result *result, const char *expected);
 void runner_rig_expect_success(const struct protocol_result *result, const char *output);
 void runner_rig_expect_failure(const struct protocol_result *result, const char *error);
+void runner_rig_expect_interrupted(const struct protocol_result *result, const char *error);
 
 #endif

@@ -54,6 +54,7 @@ START_TEST(an_exit_status_is_a_failure_and_both_outputs_are_kept)
     runner_rig_expect_output(&result, "out\n");
     runner_rig_expect(&result.standard_error, "err\n");
     ck_assert_int_eq(result.exit_code, 3);
+    ck_assert_int_eq(result.again, AGAIN_COUNTED);
     ck_assert_int_gt(result.started_at, 0);
 }
 END_TEST
@@ -63,7 +64,16 @@ START_TEST(a_signal_is_a_failure_with_its_name)
     run_one("[hook h]\nshell = kill -SEGV $$\n");
     runner_rig_expect_failure(&result, "killed by SIGSEGV");
     ck_assert_int_eq(result.signal, SIGSEGV);
+    ck_assert_int_eq(result.again, AGAIN_COUNTED);
     ck_assert_int_eq(result.exit_code, -1);
+}
+END_TEST
+
+START_TEST(a_program_may_ask_for_another_try)
+{
+    run_one("[hook h]\nexec = sh -c 'exit 75'\n"); /* EX_TEMPFAIL of sysexits.h */
+    runner_rig_expect_failure(&result, "exit status 75");
+    ck_assert_int_eq(result.again, AGAIN_FREE);
 }
 END_TEST
 
@@ -84,6 +94,7 @@ static void expect_not_started(const char *what, const char *name, const char *w
 
     (void)snprintf(expected, sizeof expected, "%s %s/%s: %s", what, rig.directory, name, why);
     runner_rig_expect_failure(&result, expected);
+    ck_assert_int_eq(result.again, AGAIN_COUNTED);
     ck_assert_int_eq(result.started_at, 0);
     ck_assert_int_eq(result.exit_code, -1);
     ck_assert_uint_eq(result.standard_error.head_length, 0);
@@ -136,6 +147,30 @@ START_TEST(an_argument_that_the_kernel_would_refuse_fails_the_run)
                               "an argument would be 204800 bytes long and can be 131071 at most; "
                               "standard input has all of the record");
     ck_assert_int_eq(result.started_at, 0);
+    ck_assert_int_eq(result.again, AGAIN_NEVER);
+}
+END_TEST
+
+START_TEST(arguments_that_are_too_long_together_fail_the_run_for_good)
+{
+    enum { WORDS = 60 }; /* 120 KiB each, of which the kernel takes no more than 6 MiB together */
+    struct buffer hook = {0};
+    struct buffer record = {0};
+
+    ck_assert_int_eq(buffer_append_text(&hook, "[hook h]\nexec = true --"), 0);
+    for (int i = 0; i < WORDS; i++) {
+        ck_assert_int_eq(buffer_append_text(&hook, " {context.big}"), 0);
+    }
+    ck_assert_int_eq(buffer_append(&hook, "\n", 2), 0);
+    ck_assert_int_eq(buffer_append_format(&record, "{\"context\":{\"big\":\"%0122880d\"}}", 0), 0);
+    runner_rig_start(&rig, (const char *)hook.data);
+    runner_rig_run_with(&rig, "h", "k1", (const char *)record.data, record.length);
+    buffer_free(&record);
+    buffer_free(&hook);
+    result = runner_rig_result(&rig);
+    runner_rig_expect_failure(&result, "can't run true: Argument list too long");
+    ck_assert_int_eq(result.started_at, 0);
+    ck_assert_int_eq(result.again, AGAIN_NEVER);
 }
 END_TEST
 
@@ -145,6 +180,7 @@ START_TEST(a_placeholder_without_a_value_fails_the_run)
     ck_assert_int_eq(result.ending, ENDING_FAILED);
     ck_assert_ptr_nonnull(strstr(result.error, "denial_reason"));
     ck_assert_int_eq(result.started_at, 0);
+    ck_assert_int_eq(result.again, AGAIN_NEVER);
 }
 END_TEST
 
@@ -154,6 +190,7 @@ START_TEST(a_record_that_is_no_json_fails_the_run)
     runner_rig_run_with(&rig, "h", "k1", "{", 1);
     result = runner_rig_result(&rig);
     ck_assert_int_eq(result.ending, ENDING_FAILED);
+    ck_assert_int_eq(result.again, AGAIN_NEVER);
     ck_assert_int_eq(result.started_at, 0);
 }
 END_TEST
@@ -297,38 +334,52 @@ static size_t descriptors_of_runner(void)
     return count;
 }
 
-static bool runner_has_children(void)
+static size_t children_of_runner(void)
 {
     char path[64];
     FILE *file;
-    bool any;
+    size_t count = 0;
+    int c;
 
     (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)rig.pid, (int)rig.pid);
     file = fopen(path, "re");
     ck_assert_ptr_nonnull(file);
-    any = fgetc(file) != EOF;
+    while ((c = fgetc(file)) != EOF) {
+        count += c == ' ';
+    }
     (void)fclose(file);
-    return any;
+    return count;
 }
 
-START_TEST(many_runs_leave_no_descriptor_and_no_process_behind)
+static void run_many(char series)
 {
+    enum { MANY = 12 };
     char key[16];
-    size_t before;
 
-    runner_rig_start(&rig, "[hook h]\nexec = /usr/bin/printf -- %s {job.key}\n");
-    before = descriptors_of_runner();
-    for (int i = 0; i < 50; i++) {
-        (void)snprintf(key, sizeof key, "k%d", i);
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(key, sizeof key, "%c%d", series, i);
         runner_rig_run(&rig, "h", key);
     }
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < MANY; i++) {
         result = runner_rig_result(&rig);
         runner_rig_expect_success(&result, result.attempt.key);
     }
     runner_rig_settle(&rig);
-    ck_assert_uint_eq(descriptors_of_runner(), before);
-    ck_assert(!runner_has_children());
+}
+
+/* But keepers, for the next runs: one process and one descriptor of the runner's each. */
+START_TEST(many_runs_leave_no_descriptor_and_no_process_behind)
+{
+    size_t descriptors;
+
+    runner_rig_start(&rig, "[hook h]\nexec = /usr/bin/printf -- %s {job.key}\n");
+    descriptors = descriptors_of_runner();
+    for (char series = 'a'; series < 'e'; series++) {
+        run_many(series);
+    }
+    ck_assert_uint_ge(children_of_runner(), 1);
+    ck_assert_uint_le(children_of_runner(), 12);
+    ck_assert_uint_eq(descriptors_of_runner(), descriptors + children_of_runner());
 }
 END_TEST
 
@@ -397,11 +448,13 @@ int main(void)
     tcase_add_test(tests, a_program_that_ends_well_has_succeeded);
     tcase_add_test(tests, an_exit_status_is_a_failure_and_both_outputs_are_kept);
     tcase_add_test(tests, a_signal_is_a_failure_with_its_name);
+    tcase_add_test(tests, a_program_may_ask_for_another_try);
     tcase_add_test(tests, a_program_that_has_gone_was_never_started);
     tcase_add_test(tests, a_script_without_an_interpreter_gets_no_shell);
     tcase_add_test(tests, a_directory_that_has_gone_fails_the_run);
     tcase_add_test(tests, an_argument_that_the_kernel_would_refuse_fails_the_run);
     tcase_add_test(tests, a_record_that_is_no_json_fails_the_run);
+    tcase_add_test(tests, arguments_that_are_too_long_together_fail_the_run_for_good);
     tcase_add_test(tests, a_placeholder_without_a_value_fails_the_run);
     tcase_add_test(tests, placeholders_stay_inside_their_word);
     tcase_add_test(tests, the_record_is_standard_input);

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "integration/runner_rig.h"
@@ -42,6 +43,7 @@ START_TEST(a_timeout_ends_what_left_the_session_and_ignores_term)
     run_one("[hook h]\ntimeout = 300ms\nkill_after = 200ms\nshell = " ESCAPE "    sleep 60\n");
     ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
     runner_rig_expect_failure(&result, "timed out after 300ms; killed");
+    ck_assert_int_eq(result.again, AGAIN_COUNTED);
     ck_assert_int_ge(result.ended_at - result.started_at, 500);
 }
 END_TEST
@@ -132,13 +134,66 @@ START_TEST(when_a_keeper_is_killed_its_run_is_interrupted_and_all_of_it_ended)
     result = runner_rig_result(&rig);
     ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
     ck_assert_str_eq(result.attempt.key, "k1");
-    ck_assert_int_eq(result.ending, ENDING_INTERRUPTED);
-    ck_assert_ptr_nonnull(result.error);
+    runner_rig_expect_interrupted(&result, "the process that watched over it was killed");
     runner_rig_expect_output(&result, "partly\n");
     /* and the other run, which was under its own keeper, went on */
     result = runner_rig_result(&rig);
     ck_assert_str_eq(result.attempt.key, "k2");
     runner_rig_expect_success(&result, "");
+}
+END_TEST
+
+/* --- at the word of a person ------------------------------------------------------------------ */
+
+START_TEST(a_cancel_ends_all_of_a_run_and_no_other)
+{
+    runner_rig_start(&rig, "[hook h]\nkill_after = 200ms\nshell = echo partly\n    " ESCAPE
+                           "    sleep 60\n"
+                           "[hook i]\nexec = cat @/back\n"
+                           "[hook j]\nshell = echo hello > @/back\n");
+    ck_assert_int_eq(mkfifo(runner_rig_path(&rig, "back"), 0600), 0);
+    runner_rig_run(&rig, "i", "k2");
+    runner_rig_run(&rig, "h", "k1");
+    runner_rig_await_birth(&rig, line, sizeof line);
+    runner_rig_cancel(&rig, "k1");
+    result = runner_rig_result(&rig);
+    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
+    ck_assert_str_eq(result.attempt.key, "k1");
+    runner_rig_expect_interrupted(&result, "canceled");
+    runner_rig_expect_output(&result, "partly\n");
+    ck_assert_int_eq(result.signal, SIGTERM);
+    runner_rig_run(&rig, "j", "k3");
+    for (int i = 0; i < 2; i++) {
+        result = runner_rig_result(&rig);
+        runner_rig_expect_success(&result, strcmp(result.attempt.key, "k2") == 0 ? "hello\n" : "");
+    }
+}
+END_TEST
+
+START_TEST(a_cancel_gives_the_grace_of_the_hook)
+{
+    runner_rig_start(&rig, "[hook h]\nshell = trap 'echo bye; exit 0' TERM; exec 9>@/alive;"
+                           " echo up >&9; while :; do sleep 0.05; done\n");
+    runner_rig_run(&rig, "h", "k1");
+    runner_rig_await_birth(&rig, line, sizeof line);
+    runner_rig_cancel(&rig, "k1");
+    runner_rig_cancel(&rig, "k1");
+    result = runner_rig_result(&rig);
+    runner_rig_expect_interrupted(&result, "canceled");
+    runner_rig_expect_output(&result, "bye\n");
+    ck_assert_int_eq(result.exit_code, 0);
+}
+END_TEST
+
+START_TEST(a_cancel_after_the_end_changes_nothing)
+{
+    run_one("[hook h]\nexec = echo done\n");
+    runner_rig_cancel(&rig, "k1");
+    runner_rig_cancel(&rig, "no-such-run");
+    runner_rig_settle(&rig);
+    runner_rig_run(&rig, "h", "k1");
+    result = runner_rig_result(&rig);
+    runner_rig_expect_success(&result, "done\n");
 }
 END_TEST
 
@@ -167,8 +222,7 @@ START_TEST(a_stop_interrupts_what_runs_whatever_its_exit)
     runner_rig_await_birth(&rig, line, sizeof line);
     stop();
     result = runner_rig_result(&rig);
-    ck_assert_int_eq(result.ending, ENDING_INTERRUPTED);
-    ck_assert_str_eq(result.error, "stopped with assentd");
+    runner_rig_expect_interrupted(&result, "stopped with assentd");
     ck_assert_int_eq(result.exit_code, 0);
     runner_rig_run(&rig, "h", "k2");
     ck_assert_uint_eq(runner_rig_next(&rig)->type, FRAME_REFUSED);
@@ -219,6 +273,9 @@ int main(void)
     tcase_add_test(tests, when_the_runner_is_killed_everything_ends_before_the_lock_is_free);
     tcase_add_test(tests, when_the_supervisor_is_gone_everything_ends_and_then_the_runner);
     tcase_add_test(tests, when_a_keeper_is_killed_its_run_is_interrupted_and_all_of_it_ended);
+    tcase_add_test(tests, a_cancel_ends_all_of_a_run_and_no_other);
+    tcase_add_test(tests, a_cancel_gives_the_grace_of_the_hook);
+    tcase_add_test(tests, a_cancel_after_the_end_changes_nothing);
     tcase_add_test(tests, with_nothing_to_do_it_stops_at_once);
     tcase_add_test(tests, a_stop_interrupts_what_runs_whatever_its_exit);
     tcase_add_test(tests, a_stop_ends_what_ignores_term_too);

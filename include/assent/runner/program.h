@@ -33,9 +33,15 @@ int program_prepare(const struct config_hook *hook, const struct surroundings *s
                     const void *record, size_t record_length, struct program *ret_program,
                     struct problem *ret_problem);
 
-/* Becomes the program, in a session of its own, with nothing open but its three streams. Where that
- * fails, writes a struct problem to `failure_fd` (close-on-exec) and exits. */
-_Noreturn void program_execute(const struct program *program, int failure_fd);
+struct program_failure {
+    int error; /* errno; 0 if there was none */
+    struct problem problem;
+};
+
+/* Becomes the program, in a session of its own, with nothing open but its three streams and no signal
+ * blocked; the actions of signals are the default ones already. Where that fails, says so in
+ * `ret_failure`, which its parent can read, and exits. */
+_Noreturn void program_execute(const struct program *program, struct program_failure *ret_failure);
 
 /* Frees and closes what it holds. Takes NULL. */
 void program_clear(struct program *program);

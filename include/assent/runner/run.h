@@ -1,11 +1,11 @@
 /*
- * One run: an attempt, the keeper of its program, and what the program writes.
+ * One run: an attempt, its program under a keeper, and what the program writes.
  *
  * Each of the program's two streams is kept up to the hook's output_limit, and up to what fits into
  * a RESULT.
  *
- * Owns: its texts, the keeper, both outputs. Runs in: the runner, in the thread of its loop.
- * May call: program, keeper, output, executor.
+ * Owns: its texts, both outputs. Runs in: the runner, in the thread of its loop.
+ * May call: program, keepers, output, executor.
  */
 #ifndef ASSENT_RUNNER_RUN_H
 #define ASSENT_RUNNER_RUN_H
@@ -17,24 +17,23 @@
 #include "assent/base/executor.h"
 #include "assent/base/problem.h"
 #include "assent/config/config.h"
+#include "assent/runner/keepers.h"
 #include "assent/runner/surroundings.h"
 
 struct run;
 
-/* Starts the hook's program for the attempt. 0, or negative errno with a problem: then nothing was
- * started. */
-int run_start(sd_event *loop, const struct config_hook *hook,
-              const struct surroundings *surroundings, const struct protocol_start *start,
-              struct run **ret_run, struct problem *ret_problem);
+/* What all runs have in common. */
+struct run_setup {
+    sd_event *loop;
+    struct keepers *keepers; /* their on_end gets the run */
+    const struct surroundings *surroundings;
+};
 
-/* The process of the keeper. */
-pid_t run_keeper(const struct run *run);
-
-/* To be asked when a child has ended. True once the keeper has, which then is reaped. */
-bool run_keeper_ended(struct run *run);
-
-/* True if the keeper ended and left no report: what it kept is the runner's now. */
-bool run_lost(const struct run *run);
+/* Starts the hook's program for the attempt. 0, or negative errno with a problem and whether another
+ * try makes sense: then nothing was started. */
+int run_start(const struct run_setup *setup, const struct config_hook *hook,
+              const struct protocol_start *start, struct run **ret_run,
+              enum protocol_again *ret_again, struct problem *ret_problem);
 
 /* Sends SIGTERM to everything of the run and, `grace_ms` later, SIGKILL. */
 void run_stop(const struct run *run, int64_t grace_ms);
@@ -48,8 +47,9 @@ void run_cancel(struct run *run);
 /* What the program has written so far; valid until the loop goes on. */
 void run_peek(struct run *run, struct protocol_peeked *peeked);
 
-/* Tells the executor how it ended, once nothing of the run lives any more. As executor_finish. */
-int run_finish(struct run *run, struct executor *executor);
+/* Tells the executor how it ended, now that nothing of the run lives any more. `report` is NULL if
+ * its keeper was killed. As executor_finish. */
+int run_finish(struct run *run, const struct keeper_report *report, struct executor *executor);
 
 /* Takes NULL. */
 void run_free(struct run *run);
