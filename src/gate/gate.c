@@ -226,7 +226,7 @@ static void start_watch_timer(struct gate *gate)
     int enabled = SD_EVENT_OFF;
 
     (void)sd_event_source_get_enabled(gate->watch_timer, &enabled);
-    if (enabled == SD_EVENT_OFF && pending_count(gate->pending) > 0) {
+    if (enabled == SD_EVENT_OFF && pending_has_unwatched(gate->pending)) {
         (void)sd_event_source_set_time_relative(gate->watch_timer, WATCH_EVERY_US);
         (void)sd_event_source_set_enabled(gate->watch_timer, SD_EVENT_ONESHOT);
     }
