@@ -151,6 +151,8 @@ $(OUT)/.flags $(OUT)/.objects: FORCE
 export ASSENT_BUILD = $(abspath $(OUT))
 export ASSENT_SOURCE = $(CURDIR)
 export ASSENT_RESULTS
+# What deps.sh puts there if the machine has none.
+export ASSENT_NGINX = $(or $(wildcard /usr/sbin/nginx),$(abspath $(BUILD))/nginx/usr/sbin/nginx)
 RESULTS = $(or $(ASSENT_RESULTS),$(abspath $(OUT))/tests/results)
 RUN_TESTS = tests/run-tests.sh -o $(OUT)/tests/log -l $(TEST_SECONDS) -j $(TEST_JOBS)
 SUBMAKE = +$(MAKE) --no-print-directory
@@ -161,10 +163,11 @@ PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 check: ## install what is missing, then run every check and test
 	tests/system/deps.sh build demo check
 	$(SUBMAKE) $(PARALLEL) tests man
-	$(SUBMAKE) check-structure check-format check-docs check-model
+	$(SUBMAKE) check-structure check-format check-docs check-model check-tls
 	@rm -f $(RESULTS)
 	$(SUBMAKE) unit ASSENT_RESULTS=$(RESULTS)
 	$(SUBMAKE) integration ASSENT_RESULTS=$(RESULTS)
+	ASSENT_RESULTS=$(RESULTS) SECONDS_EACH=5 tests/torture/run flood
 	@tests/run-tests.sh -t $(RESULTS)
 
 demo: ## install what is missing, then play the scenarios with real processes and real HTTP
@@ -209,6 +212,9 @@ check-docs: all $(MAN_PAGES) $(OUT)/tests/programs/config_keys ## man pages and 
 	tests/structure/check-docs.sh $(MAN_PAGES)
 	tests/structure/check-man.sh $(OUT)
 	tests/system/check-examples.sh
+
+check-tls: all ## what testssl.sh says of our TLS
+	tests/system/check-tls.sh $(OUT)/assentd
 
 check-model: ## the protocol's model, exhaustively
 	$(if $(wildcard tests/model/check.sh),tests/model/check.sh,@echo 'no model yet')
@@ -260,6 +266,6 @@ help: ## list the targets
 
 FORCE:
 .PHONY: all tests man check demo demo-programs unit integration bench torture fuzz check-structure check-docs \
-	check-model check-format format check-bare deps install uninstall check-install clean help FORCE
+	check-tls check-model check-format format check-bare deps install uninstall check-install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

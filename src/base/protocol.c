@@ -10,6 +10,7 @@
  * smallest sizes of one element, to refuse a count that can't be true before allocating for it. */
 #define DIGEST_PACKED_LEAST  (4 + 1 + 4 + PROTOCOL_DIGEST_SIZE + 1)
 #define ATTEMPT_PACKED_LEAST (4 + 1 + 1 + 8 + 4)
+#define ID_SIZE              8
 
 int protocol_encode_request(struct buffer *out, const struct protocol_request *request)
 {
@@ -60,18 +61,35 @@ const char *protocol_request_header(const struct protocol_request *request, cons
     return NULL;
 }
 
+static void pack_response(struct packer *packer, const struct protocol_response *response)
+{
+    pack_u64(packer, response->id);
+    pack_u32(packer, response->status);
+    pack_u32(packer, response->retry_after);
+    pack_text(packer, response->allow);
+    pack_text(packer, response->authenticate);
+    pack_text(packer, response->type);
+    pack_u8(packer, response->streams);
+    pack_bytes(packer, response->body, response->body_length);
+}
+
+static void unpack_response(struct unpacker *unpacker, struct protocol_response *ret_response)
+{
+    ret_response->id = unpack_u64(unpacker);
+    ret_response->status = unpack_u32(unpacker);
+    ret_response->retry_after = unpack_u32(unpacker);
+    ret_response->allow = unpack_text(unpacker);
+    ret_response->authenticate = unpack_text(unpacker);
+    ret_response->type = unpack_text(unpacker);
+    ret_response->streams = unpack_u8(unpacker) != 0;
+    ret_response->body = unpack_bytes(unpacker, &ret_response->body_length);
+}
+
 int protocol_encode_response(struct buffer *out, const struct protocol_response *response)
 {
     struct packer packer = packer_to(out);
 
-    pack_u64(&packer, response->id);
-    pack_u32(&packer, response->status);
-    pack_u32(&packer, response->retry_after);
-    pack_text(&packer, response->allow);
-    pack_text(&packer, response->authenticate);
-    pack_text(&packer, response->type);
-    pack_u8(&packer, response->streams);
-    pack_bytes(&packer, response->body, response->body_length);
+    pack_response(&packer, response);
     return packer.error;
 }
 
@@ -79,15 +97,43 @@ int protocol_decode_response(const struct frame *frame, struct protocol_response
 {
     struct unpacker unpacker = unpacker_of(frame->payload, frame->length);
 
-    ret_response->id = unpack_u64(&unpacker);
-    ret_response->status = unpack_u32(&unpacker);
-    ret_response->retry_after = unpack_u32(&unpacker);
-    ret_response->allow = unpack_text(&unpacker);
-    ret_response->authenticate = unpack_text(&unpacker);
-    ret_response->type = unpack_text(&unpacker);
-    ret_response->streams = unpack_u8(&unpacker) != 0;
-    ret_response->body = unpack_bytes(&unpacker, &ret_response->body_length);
+    unpack_response(&unpacker, ret_response);
     return unpack_end(&unpacker);
+}
+
+int protocol_encode_shared_response(struct buffer *out, const struct protocol_response *response,
+                                    const uint64_t *ids, size_t count)
+{
+    struct packer packer = packer_to(out);
+
+    pack_response(&packer, response);
+    pack_u32(&packer, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        pack_u64(&packer, ids[i]);
+    }
+    return packer.error;
+}
+
+int protocol_decode_shared_response(const struct frame *frame,
+                                    struct protocol_shared_response *ret_shared)
+{
+    struct unpacker unpacker = unpacker_of(frame->payload, frame->length);
+
+    unpack_response(&unpacker, &ret_shared->response);
+    ret_shared->count = unpack_u32(&unpacker);
+    if (unpacker.error || unpacker.left / ID_SIZE != ret_shared->count ||
+        unpacker.left % ID_SIZE != 0) {
+        return -EBADMSG;
+    }
+    ret_shared->ids = unpacker.bytes;
+    return 0;
+}
+
+uint64_t protocol_shared_id(const struct protocol_shared_response *shared, size_t index)
+{
+    struct unpacker unpacker = unpacker_of(shared->ids + index * ID_SIZE, ID_SIZE);
+
+    return unpack_u64(&unpacker);
 }
 
 int protocol_encode_gone(struct buffer *out, uint64_t id)

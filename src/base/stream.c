@@ -195,6 +195,9 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
     stream->broken = stream->broken || (revents & (EPOLLHUP | EPOLLERR));
     if (revents & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
         flush(stream);
+        if (stream->setup.on_room && !is_full(stream)) {
+            stream->setup.on_room(stream, stream->setup.userdata);
+        }
     }
     if (stream->paused) {
         r = handle_frames(stream);

@@ -11,35 +11,46 @@
 
 #define MESSAGE_LIMIT 1024
 
+/* Only memory can be lacking here: a stream that broke is noticed where it is read. */
+static void send_frame(const struct link *link, enum protocol_frame type, struct buffer *frame)
+{
+    if (stream_send(link->stream, type, frame->data, frame->length) == -ENOMEM) {
+        core_abandon("answer");
+    }
+    buffer_free(frame);
+}
+
 static void send_response(const struct asker *asker, const struct protocol_response *response)
 {
     struct buffer frame = {0};
 
-    if (!asker->link->stream) {
-        return;
+    if (asker->link->stream) {
+        core_must(protocol_encode_response(&frame, response), "answer");
+        send_frame(asker->link, FRAME_RESPONSE, &frame);
     }
-    core_must(protocol_encode_response(&frame, response), "answer");
-    /* Only memory can be lacking here: a stream that broke is noticed where it is read. */
-    if (stream_send(asker->link->stream, FRAME_RESPONSE, frame.data, frame.length) == -ENOMEM) {
-        core_abandon("answer");
-    }
-    buffer_free(&frame);
 }
 
-static void send_json(const struct protocol_response *head, const struct asker *asker, json_t *body)
+/* Takes the reference. */
+static void set_body(struct protocol_response *response, json_t *body)
 {
-    struct protocol_response response = *head;
     char *text = json_text(body);
 
     if (!text) {
         core_abandon("answer");
     }
-    response.id = asker->id;
-    response.body = text;
-    response.body_length = strlen(text);
-    send_response(asker, &response);
-    free(text);
+    response->body = text;
+    response->body_length = strlen(text);
     json_decref(body);
+}
+
+static void send_json(const struct protocol_response *head, const struct asker *asker, json_t *body)
+{
+    struct protocol_response response = *head;
+
+    response.id = asker->id;
+    set_body(&response, body);
+    send_response(asker, &response);
+    free((void *)(uintptr_t)response.body);
 }
 
 void answer_text(const struct asker *asker, unsigned status, const char *body)
@@ -59,13 +70,32 @@ static json_t *steps(const char *next_step)
     return next_step ? json_pack("[s]", next_step) : json_array();
 }
 
+static json_t *result_body(json_t *result, const char *next_step)
+{
+    return json_pack("{s:o, s:o}", "result", result, "next_steps", steps(next_step));
+}
+
 void answer_result(const struct asker *asker, unsigned status, json_t *result,
                    const char *next_step)
 {
     const struct protocol_response head = {.status = status};
 
-    send_json(&head, asker,
-              json_pack("{s:o, s:o}", "result", result, "next_steps", steps(next_step)));
+    send_json(&head, asker, result_body(result, next_step));
+}
+
+void answer_result_to_all(const struct link *link, const struct answer_ids *ids, unsigned status,
+                          json_t *result, const char *next_step)
+{
+    struct protocol_response response = {.status = status};
+    struct buffer frame = {0};
+
+    set_body(&response, result_body(result, next_step));
+    if (link->stream) {
+        core_must(protocol_encode_shared_response(&frame, &response, ids->ids, ids->count),
+                  "answer");
+        send_frame(link, FRAME_SHARED_RESPONSE, &frame);
+    }
+    free((void *)(uintptr_t)response.body);
 }
 
 static json_t *error_body(const char *code, const char *message, const char *next_step)

@@ -46,6 +46,7 @@ static void commit(struct core *core)
     if (store_in_transaction(core->store)) {
         fanout_grow(core);
         work_start_queued(core);
+        waiters_answer(core);
         core_must(store_commit(core->store), "commit");
     }
     log_release();
@@ -53,6 +54,9 @@ static void commit(struct core *core)
     timers_set(core);
     if (core->growths) {
         (void)sd_event_source_set_enabled(core->growth_source, SD_EVENT_ONESHOT);
+    }
+    if (waiters_can_answer(core)) {
+        core_begin(core);
     }
 }
 
@@ -196,6 +200,9 @@ static int on_first_config(void *userdata, const void *bytes, size_t length)
     }
     if (r >= 0) {
         r = timers_open(core);
+    }
+    if (r >= 0) {
+        r = waiters_open(core);
     }
     return r == 0 && core->config->jail ? core_jail_enter(core->config->store_path) : r;
 }

@@ -59,6 +59,17 @@ static int on_frame(struct stream *stream, const struct frame *frame, void *user
     return role_is_gate(link->role) ? gate_frame(link, frame) : executors_frame(link, frame);
 }
 
+/* Who was to be answered and could not be, is answered at the commit. */
+static void on_room(struct stream *stream, void *userdata)
+{
+    struct link *link = userdata;
+
+    (void)stream;
+    if (waiters_can_answer(link->core)) {
+        core_begin(link->core);
+    }
+}
+
 static int attach(struct link *link, int fd);
 
 static void on_end(struct stream *stream, int reason, void *userdata)
@@ -105,6 +116,7 @@ static int attach(struct link *link, int fd)
         .queue_limit = QUEUE_LIMIT,
         .on_frame = on_frame,
         .on_end = on_end,
+        .on_room = on_room,
         .userdata = link,
     };
     int r = stream_open(link->core->loop, fd, &setup, &link->stream);
@@ -145,6 +157,11 @@ void links_flush(struct core *core)
             stream_cork(core->links[role].stream, true);
         }
     }
+}
+
+bool links_has_room(const struct link *link)
+{
+    return link->stream && stream_queued(link->stream) <= QUEUE_LIMIT;
 }
 
 void links_close(struct core *core)

@@ -90,27 +90,52 @@ static void refuse_pending(struct gate *gate)
 
 /* --- the stream to core ----------------------------------------------------------------------- */
 
-static int on_frame(struct stream *stream, const struct frame *frame, void *userdata)
+/* One whose client left meanwhile is not there any more. */
+static int take_response(struct gate *gate, const struct frame *frame)
 {
-    struct gate *gate = userdata;
     struct protocol_response response;
-
-    (void)stream;
-    if (frame->type != FRAME_RESPONSE) {
-        return -EPROTO;
-    }
     int r = protocol_decode_response(frame, &response);
-
-    if (r < 0) {
-        return r;
-    }
-    /* One whose client left meanwhile is not there any more. */
-    struct request *request = take_pending(gate, response.id);
+    struct request *request = r == 0 ? take_pending(gate, response.id) : NULL;
 
     if (request) {
         http_answer(request, &response);
     }
+    return r;
+}
+
+static int take_shared_response(struct gate *gate, const struct frame *frame)
+{
+    struct protocol_shared_response answer;
+    int r = protocol_decode_shared_response(frame, &answer);
+
+    if (r < 0) {
+        return r;
+    }
+
+    struct http_shared *shared = http_share(gate->http, &answer.response);
+
+    for (size_t i = 0; i < answer.count; i++) {
+        struct request *request = take_pending(gate, protocol_shared_id(&answer, i));
+
+        if (request) {
+            http_answer_shared(request, shared);
+        }
+    }
+    http_shared_release(shared);
     return 0;
+}
+
+static int on_frame(struct stream *stream, const struct frame *frame, void *userdata)
+{
+    (void)stream;
+    switch (frame->type) {
+    case FRAME_RESPONSE:
+        return take_response(userdata, frame);
+    case FRAME_SHARED_RESPONSE:
+        return take_shared_response(userdata, frame);
+    default:
+        return -EPROTO;
+    }
 }
 
 static void lose_core(struct gate *gate)
@@ -201,7 +226,7 @@ static void start_watch_timer(struct gate *gate)
     int enabled = SD_EVENT_OFF;
 
     (void)sd_event_source_get_enabled(gate->watch_timer, &enabled);
-    if (enabled == SD_EVENT_OFF && pending_count(gate->pending) > 0) {
+    if (enabled == SD_EVENT_OFF && pending_has_unwatched(gate->pending)) {
         (void)sd_event_source_set_time_relative(gate->watch_timer, WATCH_EVERY_US);
         (void)sd_event_source_set_enabled(gate->watch_timer, SD_EVENT_ONESHOT);
     }

@@ -21,6 +21,10 @@
 /* A head of RULES_HEAD_LIMIT, what the library notes about each of its headers, and the head of the
  * answer. Every connection that was used for more than one request holds all of it. */
 #define CONNECTION_MEMORY ((size_t)24 << 10)
+/* Bodies of answers over LARGE_BODY are counted until their clients have taken them. */
+#define LARGE_BODY         ((size_t)64 << 10)
+#define LARGE_BODIES_LIMIT ((size_t)256 << 20)
+
 struct listener {
     struct MHD_Daemon *daemon;
     int fd;
@@ -38,7 +42,15 @@ struct http {
     atomic_bool available;
     atomic_bool closing;
     atomic_size_t busy;
+    atomic_size_t large_bodies; /* bytes */
     atomic_ullong last_id;
+};
+
+struct http_shared {
+    struct http *http;
+    atomic_uint holders; /* who made it, and each response */
+    struct protocol_response response;
+    char body[];
 };
 
 /* One request. It is used by one thread at a time: the connection's pool thread, or while the
@@ -86,16 +98,74 @@ static bool add_headers(struct MHD_Response *made, const struct protocol_respons
 }
 
 /* NULL without memory. Whoever was refused something has lost nothing by a new connection. */
-static struct MHD_Response *make_response(const struct protocol_response *response, bool closing)
+static struct MHD_Response *finish_response(struct MHD_Response *made,
+                                            const struct protocol_response *response, bool closing)
 {
-    struct MHD_Response *made = MHD_create_response_from_buffer(
-        response->body_length, (void *)(uintptr_t)response->body, MHD_RESPMEM_MUST_COPY);
-
     if (made && !add_headers(made, response, closing || response->status >= 400)) {
         MHD_destroy_response(made);
         made = NULL;
     }
     return made;
+}
+
+static struct MHD_Response *make_response(const struct protocol_response *response, bool closing)
+{
+    struct MHD_Response *made = MHD_create_response_from_buffer(
+        response->body_length, (void *)(uintptr_t)response->body, MHD_RESPMEM_MUST_COPY);
+
+    return finish_response(made, response, closing);
+}
+
+/* Of the texts of the response only the body is copied. */
+struct http_shared *http_share(struct http *http, const struct protocol_response *response)
+{
+    size_t length = response->body_length;
+    struct http_shared *shared = malloc(sizeof *shared + length);
+
+    if (!shared) {
+        return NULL;
+    }
+    if (atomic_fetch_add(&http->large_bodies, length) + length > LARGE_BODIES_LIMIT &&
+        length > LARGE_BODY) {
+        atomic_fetch_sub(&http->large_bodies, length);
+        free(shared);
+        return NULL;
+    }
+    shared->http = http;
+    shared->response = *response;
+    shared->response.body = memcpy(shared->body, response->body, length);
+    atomic_init(&shared->holders, 1);
+    return shared;
+}
+
+void http_shared_release(struct http_shared *shared)
+{
+    if (shared && atomic_fetch_sub(&shared->holders, 1) == 1) {
+        atomic_fetch_sub(&shared->http->large_bodies, shared->response.body_length);
+        free(shared);
+    }
+}
+
+/* Any thread. */
+static void release(void *shared)
+{
+    http_shared_release(shared);
+}
+
+static struct MHD_Response *make_shared_response(struct http_shared *shared, bool closing)
+{
+    if (!shared) {
+        return NULL;
+    }
+    atomic_fetch_add(&shared->holders, 1);
+
+    struct MHD_Response *made = MHD_create_response_from_buffer_with_free_callback_cls(
+        shared->response.body_length, shared->body, release, shared);
+
+    if (!made) {
+        http_shared_release(shared);
+    }
+    return finish_response(made, &shared->response, closing);
 }
 
 static enum MHD_Result queue_answer(struct http *http, struct MHD_Connection *connection,
@@ -112,18 +182,41 @@ static enum MHD_Result queue_call(struct call *call)
     return queue_answer(call->http, call->connection, call->answer);
 }
 
+static void answer_call(struct call *call, struct MHD_Response *response, unsigned status)
+{
+    call->response = response;
+    call->status = status;
+    call->answer = ANSWER_UNAVAILABLE;
+    call->answered = true;
+    MHD_resume_connection(call->connection);
+}
+
+/* What stands behind chunks might be read in two ways. */
+static bool is_last(const struct call *call)
+{
+    return atomic_load(&call->http->closing) || call->intake.is_chunked;
+}
+
+void http_answer_shared(struct request *request, struct http_shared *shared)
+{
+    struct call *call = (struct call *)request;
+
+    answer_call(call, make_shared_response(shared, is_last(call)),
+                shared ? shared->response.status : 0);
+}
+
 void http_answer(struct request *request, const struct protocol_response *response)
 {
     struct call *call = (struct call *)request;
 
-    /* What stands behind chunks might be read in two ways. */
-    bool closing = atomic_load(&call->http->closing) || call->intake.is_chunked;
+    if (response->body_length > LARGE_BODY) {
+        struct http_shared *shared = http_share(call->http, response);
 
-    call->response = make_response(response, closing);
-    call->status = response->status;
-    call->answer = ANSWER_UNAVAILABLE;
-    call->answered = true;
-    MHD_resume_connection(call->connection);
+        http_answer_shared(request, shared);
+        http_shared_release(shared);
+    } else {
+        answer_call(call, make_response(response, is_last(call)), response->status);
+    }
 }
 
 void http_abandon(struct request *request)

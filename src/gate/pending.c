@@ -116,6 +116,11 @@ struct request *pending_watch_next(struct pending *pending, int64_t before)
     return request;
 }
 
+bool pending_has_unwatched(const struct pending *pending)
+{
+    return pending->oldest_unwatched;
+}
+
 size_t pending_count(const struct pending *pending)
 {
     return pending->count;

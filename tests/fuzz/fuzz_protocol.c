@@ -46,6 +46,23 @@ static int response(const struct frame *frame, struct buffer *out)
     return r == 0 ? protocol_encode_response(out, &decoded) : r;
 }
 
+static int shared_response(const struct frame *frame, struct buffer *out)
+{
+    struct protocol_shared_response decoded;
+    int r = protocol_decode_shared_response(frame, &decoded);
+
+    if (r == 0) {
+        uint64_t *ids = malloc(decoded.count * sizeof *ids + 1);
+
+        for (size_t i = 0; i < decoded.count; i++) {
+            ids[i] = protocol_shared_id(&decoded, i);
+        }
+        r = protocol_encode_shared_response(out, &decoded.response, ids, decoded.count);
+        free(ids);
+    }
+    return r;
+}
+
 static int gone(const struct frame *frame, struct buffer *out)
 {
     uint64_t id;
@@ -123,7 +140,7 @@ static int result(const struct frame *frame, struct buffer *out)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     static int (*const again[])(const struct frame *, struct buffer *) = {
-        request, response, gone, hello, digests, start, attempt, result};
+        request, response, gone, hello, digests, start, attempt, result, shared_response};
     struct buffer out = {0};
 
     if (length == 0) {

@@ -467,7 +467,7 @@ START_TEST(its_ids_and_its_end_do_not_touch_those_who_wait_elsewhere)
     };
     const struct buffer nothing = {0};
     struct buffer payload = encoded(&wait);
-    struct protocol_response response;
+    struct protocol_shared_response shared;
     struct frame frame;
 
     ck_assert(core_rig_say(&rig, ROLE_GATE_CONTROL, FRAME_REQUEST, &payload));
@@ -486,9 +486,10 @@ START_TEST(its_ids_and_its_end_do_not_touch_those_who_wait_elsewhere)
                                        "{\"requestId\":\"req_2\",\"status\":\"denied\"}"),
                       200);
     ck_assert(core_rig_hear(&rig, ROLE_GATE_CONTROL, &frame));
-    ck_assert_int_eq(protocol_decode_response(&frame, &response), 0);
-    ck_assert_uint_eq(response.id, wait.id);
-    ck_assert_uint_eq(response.status, 200);
+    ck_assert_int_eq(protocol_decode_shared_response(&frame, &shared), 0);
+    ck_assert_uint_eq(shared.count, 1);
+    ck_assert_uint_eq(protocol_shared_id(&shared, 0), wait.id);
+    ck_assert_uint_eq(shared.response.status, 200);
 }
 END_TEST
 

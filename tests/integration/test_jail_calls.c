@@ -17,7 +17,8 @@
 #define ROUNDS 20
 
 static const char *const titles[] = {"assentd: gate public", "assentd: gate control",
-                                     "assentd: core", "assentd: runner", "assentd: caller"};
+                                     "assentd: gate agent",  "assentd: core",
+                                     "assentd: runner",      "assentd: caller"};
 
 enum { ROLES = sizeof titles / sizeof titles[0] };
 
@@ -121,10 +122,35 @@ static void refuse_some(void)
     answer_clear(&answer);
 }
 
+static void ask_as_agent(int number)
+{
+    char *agent_socket = house_file(house, "agent.sock");
+    char *request = house_format(house, "{\"requestId\":\"a_%d\",\"action\":\"none\"}", number);
+    char *show = house_format(house, "http://x/v1/approvals/a_%d?wait=1", number);
+    struct answer answer =
+        house_call(agent_socket, "POST", "http://x/v1/requests",
+                   (const char *const[]){"Content-Type: application/json", NULL}, request);
+
+    ck_assert_int_eq(answer.status, 201);
+    answer_clear(&answer);
+    if (number % 10 == 0) {
+        answer = house_call(agent_socket, "GET", show, NULL, NULL);
+        ck_assert_int_eq(answer.status, 200);
+        answer_clear(&answer);
+    }
+    answer = house_call(agent_socket, "POST", "http://x/v1/jobs/1/retry", NULL, NULL);
+    ck_assert_int_eq(answer.status, 403);
+    answer_clear(&answer);
+    free(show);
+    free(request);
+    free(agent_socket);
+}
+
 static void work(int first)
 {
     for (int i = first; i < first + ROUNDS; i++) {
         decide_one(i);
+        ask_as_agent(i);
         refuse_some();
         ask("/v1/requests?limit=5");
         ask("/v1/jobs?limit=5");
@@ -170,6 +196,8 @@ static void configure(const char *more)
     char *sections = NULL;
 
     ck_assert_int_ge(asprintf(&sections,
+                              "[agent]\n"
+                              "socket = %%DIR%%/agent.sock\n"
                               "[action both]\n"
                               "on_granted = note, call\n"
                               "on_denied = call\n"
@@ -192,25 +220,56 @@ static void configure(const char *more)
     free(sections);
 }
 
-START_TEST(nothing_that_a_jail_forbids_is_tried)
+static pid_t start_traced(void)
 {
-    char *trace;
     pid_t strace;
-    pid_t core;
 
-    if (!jail_possible() || !have_strace()) {
-        (void)fprintf(stderr, "skipped: this needs strace and a daemon that can be jailed\n");
-        return;
-    }
-    server = http_server_start();
-    house = house_new();
-    configure("");
     house_start(house);
     strace = start_strace();
     await_traced(house_pid(house));
     for (int i = 0; i < ROLES; i++) {
         await_traced(house_role(house, titles[i]));
     }
+    return strace;
+}
+
+static void stop_traced(pid_t strace)
+{
+    char *text;
+
+    ck_assert_int_eq(house_stop(house), 0);
+    ck_assert_int_eq(waitpid(strace, NULL, 0), strace);
+    text = house_log(house);
+    ck_assert_ptr_null(strstr(text, "jail"));
+    free(text);
+    text = house_read(house, "trace");
+    expect_nothing_forbidden(text);
+    free(text);
+    house_free(house);
+    http_server_stop(server);
+}
+
+static bool is_possible(void)
+{
+    if (jail_possible() && have_strace()) {
+        return true;
+    }
+    (void)fprintf(stderr, "skipped: this needs strace and a daemon that can be jailed\n");
+    return false;
+}
+
+START_TEST(nothing_that_a_jail_forbids_is_tried)
+{
+    pid_t strace;
+    pid_t core;
+
+    if (!is_possible()) {
+        return;
+    }
+    server = http_server_start();
+    house = house_new();
+    configure("");
+    strace = start_traced();
     work(1);
     call_in_vain("vain_1");
     configure("[hook other]\nshell = true\n");
@@ -220,16 +279,58 @@ START_TEST(nothing_that_a_jail_forbids_is_tried)
     (void)house_next_role(house, "assentd: core", core);
     house_await_ready(house);
     work(201);
-    ck_assert_int_eq(house_stop(house), 0);
-    ck_assert_int_eq(waitpid(strace, NULL, 0), strace);
-    trace = house_log(house);
-    ck_assert_ptr_null(strstr(trace, "jail"));
-    free(trace);
-    trace = house_read(house, "trace");
-    expect_nothing_forbidden(trace);
-    free(trace);
-    house_free(house);
-    http_server_stop(server);
+    stop_traced(strace);
+}
+END_TEST
+
+static void shell(const char *text)
+{
+    char *command = house_format(house, "cd %%DIR%% && { %s; } >shell 2>&1", text);
+
+    ck_assert_msg(system(command) == 0, "%s", command);
+    free(command);
+}
+
+static void call_over_tls(void)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        shell("curl -skS https://127.0.0.1:%PORT%/healthz");
+        shell("curl -skS --tls-max 1.2 https://127.0.0.1:%PORT%/healthz");
+    }
+    shell("! curl -sS http://127.0.0.1:%PORT%/healthz");
+}
+
+#define MAKE_CERTIFICATE                                                                    \
+    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x" \
+    " -keyout key.pem -out certificate.pem"
+
+START_TEST(nor_with_tls)
+{
+    pid_t strace;
+
+    if (!is_possible()) {
+        return;
+    }
+    server = http_server_start();
+    house = house_new();
+    shell(MAKE_CERTIFICATE);
+    house_configure_all(house, "[server]\n"
+                               "listen = 127.0.0.1:%PORT%\n"
+                               "tls_certificate = certificate.pem\n"
+                               "tls_key = key.pem\n"
+                               "request_rate = 1000/s\n"
+                               "[control]\n"
+                               "socket = %DIR%/control.sock\n"
+                               "[agent]\n"
+                               "socket = %DIR%/agent.sock\n"
+                               "[store]\n"
+                               "path = %DIR%/state/assentd.db\n");
+    strace = start_traced();
+    call_over_tls();
+    shell(MAKE_CERTIFICATE);
+    house_reload(house);
+    call_over_tls();
+    stop_traced(strace);
 }
 END_TEST
 
@@ -243,6 +344,7 @@ int main(void)
     runner = srunner_create(suite);
     tcase_set_timeout(calls, 300);
     tcase_add_test(calls, nothing_that_a_jail_forbids_is_tried);
+    tcase_add_test(calls, nor_with_tls);
     suite_add_tcase(suite, calls);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -154,6 +154,29 @@ START_TEST(only_1_2_and_1_3_are_spoken)
 }
 END_TEST
 
+/* Says R, which makes openssl renegotiate, or nothing before its request; prints what is answered. */
+#define TALK(before)                                                                     \
+    "trap '' PIPE; rm -f in err; mkfifo in; " OPENSSL " -tls1_2 -no_ign_eof <in 2>err &" \
+    " exec 9>in; " before "; printf 'GET /healthz HTTP/1.1\\r\\nHost: x\\r\\n"           \
+    "Connection: close\\r\\n\\r\\n' >&9; wait"
+#define RENEGOTIATE \
+    "echo R >&9; until grep -q RENEGOTIATING err; do kill -0 $! || exit 1; sleep 0.02; done"
+
+START_TEST(clients_can_not_renegotiate)
+{
+    int status;
+    char *output;
+
+    expect_output(TALK("true"), "HTTP/1.1 200");
+    output = run(TALK(RENEGOTIATE), &status);
+    ck_assert_ptr_nonnull(strstr(output, "Verify return code: 0"));
+    ck_assert_msg(!strstr(output, "HTTP/1.1"), "%s", output);
+    free(output);
+    expect_output("cat err", "RENEGOTIATING");
+    expect_output(CURL, "\"status\":\"ok\"");
+}
+END_TEST
+
 /* --- a connection that stays ------------------------------------------------------------------ */
 
 struct kept {
@@ -282,6 +305,7 @@ int main(void)
     tcase_add_test(tests, unix_sockets_go_without);
     tcase_add_test(tests, the_chain_is_served);
     tcase_add_test(tests, only_1_2_and_1_3_are_spoken);
+    tcase_add_test(tests, clients_can_not_renegotiate);
     tcase_add_test(tests, a_reload_takes_a_new_certificate_and_no_connection);
     tcase_add_test(tests, a_certificate_without_its_key_changes_nothing_at_a_reload);
     suite_add_tcase(suite, tests);

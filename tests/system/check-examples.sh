@@ -1,6 +1,7 @@
 #!/bin/bash
 # check-examples.sh: what the documents show is true. In a directory that stands for /, and as the user that it is started by:
-#   README.md   its blocks in order: ini is written to assentd.conf, sh is run, with a real daemon; http and text are shown only
+#   README.md   its blocks in order: ini is written to assentd.conf, sh is run, with a real daemon; http and text are shown only;
+#               what stands in front of assentd, or is another [server], is for examples-front.sh
 #   docs/*.scd  blocks that begin with [ are configurations, with {" a webhook in each line, with sudo or assentctl commands, and
 #               the one that begins with a { of its own is what programs get
 #   config/     demo.conf is right as it stands; those in examples/ are, each alone and all together, in a conf.d
@@ -11,10 +12,11 @@ source=$PWD
 
 work=$(mktemp -d /tmp/assentd-examples.XXXXXX)
 root=$work/root
-daemon=''
+daemon='' front=''
 mkdir -p "$root/etc/assentd" "$root/run/assentd" "$root/var/lib" "$root/var/backups" "$work/blocks"
 end() {
-    [ -z "$daemon" ] || { kill "$daemon" && wait "$daemon"; } 2>/dev/null || true
+    [ -z "$front" ] || { kill "$front" && wait "$front"; } 2>/dev/null || true
+    [ -z "$daemon" ] || { kill -CONT "$daemon" && kill "$daemon" && wait "$daemon"; } 2>/dev/null || true
     rm -rf "$work"
 }
 trap end EXIT
@@ -68,8 +70,9 @@ export PATH=$root/usr/local/bin:$root/usr/local/sbin:$PATH
 export ASSENT_SOCKET=$root/run/assentd/control.sock ASSENT_CONFIG=$root/etc/assentd/assentd.conf
 unit=$root/usr/local/lib/systemd/system/assentd.service
 
+# sudo [NAME=VALUE] COMMAND...
 sudo() {
-    "$@"
+    if [[ $1 = *=* ]]; then env "$@"; else "$@"; fi
 }
 
 # The demo and the checks are not run within the checks. What is installed, is installed below $root.
@@ -196,12 +199,17 @@ configure_places() {
 }
 
 set -E
-ran=0 configured=0
+ran=0 configured=0 proxy='' behind_proxy='' renewal='' direct=''
 for block in "$work"/blocks/*; do
     line=${block##*/} line=${line#*.} line=README.md:${line%%.*}
     case $block in
-    *.sh) run "$block" ;;
+    *.nginx) proxy=$block ;;
+    *.sh) if grep -q renewal-hooks "$block"; then renewal=$block; else run "$block"; fi ;;
     *.ini)
+        if [ "$configured" -gt 0 ] && grep -q '^\[server\]' "$block"; then
+            if grep -q '^trusted_proxy' "$block"; then behind_proxy=$block; else direct=$block; fi
+            continue
+        fi
         # The first is a whole file, in place of the one that was installed; the others are more of it. Secrets are made
         # by the commands that are shown.
         [ "$configured" -gt 0 ] || configure_places
@@ -212,11 +220,14 @@ for block in "$work"/blocks/*; do
         configured=$((configured + 1))
         ;;
     *.http | *.text) ;;
-    *) fail "$line: a block that is none of sh, ini, http and text" ;;
+    *) fail "$line: a block that is none of sh, ini, nginx, http and text" ;;
     esac
 done
 [ "$(command assentctl --json show trial-1 | grep -c '"status":"approved"')" = 1 ] || fail 'trial-1 is not approved'
 [ "$(command assentctl --json show req_8f1k | grep -c '"status":"approved"')" = 1 ] || fail 'req_8f1k is not approved'
+
+# shellcheck source=tests/system/examples-front.sh
+. tests/system/examples-front.sh
 
 # ---- docs/*.scd, config/ -----------------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@
 set -eu
 assentd=$(realpath "${1:-build/assentd}")
 if ! testssl=$(command -v testssl || command -v testssl.sh); then
-    echo 'TLS: not checked: testssl.sh is not installed (apt-get install testssl.sh)'
-    exit 0
+    echo 'TLS: not checked: testssl.sh is not installed (tests/system/deps.sh check)'
+    exit 1
 fi
 
 directory=$(mktemp -d)
@@ -45,9 +45,10 @@ done
 "$testssl" --quiet --color 0 --warnings off --protocols --server-preference --fs --std --vulnerable \
     --csvfile report.csv "127.0.0.1:$port" >screen </dev/null || true
 [ -s report.csv ] || { cat screen && exit 1; }
+# Whether clients may renegotiate it takes from openssl's exit status, which is 0 too where the server closes: test_tls.c looks.
 # "id","fqdn/ip","port","severity","finding","cve","cwe"
 awk -F '","' 'NR > 1 { count++ }
-    $4 ~ /^(MEDIUM|HIGH|CRITICAL|FATAL)$/ { print "TLS: " $4 ": " $1 ": " $5; bad++ }
+    $1 != "\"secure_client_renego" && $4 ~ /^(MEDIUM|HIGH|CRITICAL|FATAL)$/ { print "TLS: " $4 ": " $1 ": " $5; bad++ }
     /^"(TLS1_2|TLS1_3)"/ && $5 ~ /^offered/ { offered++ }
     END {
         if (offered != 2) { print "TLS: 1.2 and 1.3 are not both offered"; bad++ }

@@ -1,15 +1,21 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: deps.sh SET... (build demo check ci bench).
 # ASSENT_NO_INSTALL=1: says which are missing, and fails, instead.
+# The package nginx would start a service on port 80, and at every start of this machine again. The tests need its program
+# only, which is taken out of it and put at ASSENT_NGINX (build/nginx/usr/sbin/nginx), unless this machine has one.
 set -eu
 
 packages=
+nginx=
 for set; do
     case $set in
     build) add='gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libcurl4-openssl-dev
         libsqlite3-dev libssl-dev libsystemd-dev libseccomp-dev' ;;
     demo) add='curl openssl' ;;
-    check) add='check strace scdoc man-db spin curl openssl nghttp2-server shellcheck clang-format' ;;
+    check)
+        add='check strace scdoc man-db spin curl openssl nghttp2-server testssl.sh shellcheck clang-format'
+        nginx=${ASSENT_NGINX:-${BUILD:-build}/nginx/usr/sbin/nginx}
+        ;;
     ci) add='clang libclang-rt-14-dev valgrind' ;;
     bench) add='wrk' ;;
     *) echo "deps.sh: no such set: $set" >&2 && exit 2 ;;
@@ -24,9 +30,12 @@ for package in $packages; do
         missing="$missing $package"
     fi
 done
-[ -n "$missing" ] || exit 0
+if [ -x /usr/sbin/nginx ] || [ -x "$nginx" ]; then
+    nginx=
+fi
+[ -n "$missing$nginx" ] || exit 0
 
-echo "missing packages:$missing"
+echo "missing packages:$missing${nginx:+ nginx}"
 if [ "${ASSENT_NO_INSTALL-0}" = 1 ]; then
     exit 1
 fi
@@ -47,9 +56,25 @@ quietly() {
         exit 1
     }
 }
+# Runs where `set -e` has no effect.
+take_nginx() {
+    to=${nginx%/usr/sbin/nginx}
+    mkdir -p "$to" && scratch=$(mktemp -d) || return
+    # apt gives up root where it may, and its user must be able to write there then.
+    chmod 1777 "$scratch"
+    status=0
+    (cd "$scratch" && apt-get -q download nginx && dpkg-deb --fsys-tarfile nginx_*.deb >nginx.tar) 2>&1 &&
+        tar -x -C "$to" -f "$scratch/nginx.tar" ./usr/sbin/nginx || status=1
+    rm -rf "$scratch"
+    return $status
+}
+install_all() {
+    [ -z "$missing" ] || install || return
+    [ -z "$nginx" ] || take_nginx
+}
 echo 'installing them with apt-get; this can take a minute'
 # Lists of packages that are missing, or so old that what they name is gone, are the usual reason to fail.
-if ! install >/dev/null; then
+if ! install_all >/dev/null 2>&1; then
     quietly $as_root apt-get -q update
-    quietly install
+    quietly install_all
 fi

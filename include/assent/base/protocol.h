@@ -2,7 +2,7 @@
  * The frames between the roles, by type and content.
  *
  * gate -> core       REQUEST, GONE, DRAIN
- * core -> gate       RESPONSE, STREAM
+ * core -> gate       RESPONSE, SHARED_RESPONSE, STREAM
  * executor -> core   HELLO, DIGESTS, RESULT, REFUSED, PEEKED; the caller also LOOKED_UP
  * core -> executor   START, ACK, CANCEL, PEEK; to the caller also LOOKUP
  *
@@ -31,6 +31,7 @@ enum protocol_frame {
     FRAME_GONE,
     FRAME_DRAIN,
     FRAME_RESPONSE,
+    FRAME_SHARED_RESPONSE,
     FRAME_HELLO,
     FRAME_DIGESTS,
     FRAME_RESULT,
@@ -109,6 +110,19 @@ struct protocol_stream {
 
 int protocol_encode_stream(struct buffer *out, const struct protocol_stream *stream);
 int protocol_decode_stream(const struct frame *frame, struct protocol_stream *ret_stream);
+
+/* SHARED_RESPONSE: the same answer to several requests, so that a large one passes once. */
+struct protocol_shared_response {
+    struct protocol_response response; /* `id` is none of them */
+    size_t count;
+    const unsigned char *ids; /* protocol_shared_id reads them */
+};
+
+int protocol_encode_shared_response(struct buffer *out, const struct protocol_response *response,
+                                    const uint64_t *ids, size_t count);
+int protocol_decode_shared_response(const struct frame *frame,
+                                    struct protocol_shared_response *ret_shared);
+uint64_t protocol_shared_id(const struct protocol_shared_response *shared, size_t index);
 
 /* GONE: the client of that request left; nobody waits for the answer any more. DRAIN has no
  * payload: the gate stops, every request that waits shall be answered as things stand. */

@@ -41,11 +41,16 @@ typedef int (*stream_frame_handler)(struct stream *stream, const struct frame *f
  * handler may free the stream. */
 typedef void (*stream_end_handler)(struct stream *stream, int reason, void *userdata);
 
+/* Called when the other end has taken some of what was queued, and queue_limit is kept. The handler
+ * must not free the stream. */
+typedef void (*stream_room_handler)(struct stream *stream, void *userdata);
+
 struct stream_setup {
     size_t frame_limit; /* of a received frame's payload */
     size_t queue_limit; /* while more than that is queued, nothing is read; 0 for none */
     stream_frame_handler on_frame;
     stream_end_handler on_end;
+    stream_room_handler on_room; /* may be NULL */
     void *userdata;
 };
 

@@ -26,6 +26,16 @@ void answer_text(const struct asker *asker, unsigned status, const char *body);
 void answer_result(const struct asker *asker, unsigned status, json_t *result,
                    const char *next_step);
 
+/* Several that one gate forwarded. */
+struct answer_ids {
+    uint64_t *ids;
+    size_t count;
+};
+
+/* The same answer to all of them; however many they are, it is made and sent once. */
+void answer_result_to_all(const struct link *link, const struct answer_ids *ids, unsigned status,
+                          json_t *result, const char *next_step);
+
 /* Answers with {"error": code, "message": ..., "next_steps": [...]}. */
 void answer_error(const struct asker *asker, unsigned status, const char *code,
                   const char *next_step, const char *format, ...)

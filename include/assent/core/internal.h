@@ -22,7 +22,7 @@
 #include "assent/core/store.h"
 
 struct core;
-struct waiter;
+struct waiters;
 struct lane;
 struct growth;
 struct peek;
@@ -57,9 +57,8 @@ struct core {
     sd_event_source *deadline_source;
     sd_event_source *start_source;
     sd_event_source *growth_source;
-    sd_event_source *waiter_source;
     sd_event_source *upkeep_source;
-    struct waiter *waiters;
+    struct waiters *waiters;
     struct lane *lanes;
     struct growth *growths;
     struct peek *peeks;

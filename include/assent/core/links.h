@@ -20,6 +20,9 @@ int links_take(struct core *core, int fd, enum role role);
 /* Lets out what was sent since the last time. After a commit, never inside a transaction. */
 void links_flush(struct core *core);
 
+/* True while the other end takes what is sent to it, so that more may be. */
+bool links_has_room(const struct link *link);
+
 void links_close(struct core *core);
 
 #endif

@@ -41,8 +41,18 @@ int http_listen(struct http *http, int fd);
 /* While core is away every request is answered with 503 at once. It is away at first. */
 void http_set_available(struct http *http, bool available);
 
-/* Answers a request that was in the outbox, and lets its connection go on. The body is copied. */
+/* Answers a request that was in the outbox, and lets its connection go on. The body is copied. One
+ * that is large while clients have not taken many large ones yet is not kept: 503. */
 void http_answer(struct request *request, const struct protocol_response *response);
+
+/* The same answer for several requests; its body is kept once. */
+struct http_shared;
+/* NULL without memory, or if it is too much as above: then http_answer_shared answers with 503. */
+struct http_shared *http_share(struct http *http, const struct protocol_response *response);
+void http_answer_shared(struct request *request, struct http_shared *shared);
+/* When all requests were answered. Takes NULL. */
+void http_shared_release(struct http_shared *shared);
+
 /* Closes the connection of such a request, whose client left. */
 void http_abandon(struct request *request);
 

@@ -7,6 +7,7 @@
 #ifndef ASSENT_GATE_PENDING_H
 #define ASSENT_GATE_PENDING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,8 @@ struct request *pending_oldest(const struct pending *pending);
 /* The oldest one that is not watched and waits since `before` or longer, or NULL. Once returned, it
  * counts as watched. */
 struct request *pending_watch_next(struct pending *pending, int64_t before);
+
+bool pending_has_unwatched(const struct pending *pending);
 
 size_t pending_count(const struct pending *pending);
 
