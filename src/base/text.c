@@ -103,6 +103,16 @@ static size_t utf8_character(const unsigned char *bytes, size_t left, uint32_t *
     return length;
 }
 
+size_t text_characters(const char *text)
+{
+    size_t count = 0;
+
+    for (; *text; text++) {
+        count += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return count;
+}
+
 bool text_is_utf8(const void *bytes, size_t length)
 {
     const unsigned char *next = bytes;

@@ -218,7 +218,7 @@ int files_check(const struct config *config, const struct config_source *source,
     int error = 0;
     check_group(&config->control, source_nth(source, SECTION_CONTROL, 0), report);
     check_group(&config->agent, source_nth(source, SECTION_AGENT, 0), report);
-    for (size_t i = 0; error == 0 && i < config->hook_count; i++)
+    for (size_t i = 0; error == 0 && i < source_count(source, SECTION_HOOK); i++)
         error = check_hook(&config->hooks[i], source_nth(source, SECTION_HOOK, i), report);
     return error;
 }

@@ -17,6 +17,8 @@ struct route {
 };
 
 static const struct route routes[] = {
+    {"POST", {"v1", "notify-operator"}, api_ask, false},
+    {"POST", {"v1", "explain"}, api_explain, false},
     {"POST", {"v1", "requests"}, api_register, false},
     {"GET", {"v1", "requests"}, api_list_requests, false},
     {"GET", {"v1", "requests", SUBJECT}, api_show_request, false},

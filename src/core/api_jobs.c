@@ -89,11 +89,15 @@ static void answer_no_job(const struct api_call *call)
                  "there is no job %.40s", call->subject);
 }
 
+/* What a service answered to a submission may hold the URL at which it decides: not for agents. */
 static bool may_see_job(const struct api_call *call, const struct store_job *job)
 {
     struct store_request request;
     bool may;
 
+    if (call->access.agent && strchr(job->hook, ' ')) {
+        return false;
+    }
     core_must(store_request_get(call->core->store, job->request, &request), "request");
     may = access_may_see(&call->access, &request);
     store_request_free(&request);

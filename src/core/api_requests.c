@@ -8,6 +8,7 @@
 #include "assent/base/text.h"
 #include "assent/core/api.h"
 #include "assent/core/decide.h"
+#include "assent/core/lookups.h"
 #include "assent/core/record.h"
 #include "assent/core/registration.h"
 #include "assent/core/waiters.h"
@@ -19,25 +20,6 @@ static void answer_request(const struct api_call *call, unsigned status,
 {
     answer_result(&call->asker, status, record_request(call->core, request),
                   request_state_final(request->state) ? NULL : wait_step);
-}
-
-struct early_application {
-    struct core *core;
-    struct store_request *request;
-};
-
-static int apply_early(void *userdata, const struct store_early *early)
-{
-    struct early_application *application = userdata;
-    const struct decision_made made = {
-        .decision = early->decision,
-        .by = early->decided_by,
-        .decided_at = early->decided_at,
-        .reason = early->reason,
-    };
-
-    (void)decide(application->core, application->request, &made);
-    return 0;
 }
 
 static void note_registered(struct core *core, const struct store_request *request)
@@ -64,15 +46,13 @@ static void note_registered(struct core *core, const struct store_request *reque
 static void add_request(const struct api_call *call, struct registration *registration)
 {
     struct store_request *request = &registration->request;
-    struct early_application application = {.core = call->core, .request = request};
 
     core_must(
         store_request_add(call->core->store, request, registration->context, &request->number),
         "request");
     note_registered(call->core, request);
-    core_must(store_early_take(call->core->store, request->service, request->id, apply_early,
-                               &application),
-              "early");
+    lookups_begin(call->core, request);
+    decide_early(call->core, request, request->id);
     answer_request(call, 201, request);
 }
 

@@ -14,7 +14,10 @@
 #include "assent/core/jail.h"
 #include "assent/core/lanes.h"
 #include "assent/core/links.h"
+#include "assent/core/lookups.h"
 #include "assent/core/peeks.h"
+#include "assent/core/steps.h"
+#include "assent/core/submission.h"
 #include "assent/core/timers.h"
 #include "assent/core/waiters.h"
 #include "assent/core/work.h"
@@ -44,6 +47,7 @@ static void commit(struct core *core)
     (void)sd_event_source_set_enabled(core->commit_source, SD_EVENT_OFF);
     core->frames_in_batch = 0;
     if (store_in_transaction(core->store)) {
+        steps_go_on(core);
         fanout_grow(core);
         work_start_queued(core);
         waiters_answer(core);
@@ -229,6 +233,8 @@ int core_main(void)
     sd_event_source_disable_unref(core.growth_source);
     fanout_close(&core);
     peeks_free(&core);
+    submission_free(&core);
+    lookups_drop(&core);
     lanes_close(&core);
     store_free(core.store);
     config_free(core.config);

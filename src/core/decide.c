@@ -9,15 +9,20 @@
 #include "assent/base/json.h"
 #include "assent/base/log.h"
 #include "assent/base/text.h"
+#include "assent/core/relay.h"
+#include "assent/core/steps.h"
+#include "assent/core/submission.h"
 #include "assent/core/waiters.h"
 #include "assent/core/work.h"
 
-static const struct config_texts *hooks_for(const struct config_action *action,
+static const struct config_texts *hooks_for(const struct core *core,
+                                            const struct store_request *request,
                                             enum request_state state)
 {
+    const struct config_action *action = config_action(core->config, request->action);
     static const struct config_texts none = {0};
 
-    switch (action ? state : REQUEST_STATE_COUNT) {
+    switch (action && request->kind != KIND_NOTICE ? state : REQUEST_STATE_COUNT) {
     case REQUEST_APPROVED:
         return &action->on_granted;
     case REQUEST_DENIED:
@@ -107,8 +112,7 @@ static void log_without_effect(const struct store_request *request,
 static void reach_final(struct core *core, struct store_request *request, enum request_state state,
                         const struct decision_made *made)
 {
-    const struct config_texts *hooks =
-        hooks_for(config_action(core->config, request->action), state);
+    const struct config_texts *hooks = hooks_for(core, request, state);
     char kind[64];
 
     request->state = state;
@@ -123,6 +127,12 @@ static void reach_final(struct core *core, struct store_request *request, enum r
     for (size_t i = 0; i < hooks->count; i++) {
         work_add(core, request, hooks->items[i], made->decision);
     }
+    if (request->kind != KIND_REGISTERED) {
+        submission_stop(core, request);
+        relay_add(core, request);
+        submission_tell(core, request);
+    }
+    steps_note(core, request->number);
     waiters_tell(core, request);
 }
 
@@ -140,4 +150,31 @@ enum outcome decide(struct core *core, struct store_request *request,
         log_without_effect(request, made, step.outcome);
     }
     return step.outcome;
+}
+
+struct early_application {
+    struct core *core;
+    struct store_request *request;
+};
+
+static int apply_early(void *userdata, const struct store_early *early)
+{
+    struct early_application *application = userdata;
+    const struct decision_made made = {
+        .decision = early->decision,
+        .by = early->decided_by,
+        .decided_at = early->decided_at,
+        .reason = early->reason,
+    };
+
+    (void)decide(application->core, application->request, &made);
+    return 0;
+}
+
+void decide_early(struct core *core, struct store_request *request, const char *id)
+{
+    struct early_application application = {.core = core, .request = request};
+
+    core_must(store_early_take(core->store, request->service, id, apply_early, &application),
+              "early");
 }

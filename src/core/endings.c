@@ -10,6 +10,8 @@
 #include "assent/base/text.h"
 #include "assent/core/fanout.h"
 #include "assent/core/lanes.h"
+#include "assent/core/steps.h"
+#include "assent/core/submission.h"
 #include "assent/core/work.h"
 #include "assent/domain/schedule.h"
 
@@ -48,7 +50,8 @@ static void give_up(struct core *core, const struct task *task)
     const struct config_action *action;
     struct store_request request;
 
-    if (task->state != JOB_FAILED || task_is_item(task) || task->job.origin != 0) {
+    if (task->state != JOB_FAILED || task_is_item(task) || task->job.origin != 0 ||
+        task_is_builtin(task)) {
         return;
     }
     core_must(store_request_get(core->store, task->job.request, &request), "request");
@@ -72,6 +75,8 @@ void endings_finish(struct core *core, struct task *task, enum job_event event, 
     give_up(core, task);
     if (task_is_item(task)) {
         fanout_settle(core, task->job.number);
+    } else {
+        steps_note(core, task->job.request);
     }
 }
 
@@ -200,5 +205,8 @@ void endings_take(struct core *core, struct task *task, struct store_attempt *at
     case ENDING_INTERRUPTED:
         after_interruption(core, task, result);
         break;
+    }
+    if (submission_is(task->job.hook)) {
+        submission_ended(core, task, result);
     }
 }

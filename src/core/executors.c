@@ -8,6 +8,7 @@
 #include "assent/base/log.h"
 #include "assent/core/endings.h"
 #include "assent/core/lanes.h"
+#include "assent/core/lookups.h"
 #include "assent/core/peeks.h"
 #include "assent/core/work.h"
 
@@ -392,6 +393,8 @@ int executors_frame(struct link *link, const struct frame *frame)
         return take_refusal(link, frame);
     case FRAME_PEEKED:
         return take_peeked(link, frame);
+    case FRAME_LOOKED_UP:
+        return link->role == ROLE_CALLER ? lookups_take(link, frame) : -EPROTO;
     default:
         return -EPROTO;
     }
@@ -403,4 +406,7 @@ void executors_disconnected(struct link *link)
     link->refusals = 0;
     drop_digests(link);
     peeks_drop(link->core, link);
+    if (link->role == ROLE_CALLER) {
+        lookups_drop(link->core);
+    }
 }

@@ -10,6 +10,7 @@
 #include "assent/core/executors.h"
 #include "assent/core/peeks.h"
 #include "assent/core/receive.h"
+#include "assent/core/submission.h"
 #include "assent/core/waiters.h"
 
 /* The largest body on the control interface: 16 MiB of context, and the rest of the request. */
@@ -39,11 +40,13 @@ static int gate_frame(struct link *link, const struct frame *frame)
         if (r == 0) {
             waiters_forget(link->core, &asker);
             peeks_forget(link->core, &asker);
+            submission_forget(link->core, &asker);
         }
         return r;
     case FRAME_DRAIN:
         waiters_answer_all(link->core, link);
         peeks_answer_all(link->core, link);
+        submission_answer_all(link->core, link);
         return 0;
     default:
         return -EPROTO;
@@ -88,6 +91,7 @@ static void on_end(struct stream *stream, int reason, void *userdata)
     if (role_is_gate(link->role)) {
         waiters_forget_all(link->core, link);
         peeks_forget_all(link->core, link);
+        submission_forget_all(link->core, link);
     } else {
         executors_disconnected(link);
     }

@@ -14,13 +14,82 @@
 #define RETRY_AFTER_FULL        30
 #define REFUSED_LOG_INTERVAL_MS 10000
 #define PEER_SHOWN              100
+#define TOKEN_QUERY             "request="
 
 static const char *find_header(const void *userdata, const char *name)
 {
     return protocol_request_header(userdata, name);
 }
 
-static int verify(const struct config_service *service, const struct protocol_request *request)
+/* By which service a webhook comes, and for which request its URL was made: 0 for none. */
+struct arrival {
+    const struct config_service *service;
+    char token[RECEIVE_TOKEN_LENGTH + 1]; /* "" if there is none */
+    int64_t request;
+};
+
+/* Takes the text if it is a token and nothing else. */
+static void take_token(struct arrival *arrival, const char *text)
+{
+    if (strlen(text) == RECEIVE_TOKEN_LENGTH &&
+        strspn(text, RECEIVE_TOKEN_CHARACTERS) == RECEIVE_TOKEN_LENGTH) {
+        memcpy(arrival->token, text, RECEIVE_TOKEN_LENGTH);
+    }
+}
+
+static bool arrives_at(const struct config_service *service, const struct protocol_request *request,
+                       struct arrival *ret_arrival)
+{
+    size_t length = service->path ? strlen(service->path) : 0;
+
+    if (length == 0 || strncmp(request->path, service->path, length) != 0) {
+        return false;
+    }
+    *ret_arrival = (struct arrival){.service = service};
+    if (request->path[length] == '\0') {
+        if (!service->url_token && strncmp(request->query, TOKEN_QUERY, strlen(TOKEN_QUERY)) == 0) {
+            take_token(ret_arrival, request->query + strlen(TOKEN_QUERY));
+        }
+        return true;
+    }
+    if (service->url_token && request->path[length] == '/') {
+        take_token(ret_arrival, request->path + length + 1);
+        return true;
+    }
+    return false;
+}
+
+static bool find_arrival(const struct config *config, const struct protocol_request *request,
+                         struct arrival *ret_arrival)
+{
+    for (size_t i = 0; i < config->service_count; i++) {
+        if (arrives_at(&config->services[i], request, ret_arrival)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The request of the token, if it is one of that service. */
+static void resolve_token(struct core *core, struct arrival *arrival)
+{
+    struct store_request request;
+    int64_t number;
+    int r = arrival->token[0] ? store_ask_find(core->store, arrival->token, &number) : -ENOENT;
+
+    if (r == -ENOENT) {
+        return;
+    }
+    core_must(r, "token");
+    core_must(store_request_get(core->store, number, &request), "token");
+    if (strcmp(request.service, arrival->service->name) == 0) {
+        arrival->request = number;
+    }
+    store_request_free(&request);
+}
+
+static int verify_signature(const struct config_service *service,
+                            const struct protocol_request *request)
 {
     const struct signature_input input = {
         .scheme = service->scheme,
@@ -33,6 +102,19 @@ static int verify(const struct config_service *service, const struct protocol_re
     };
 
     return signature_verify(&input);
+}
+
+/* Both must hold where the service has both. */
+static int verify(const struct arrival *arrival, const struct protocol_request *request)
+{
+    const struct config_service *service = arrival->service;
+
+    if (service->url_token && arrival->request == 0) {
+        return -EACCES;
+    }
+    return service->url_token && service->scheme == SIGNATURE_NONE
+               ? 0
+               : verify_signature(service, request);
 }
 
 /* Who sent it, for the log. The gate says so, and a line shall stay a line whatever it says. */
@@ -193,17 +275,39 @@ static enum outcome take_buried(struct core *core, const struct config_service *
     return step.outcome;
 }
 
-static int take_decision(struct core *core, const struct config_service *service,
+/* The URL was made for one request, so what comes on it is about that, whatever the service calls it:
+ * it may have been asked twice, and its first answer been lost. */
+static enum outcome take_by_token(struct core *core, const struct arrival *arrival,
+                                  const struct event *event)
+{
+    struct store_request request;
+    enum outcome outcome;
+
+    core_must(store_request_get(core->store, arrival->request, &request), "request");
+    core_must(store_alias_add(core->store, request.service, event->request_id, request.number),
+              "alias");
+    outcome = take_known(core, arrival->service, event, &request);
+    store_request_free(&request);
+    return outcome;
+}
+
+/* 0, -ENOSPC as take_early, or -EACCES for a decision that is not about the request of its URL. */
+static int take_decision(struct core *core, const struct arrival *arrival,
                          const struct event *event, enum outcome *ret_outcome)
 {
+    const struct config_service *service = arrival->service;
     struct store_request request;
     enum request_state buried;
     int r = store_request_find(core->store, service->name, event->request_id, &request);
 
     if (r == 0) {
-        *ret_outcome = take_known(core, service, event, &request);
+        bool strange = service->url_token && request.number != arrival->request;
+
+        if (!strange) {
+            *ret_outcome = take_known(core, service, event, &request);
+        }
         store_request_free(&request);
-        return 0;
+        return strange ? -EACCES : 0;
     }
     if (r != -ENOENT) {
         core_abandon("request");
@@ -216,12 +320,31 @@ static int take_decision(struct core *core, const struct config_service *service
     if (r != -ENOENT) {
         core_abandon("tombstone");
     }
+    if (arrival->request != 0) {
+        *ret_outcome = take_by_token(core, arrival, event);
+        return 0;
+    }
     return take_early(core, service, event, ret_outcome);
 }
 
-static void take_event(struct core *core, const struct asker *asker,
-                       const struct config_service *service, const struct event *event)
+void receive_event(struct core *core, const struct config_service *service,
+                   const struct event *event, int64_t request)
 {
+    const struct arrival arrival = {.service = service, .request = request};
+    enum outcome outcome = OUTCOME_IGNORED;
+
+    (void)take_decision(core, &arrival, event, &outcome);
+}
+
+static void answer_unauthorized(const struct asker *asker)
+{
+    answer_error(asker, 401, "unauthorized", NULL, "the signature is missing or wrong");
+}
+
+static void take_event(struct core *core, const struct asker *asker, const struct arrival *arrival,
+                       const struct event *event)
+{
+    const struct config_service *service = arrival->service;
     enum outcome outcome = OUTCOME_IGNORED;
     int r = 0;
 
@@ -234,7 +357,12 @@ static void take_event(struct core *core, const struct asker *asker,
     if (event->ignored) {
         outcome = take_ignored(core, service, event);
     } else {
-        r = take_decision(core, service, event, &outcome);
+        r = take_decision(core, arrival, event, &outcome);
+    }
+    if (r == -EACCES) {
+        log_webhook(service, event, "webhook refused: its URL was made for another request");
+        answer_unauthorized(asker);
+        return;
     }
     if (r < 0) {
         log_event(LOG_LEVEL_ERROR, "webhook put off: too many decisions for unknown requests",
@@ -249,17 +377,20 @@ static void take_event(struct core *core, const struct asker *asker,
     answer_outcome(asker, outcome);
 }
 
-static void take_webhook(struct core *core, const struct asker *asker,
-                         const struct config_service *service,
+static void take_webhook(struct core *core, const struct asker *asker, struct arrival *arrival,
                          const struct protocol_request *request)
 {
+    const struct config_service *service = arrival->service;
     struct problem problem;
     struct event event;
-    int r = verify(service, request);
+    int r;
+
+    resolve_token(core, arrival);
+    r = verify(arrival, request);
 
     if (r < 0) {
         log_refused(core, service, request);
-        answer_error(asker, 401, "unauthorized", NULL, "the signature is missing or wrong");
+        answer_unauthorized(asker);
         return;
     }
     r = event_parse(request->body, request->body_length, &service->pointers, &event, &problem);
@@ -271,7 +402,7 @@ static void take_webhook(struct core *core, const struct asker *asker,
                      r == -EBADMSG ? problem.text : "the body could not be read");
         return;
     }
-    take_event(core, asker, service, &event);
+    take_event(core, asker, arrival, &event);
     event_free(&event);
 }
 
@@ -287,16 +418,17 @@ static void answer_health(struct core *core, const struct asker *asker)
 void receive_request(struct link *link, const struct protocol_request *request)
 {
     const struct asker asker = {.link = link, .id = request->id};
-    const struct config_service *service = config_service_at(link->core->config, request->path);
+    struct arrival arrival;
+    bool known = find_arrival(link->core->config, request, &arrival);
     bool reads = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
 
     if (strcmp(request->path, "/healthz") == 0 && reads) {
         answer_health(link->core, &asker);
-    } else if (!service) {
+    } else if (!known) {
         answer_error(&asker, 404, "not_found", NULL, "there is nothing at this path");
     } else if (strcmp(request->method, "POST") != 0) {
         answer_wrong_method(&asker, "POST");
     } else {
-        take_webhook(link->core, &asker, service, request);
+        take_webhook(link->core, &asker, &arrival, request);
     }
 }

@@ -8,6 +8,8 @@
 #include "assent/base/clock.h"
 #include "assent/base/json.h"
 #include "assent/base/text.h"
+#include "assent/core/relay.h"
+#include "assent/core/submission.h"
 
 /* Events and jobs of one request that are shown with it. */
 #define SHOWN_EVENTS 500
@@ -32,8 +34,7 @@ json_t *record_time(int64_t time_ms)
     return json_string(text);
 }
 
-/* What the approval service would call it. */
-static const char *event_name(enum request_state state)
+const char *record_event_name(enum request_state state)
 {
     switch (state) {
     case REQUEST_APPROVED:
@@ -72,7 +73,7 @@ static json_t *hook_record(struct core *core, const struct store_request *reques
     record =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:o, s:o, s:o, s:i, "
                   "s:{s:I, s:s, s:s}}",
-                  "event", task->job.origin != 0 ? "job.failed" : event_name(request->state),
+                  "event", task->job.origin != 0 ? "job.failed" : record_event_name(request->state),
                   "request_id", request->id, "service", request->service, "action", request->action,
                   "status", request_state_name(request->state), "reason", request->reason,
                   "urgency", record_urgency(request->urgency), "denial_reason",
@@ -98,10 +99,25 @@ static char *context_for(struct core *core, const struct task *task)
     return context;
 }
 
+/* The item of a built-in hook that submits is what the service is asked. */
+static char *submission_item(struct core *core, const struct store_request *request,
+                             const struct task *task)
+{
+    char key[TASK_KEY_SIZE];
+    struct buffer item = {0};
+    char *text;
+
+    task_key(&task->job, PROTOCOL_NO_ITEM, key);
+    submission_append_body(core, request, key, &item);
+    text = buffer_take_text(&item);
+    core_must(text ? 0 : -ENOMEM, "record");
+    return text;
+}
+
 /* Context and item are put in as the texts that were stored: they may have megabytes, and they are
  * JSON. */
 static int append_record(struct buffer *out, const char *members, const char *context,
-                         const struct task *task)
+                         const char *name, const char *value, int64_t index)
 {
     int r = buffer_append(out, members, strlen(members) - 1);
 
@@ -111,13 +127,36 @@ static int append_record(struct buffer *out, const char *members, const char *co
     if (r == 0) {
         r = buffer_append_text(out, context);
     }
-    if (r == 0 && task_is_item(task)) {
-        r = buffer_append_format(out, ",\"index\":%" PRId64 ",\"item\":", task->item.number);
+    if (r == 0 && value) {
+        r = buffer_append_format(out, ",\"index\":%" PRId64 ",\"%s\":", index, name);
         if (r == 0) {
-            r = buffer_append_text(out, task->item.value);
+            r = buffer_append_text(out, value);
         }
     }
     return r == 0 ? buffer_append_text(out, "}") : r;
+}
+
+/* What a built-in hook gets is made for it: the rest of the record is not for a service's eyes. */
+static void append_builtin(struct core *core, const struct store_request *request,
+                           const struct task *task, const char *members, struct buffer *out)
+{
+    bool submits = submission_is(task->job.hook);
+    char *value =
+        submits ? submission_item(core, request, task) : relay_item(core, request, &task->job);
+
+    core_must(append_record(out, members, "{}", submits ? "item" : "relay", value, 0), "record");
+    free(value);
+}
+
+static void append_ordinary(struct core *core, const struct task *task, const char *members,
+                            struct buffer *out)
+{
+    char *context = context_for(core, task);
+
+    core_must(append_record(out, members, context, "item",
+                            task_is_item(task) ? task->item.value : NULL, task->item.number),
+              "record");
+    free(context);
 }
 
 void record_for_hook(struct core *core, const struct task *task, struct buffer *ret_record)
@@ -125,14 +164,16 @@ void record_for_hook(struct core *core, const struct task *task, struct buffer *
     struct store_request request;
     json_t *record;
     char *members;
-    char *context;
 
     core_must(store_request_get(core->store, task->job.request, &request), "request");
     record = hook_record(core, &request, task);
     members = record ? json_text(record) : NULL;
-    context = context_for(core, task);
-    core_must(members ? append_record(ret_record, members, context, task) : -ENOMEM, "record");
-    free(context);
+    core_must(members ? 0 : -ENOMEM, "record");
+    if (task_is_builtin(task)) {
+        append_builtin(core, &request, task, members, ret_record);
+    } else {
+        append_ordinary(core, task, members, ret_record);
+    }
     free(members);
     json_decref(record);
     store_request_free(&request);

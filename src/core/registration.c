@@ -279,13 +279,230 @@ static int take_fields(const struct config *config, const json_t *body,
     return r == 0 ? take_digest(body, request) : r;
 }
 
-int registration_parse(const struct config *config, const void *body, size_t length,
-                       const char *owner, int64_t now, struct registration *ret_registration,
-                       struct problem *ret_problem)
+/* --- what is asked for ------------------------------------------------------------------------- */
+
+#define ISSUE_LIMIT    1000 /* characters */
+#define CALLBACK_LIMIT 2048
+
+/* Those that say something here; what else there is goes to the service as it is. */
+static const char *const asked_fields[] = {
+    "type",      "action",     "context",  "reason",    "urgency",     "expiresIn",    "expires_in",
+    "expiresAt", "expires_at", "clientId", "client_id", "callbackUrl", "callback_url", "after",
+};
+
+static bool is_notice(const json_t *body)
 {
-    struct registration registration = {
-        .request = {.state = REQUEST_PENDING, .created_at = now},
-    };
+    return is_present(json_object_get(body, "issue"));
+}
+
+static int check_type(const json_t *body, struct problem *problem)
+{
+    const json_t *type = json_object_get(body, "type");
+
+    if (is_notice(body) || !is_present(type) ||
+        (json_is_string(type) && strcmp(json_string_value(type), "approval_request") == 0)) {
+        return 0;
+    }
+    problem_set(problem, "type: expected approval_request");
+    return -EBADMSG;
+}
+
+static int check_issue(const json_t *body, struct problem *problem)
+{
+    const json_t *issue = json_object_get(body, "issue");
+    size_t length = json_is_string(issue) ? text_characters(json_string_value(issue)) : 0;
+
+    if (length < 1 || length > ISSUE_LIMIT) {
+        problem_set(problem, "issue: expected a text of 1 to %d characters", ISSUE_LIMIT);
+        return -EBADMSG;
+    }
+    return 0;
+}
+
+static int check_no_id(const json_t *body, struct problem *problem)
+{
+    static const char *const names[] = {"requestId", "request_id", "approvalId", "approval_id",
+                                        NULL};
+
+    for (size_t i = 0; names[i]; i++) {
+        if (json_object_get(body, names[i])) {
+            problem_set(problem,
+                        "%s: expected none, since the service gives it; POST /v1/requests takes "
+                        "requests that it knows already",
+                        names[i]);
+            return -EBADMSG;
+        }
+    }
+    return 0;
+}
+
+/* The service that the action names, or the only one that can be asked. */
+static int find_asked_service(const struct config *config, struct store_request *request,
+                              struct problem *problem)
+{
+    const struct config_action *action = config_action(config, request->action);
+    const char *name = action ? action->service : NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; !name && i < config->service_count; i++) {
+        count += config->services[i].url != NULL;
+    }
+    for (size_t i = 0; !name && count == 1 && i < config->service_count; i++) {
+        name = config->services[i].url ? config->services[i].name : NULL;
+    }
+    if (!name) {
+        problem_set(problem,
+                    count == 0
+                        ? "no service has a url, so none can be asked; POST /v1/requests "
+                          "takes requests that the agent has asked for itself"
+                        : "action: several services can be asked, and the action names none");
+        return -EBADMSG;
+    }
+    request->service = strdup(name);
+    return request->service ? 0 : -ENOMEM;
+}
+
+static int take_extra(const json_t *body, char **ret_extra)
+{
+    json_t *extra = json_object();
+    const char *key;
+    json_t *value;
+    int r = extra ? 0 : -ENOMEM;
+
+    json_object_foreach((json_t *)(uintptr_t)body, key, value) {
+        bool known = false;
+
+        for (size_t i = 0; i < sizeof asked_fields / sizeof asked_fields[0] && !known; i++) {
+            known = strcmp(asked_fields[i], key) == 0;
+        }
+        if (r == 0 && !known) {
+            r = json_object_set(extra, key, value) < 0 ? -ENOMEM : 0;
+        }
+    }
+    if (r == 0 && json_object_size(extra) > 0) {
+        *ret_extra = json_text(extra);
+        r = *ret_extra ? 0 : -ENOMEM;
+    }
+    json_decref(extra);
+    return r;
+}
+
+static int take_one_after(const json_t *value, struct registration *registration,
+                          struct problem *problem)
+{
+    if (!json_is_string(value) || !request_id_valid(json_string_value(value))) {
+        problem_set(problem, "after: expected the id of a request, or a list of ids");
+        return -EBADMSG;
+    }
+    if (registration->after_count == REGISTRATION_AFTER_LIMIT) {
+        problem_set(problem, "after: expected at most %d ids", REGISTRATION_AFTER_LIMIT);
+        return -EBADMSG;
+    }
+    registration->after[registration->after_count] = strdup(json_string_value(value));
+    if (!registration->after[registration->after_count]) {
+        return -ENOMEM;
+    }
+    registration->after_count++;
+    return 0;
+}
+
+static int take_after(const json_t *body, struct registration *registration,
+                      struct problem *problem)
+{
+    const json_t *after = json_object_get(body, "after");
+    size_t index;
+    json_t *value;
+    int r = 0;
+
+    if (!is_present(after)) {
+        return 0;
+    }
+    if (!json_is_array(after)) {
+        return take_one_after(after, registration, problem);
+    }
+    json_array_foreach(after, index, value) {
+        r = r == 0 ? take_one_after(value, registration, problem) : r;
+    }
+    return r;
+}
+
+/* A notice is of no action: what it says is its reason. */
+static int take_notice(const json_t *body, struct store_request *request, struct problem *problem)
+{
+    static const char *const issue_names[] = {"issue", NULL};
+    int r = check_issue(body, problem);
+
+    request->kind = KIND_NOTICE;
+    if (r == 0) {
+        r = take_text(body, issue_names, TEXT_LIMIT, &request->reason, problem);
+    }
+    if (r == 0) {
+        request->action = strdup("notice");
+        r = request->action ? 0 : -ENOMEM;
+    }
+    return r;
+}
+
+static int take_approval(const json_t *body, struct store_request *request, struct problem *problem)
+{
+    static const char *const reason_names[] = {"reason", NULL};
+    int r = take_action(body, request, problem);
+
+    request->kind = KIND_ASKED;
+    return r == 0 ? take_text(body, reason_names, TEXT_LIMIT, &request->reason, problem) : r;
+}
+
+static int take_asked_fields(const struct config *config, const json_t *body,
+                             struct registration *registration, struct problem *problem)
+{
+    static const char *const client_names[] = {"clientId", "client_id", NULL};
+    static const char *const callback_names[] = {"callbackUrl", "callback_url", NULL};
+    struct store_request *request = &registration->request;
+    int r = check_type(body, problem);
+
+    if (r == 0) {
+        r = check_no_id(body, problem);
+    }
+    if (r == 0) {
+        r = is_notice(body) ? take_notice(body, request, problem)
+                            : take_approval(body, request, problem);
+    }
+    if (r == 0) {
+        r = find_asked_service(config, request, problem);
+    }
+    if (r == 0) {
+        r = take_text(body, client_names, CLIENT_ID_LIMIT, &request->client_id, problem);
+    }
+    if (r == 0) {
+        r = take_text(body, callback_names, CALLBACK_LIMIT, &registration->callback, problem);
+    }
+    if (r == 0) {
+        r = take_urgency(body, request, problem);
+    }
+    if (r == 0) {
+        r = take_expiry(config, body, request, problem);
+    }
+    if (r == 0) {
+        r = take_context(body, &registration->context, problem);
+    }
+    if (r == 0) {
+        r = take_after(body, registration, problem);
+    }
+    if (r == 0) {
+        r = take_extra(body, &registration->extra);
+    }
+    registration->expires_in_ms = request->expires_at - request->created_at;
+    return r == 0 ? take_digest(body, request) : r;
+}
+
+/* --- both ------------------------------------------------------------------------------------- */
+
+typedef int (*field_taker)(const struct config *config, const json_t *body,
+                           struct registration *registration, struct problem *problem);
+
+static int parse(const struct config *config, const void *body, size_t length, const char *owner,
+                 struct registration *registration, field_taker take, struct problem *ret_problem)
+{
     json_t *json = NULL;
     int r = json_parse(body, length, &json, ret_problem);
 
@@ -294,22 +511,50 @@ int registration_parse(const struct config *config, const void *body, size_t len
         r = -EBADMSG;
     }
     if (r == 0) {
-        registration.request.owner = strdup(owner);
-        r = registration.request.owner ? 0 : -ENOMEM;
+        registration->request.owner = strdup(owner);
+        r = registration->request.owner ? 0 : -ENOMEM;
     }
     if (r == 0) {
-        r = take_fields(config, json, &registration, ret_problem);
+        r = take(config, json, registration, ret_problem);
     }
     json_decref(json);
-    if (r < 0) {
-        if (r == -ENOMEM) {
-            problem_set(ret_problem, "no memory");
-        }
-        registration_free(&registration);
-        return r;
+    if (r == -ENOMEM) {
+        problem_set(ret_problem, "no memory");
     }
-    *ret_registration = registration;
-    return 0;
+    if (r < 0) {
+        registration_free(registration);
+    }
+    return r;
+}
+
+int registration_parse(const struct config *config, const void *body, size_t length,
+                       const char *owner, int64_t now, struct registration *ret_registration,
+                       struct problem *ret_problem)
+{
+    struct registration registration = {
+        .request = {.state = REQUEST_PENDING, .created_at = now},
+    };
+    int r = parse(config, body, length, owner, &registration, take_fields, ret_problem);
+
+    if (r == 0) {
+        *ret_registration = registration;
+    }
+    return r;
+}
+
+int registration_parse_ask(const struct config *config, const void *body, size_t length,
+                           const char *owner, int64_t now, struct registration *ret_registration,
+                           struct problem *ret_problem)
+{
+    struct registration registration = {
+        .request = {.state = REQUEST_SUBMITTING, .created_at = now},
+    };
+    int r = parse(config, body, length, owner, &registration, take_asked_fields, ret_problem);
+
+    if (r == 0) {
+        *ret_registration = registration;
+    }
+    return r;
 }
 
 void registration_free(struct registration *registration)
@@ -319,5 +564,10 @@ void registration_free(struct registration *registration)
     }
     store_request_free(&registration->request);
     free(registration->context);
+    free(registration->extra);
+    free(registration->callback);
+    for (size_t i = 0; i < registration->after_count; i++) {
+        free(registration->after[i]);
+    }
     *registration = (struct registration){0};
 }

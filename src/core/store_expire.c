@@ -33,6 +33,16 @@ static const struct database_query DROPS[] = {
      "DELETE FROM attempt WHERE job IN (SELECT number FROM job WHERE job.request = ?)"},
     {"deliveries_drop", "DELETE FROM delivery WHERE request = ?"},
     {"events_drop", "DELETE FROM event WHERE request = ?"},
+    {"ask_drop", "DELETE FROM ask WHERE request = ?"},
+    {"alias_tombstones_add",
+     "INSERT INTO tombstone (service, id, state)"
+     " SELECT alias.service, alias.id, request.state FROM alias JOIN request"
+     "  ON request.number = alias.request WHERE alias.request = ? AND true"
+     " ON CONFLICT DO UPDATE SET state = excluded.state"},
+    {"aliases_drop", "DELETE FROM alias WHERE request = ?"},
+    {"steps_drop", "DELETE FROM step WHERE request = ?"},
+    {"predecessors_drop", "DELETE FROM step WHERE predecessor = ?"},
+    {"poll_drop", "DELETE FROM poll WHERE request = ?"},
     {"context_drop", "DELETE FROM context WHERE request = ?"},
     {"request_drop", "DELETE FROM request WHERE number = ?"},
 };

@@ -7,11 +7,11 @@
 
 #define COLUMNS                                                                                    \
     "number, service, id, state, urgency, created_at, expires_at, deadline, final_at, decided_at," \
-    " decided_by, denial_reason, client_id, owner, action, reason, body_digest"
+    " decided_by, denial_reason, client_id, owner, action, reason, body_digest, kind"
 
 static const struct database_query ADD = {
     "request_add", "INSERT INTO request (" COLUMNS ")"
-                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                   " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                    " ON CONFLICT DO NOTHING"};
 static const struct database_query CONTEXT_ADD = {
     "context_add", "INSERT INTO context (request, json) VALUES (?, ?)"};
@@ -26,7 +26,12 @@ static const struct database_query GET = {"request_get",
                                           "SELECT " COLUMNS " FROM request WHERE number = ?"};
 static const struct database_query COUNT_ID = {
     "request_count_id", "SELECT count(*), coalesce(min(number), 0) FROM request"
-                        " WHERE id = ?1 AND (?2 IS NULL OR +owner = ?2)"};
+                        " WHERE (number IN (SELECT number FROM request WHERE id = ?1)"
+                        "  OR number IN (SELECT request FROM alias WHERE id = ?1))"
+                        " AND (?2 IS NULL OR +owner = ?2)"};
+static const struct database_query FIND_ALIAS = {
+    "request_find_alias", "SELECT " COLUMNS " FROM request WHERE number ="
+                          " (SELECT request FROM alias WHERE alias.id = ? AND alias.service = ?)"};
 static const struct database_query STATE = {"request_state",
                                             "SELECT state FROM request WHERE number = ?"};
 static const struct database_query DECIDE = {
@@ -93,6 +98,7 @@ static void read_row(const struct store *store, struct database_statement *state
     row->action = (char *)database_text(statement);
     row->reason = (char *)database_text(statement);
     database_fixed_blob(statement, row->body_digest, sizeof row->body_digest);
+    row->kind = (enum request_kind)database_integer(statement);
 }
 
 static int own_row(struct store_request *row)
@@ -160,6 +166,7 @@ static int add_row(struct store *store, const struct store_request *request, int
     database_bind_text(statement, request->action);
     database_bind_text(statement, request->reason);
     database_bind_blob(statement, request->body_digest, sizeof request->body_digest);
+    database_bind_integer(statement, request->kind);
     return store_run_one(store, statement, -EEXIST);
 }
 
@@ -194,6 +201,12 @@ int store_request_find(struct store *store, const char *service, const char *id,
     if (known == NULL)
         return -ENOENT;
     struct database_statement *statement = database_query(store->database, &FIND);
+    database_bind_text(statement, id);
+    database_bind_integer(statement, known->number);
+    int error = get_row(store, statement, ret_request);
+    if (error != -ENOENT)
+        return error;
+    statement = database_query(store->database, &FIND_ALIAS);
     database_bind_text(statement, id);
     database_bind_integer(statement, known->number);
     return get_row(store, statement, ret_request);

@@ -44,7 +44,8 @@ const char STORE_SCHEMA[] =
     "  owner TEXT,"
     "  action TEXT NOT NULL,"
     "  reason TEXT,"
-    "  body_digest BLOB NOT NULL"
+    "  body_digest BLOB NOT NULL,"
+    "  kind INTEGER NOT NULL"
     ") STRICT;"
     "CREATE UNIQUE INDEX request_id ON request (id, service);"
     "CREATE UNIQUE INDEX request_client_id ON request (client_id, owner)"
@@ -61,6 +62,52 @@ const char STORE_SCHEMA[] =
     "  request INTEGER PRIMARY KEY,"
     "  json TEXT NOT NULL"
     ") STRICT;"
+
+    /* What a request that is asked for has beside. */
+    "CREATE TABLE ask ("
+    "  request INTEGER PRIMARY KEY,"
+    "  token TEXT NOT NULL,"
+    "  token_digest BLOB NOT NULL UNIQUE,"
+    "  expires_in INTEGER NOT NULL,"
+    "  extra TEXT,"
+    "  callback TEXT,"
+    "  answer TEXT"
+    ") STRICT;"
+
+    /* Further ids of a request: what it was called before the service gave it one, and those of
+     * submissions whose answers were lost. */
+    "CREATE TABLE alias ("
+    "  service INTEGER NOT NULL,"
+    "  id TEXT NOT NULL,"
+    "  request INTEGER NOT NULL,"
+    "  PRIMARY KEY (id, service)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX alias_request ON alias (request);"
+
+    /* A held request comes after others. */
+    "CREATE TABLE step ("
+    "  request INTEGER NOT NULL,"
+    "  predecessor INTEGER NOT NULL,"
+    "  PRIMARY KEY (request, predecessor)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX step_predecessor ON step (predecessor);"
+
+    /* When the service is asked what has become of a request; `last` is 1 once that was done because
+     * its time is over. */
+    "CREATE TABLE poll ("
+    "  request INTEGER PRIMARY KEY,"
+    "  next_at INTEGER NOT NULL,"
+    "  failures INTEGER NOT NULL,"
+    "  last INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX poll_next_at ON poll (next_at);"
+
+    "CREATE TABLE policy_approval ("
+    "  action TEXT NOT NULL,"
+    "  at INTEGER NOT NULL,"
+    "  request INTEGER NOT NULL,"
+    "  PRIMARY KEY (action, at, request)"
+    ") STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE tombstone ("
     "  service INTEGER NOT NULL,"

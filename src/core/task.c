@@ -24,6 +24,11 @@ bool task_is_item(const struct task *task)
     return task->item.number != PROTOCOL_NO_ITEM;
 }
 
+bool task_is_builtin(const struct task *task)
+{
+    return strchr(task->job.hook, ' ') != NULL;
+}
+
 static void take_job(struct task *task)
 {
     const struct store_job *job = &task->job;

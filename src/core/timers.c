@@ -7,23 +7,34 @@
 #include "assent/base/log.h"
 #include "assent/core/decide.h"
 #include "assent/core/lanes.h"
+#include "assent/core/lookups.h"
 #include "assent/core/work.h"
 
 #define ACCURACY_US  20000u
 #define EXPIRY_BATCH 256
-#define UPKEEP_BATCH 200
+/* Until more requests whose time is over can be asked about. */
+#define BUSY_PAUSE_MS 100
+#define UPKEEP_BATCH  200
 /* Between two rounds of upkeep; a round that found a full batch goes on at once. */
 #define UPKEEP_INTERVAL_US (60u * 1000000u)
-#define UPKEEP_SOON_US     50000u
+/* Approvals by policy count for so long. */
+#define POLICY_WINDOW_MS (INT64_C(24) * 3600 * 1000)
+#define UPKEEP_SOON_US   50000u
 
-static void expire(struct core *core, int64_t number)
+/* Returns false if that has to wait. */
+static bool expire(struct core *core, int64_t number)
 {
     const struct decision_made made = {.decision = DECISION_TIMEOUT, .by = NULL};
     struct store_request request;
+    enum last_look look;
 
     core_must(store_request_get(core->store, number, &request), "expire");
-    (void)decide(core, &request, &made);
+    look = lookups_last(core, &request);
+    if (look == LAST_LOOK_DONE) {
+        (void)decide(core, &request, &made);
+    }
     store_request_free(&request);
+    return look != LAST_LOOK_BUSY;
 }
 
 /* More than one batch may be due: the timer is set again after the commit, and fires at once. */
@@ -38,8 +49,9 @@ static int on_deadline(sd_event_source *source, uint64_t time, void *userdata)
     core_begin(core);
     core_must(store_request_due(core->store, clock_now_ms(), numbers, EXPIRY_BATCH, &count),
               "expire");
-    for (int i = 0; i < count; i++) {
-        expire(core, numbers[i]);
+    core->expiry_waits = false;
+    for (int i = 0; i < count && !core->expiry_waits; i++) {
+        core->expiry_waits = !expire(core, numbers[i]);
     }
     return 0;
 }
@@ -52,6 +64,17 @@ static int on_start_time(sd_event_source *source, uint64_t time, void *userdata)
     (void)time;
     core_begin(core);
     lanes_want_all(core);
+    return 0;
+}
+
+static int on_poll_time(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct core *core = userdata;
+
+    (void)source;
+    (void)time;
+    core_begin(core);
+    lookups_go_on(core);
     return 0;
 }
 
@@ -70,6 +93,7 @@ static int on_upkeep(sd_event_source *source, uint64_t time, void *userdata)
     core_must(
         store_early_expire(core->store, now - core->config->keep_early_ms, UPKEEP_BATCH, &dropped),
         "early");
+    core_must(store_policy_approval_expire(core->store, now - POLICY_WINDOW_MS), "policy");
     pause =
         removed >= UPKEEP_BATCH || dropped >= UPKEEP_BATCH ? UPKEEP_SOON_US : UPKEEP_INTERVAL_US;
     (void)sd_event_source_set_time_relative(source, pause);
@@ -90,6 +114,13 @@ int timers_open(struct core *core)
     }
     if (r >= 0) {
         r = sd_event_source_set_enabled(core->start_source, SD_EVENT_OFF);
+    }
+    if (r >= 0) {
+        r = sd_event_add_time(core->loop, &core->poll_source, CLOCK_REALTIME, 0, ACCURACY_US,
+                              on_poll_time, core);
+    }
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(core->poll_source, SD_EVENT_OFF);
     }
     if (r >= 0) {
         r = sd_event_add_time_relative(core->loop, &core->upkeep_source, CLOCK_MONOTONIC,
@@ -115,7 +146,12 @@ void timers_set(struct core *core)
     int64_t time = 0;
     int r = store_request_next_deadline(core->store, &time);
 
+    if (r == 0 && core->expiry_waits && time < clock_now_ms() + BUSY_PAUSE_MS) {
+        time = clock_now_ms() + BUSY_PAUSE_MS;
+    }
     set(core->deadline_source, r, time);
+    r = lookups_next(core, &time);
+    set(core->poll_source, r, time);
     r = store_job_next_start(core->store, clock_now_ms(), &time);
     if (core->rate_wakes_at > 0 && (r == -ENOENT || core->rate_wakes_at < time)) {
         r = 0;
@@ -128,5 +164,6 @@ void timers_close(struct core *core)
 {
     core->deadline_source = sd_event_source_disable_unref(core->deadline_source);
     core->start_source = sd_event_source_disable_unref(core->start_source);
+    core->poll_source = sd_event_source_disable_unref(core->poll_source);
     core->upkeep_source = sd_event_source_disable_unref(core->upkeep_source);
 }

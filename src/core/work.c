@@ -368,3 +368,38 @@ int work_cancel(struct core *core, struct task *task, const char *by)
     }
     return 0;
 }
+
+/* Jobs of one request of the kinds that are canceled so. */
+#define CHOSEN_LIMIT 16
+
+struct chosen_jobs {
+    bool (*chosen)(const char *hook);
+    int64_t numbers[CHOSEN_LIMIT];
+    int count;
+};
+
+static int choose(void *userdata, const struct store_job *job)
+{
+    struct chosen_jobs *jobs = userdata;
+
+    if (jobs->count < CHOSEN_LIMIT && jobs->chosen(job->hook)) {
+        jobs->numbers[jobs->count++] = job->number;
+    }
+    return 0;
+}
+
+void work_cancel_where(struct core *core, const struct store_job_filter *filter,
+                       bool (*chosen)(const char *hook), const char *by)
+{
+    struct chosen_jobs jobs = {.chosen = chosen};
+
+    core_must(store_job_list(core->store, filter, 1000, choose, &jobs), "jobs");
+    for (int i = 0; i < jobs.count; i++) {
+        struct task task;
+
+        if (task_load(core, jobs.numbers[i], PROTOCOL_NO_ITEM, &task) == 0) {
+            (void)work_cancel(core, &task, by);
+            task_free(&task);
+        }
+    }
+}

@@ -24,83 +24,112 @@
 /* A request that is still being submitted can be decided already: the service may post the webhook
  * before its answer to the submission has arrived. An expiry by the service contradicts a decision
  * that was given, while our own clock contradicts nothing: it only asks whether it is over. */
-static const struct decision_step steps[REQUEST_STATE_COUNT][DECISION_COUNT] = {
-    [REQUEST_HELD] =
-        {
-            [DECISION_GRANTED] = EARLY(HELD),
-            [DECISION_DENIED] = EARLY(HELD),
-            [DECISION_EXPIRED] = EARLY(HELD),
-            [DECISION_TIMEOUT] = MATCHED(EXPIRED),
-            [DECISION_CANCEL] = MATCHED(CANCELED),
-        },
-    [REQUEST_SUBMITTING] =
-        {
-            [DECISION_GRANTED] = MATCHED(APPROVED),
-            [DECISION_DENIED] = MATCHED(DENIED),
-            [DECISION_EXPIRED] = MATCHED(EXPIRED),
-            [DECISION_TIMEOUT] = MATCHED(EXPIRED),
-            [DECISION_CANCEL] = MATCHED(CANCELED),
-        },
-    [REQUEST_PENDING] =
-        {
-            [DECISION_GRANTED] = MATCHED(APPROVED),
-            [DECISION_DENIED] = MATCHED(DENIED),
-            [DECISION_EXPIRED] = MATCHED(EXPIRED),
-            [DECISION_TIMEOUT] = MATCHED(EXPIRED),
-            [DECISION_CANCEL] = MATCHED(CANCELED),
-        },
-    [REQUEST_APPROVED] =
-        {
-            [DECISION_GRANTED] = LATE(APPROVED),
-            [DECISION_DENIED] = CONFLICT(APPROVED),
-            [DECISION_EXPIRED] = CONFLICT(APPROVED),
-            [DECISION_TIMEOUT] = LATE(APPROVED),
-            [DECISION_CANCEL] = LATE(APPROVED),
-        },
-    [REQUEST_DENIED] =
-        {
-            [DECISION_GRANTED] = CONFLICT(DENIED),
-            [DECISION_DENIED] = LATE(DENIED),
-            [DECISION_EXPIRED] = CONFLICT(DENIED),
-            [DECISION_TIMEOUT] = LATE(DENIED),
-            [DECISION_CANCEL] = LATE(DENIED),
-        },
-    [REQUEST_EXPIRED] =
-        {
-            [DECISION_GRANTED] = LATE(EXPIRED),
-            [DECISION_DENIED] = LATE(EXPIRED),
-            [DECISION_EXPIRED] = LATE(EXPIRED),
-            [DECISION_TIMEOUT] = LATE(EXPIRED),
-            [DECISION_CANCEL] = LATE(EXPIRED),
-        },
-    [REQUEST_CANCELED] =
-        {
-            [DECISION_GRANTED] = LATE(CANCELED),
-            [DECISION_DENIED] = LATE(CANCELED),
-            [DECISION_EXPIRED] = LATE(CANCELED),
-            [DECISION_TIMEOUT] = LATE(CANCELED),
-            [DECISION_CANCEL] = LATE(CANCELED),
-        },
-    [REQUEST_FAILED] =
-        {
-            [DECISION_GRANTED] = LATE(FAILED),
-            [DECISION_DENIED] = LATE(FAILED),
-            [DECISION_EXPIRED] = LATE(FAILED),
-            [DECISION_TIMEOUT] = LATE(FAILED),
-            [DECISION_CANCEL] = LATE(FAILED),
-        },
+static const struct decision_step steps[REQUEST_STATE_COUNT][DECISION_COUNT] =
+    {
+        [REQUEST_HELD] =
+            {
+                [DECISION_GRANTED] = EARLY(HELD),
+                [DECISION_DENIED] = EARLY(HELD),
+                [DECISION_EXPIRED] = EARLY(HELD),
+                [DECISION_TIMEOUT] = MATCHED(EXPIRED),
+                [DECISION_CANCEL] = MATCHED(CANCELED),
+                [DECISION_REFUSED] = LATE(HELD),
+                [DECISION_TAKEN] = LATE(HELD),
+            },
+        [REQUEST_SUBMITTING] =
+            {
+                [DECISION_GRANTED] = MATCHED(APPROVED),
+                [DECISION_DENIED] = MATCHED(DENIED),
+                [DECISION_EXPIRED] = MATCHED(EXPIRED),
+                [DECISION_TIMEOUT] = MATCHED(EXPIRED),
+                [DECISION_CANCEL] = MATCHED(CANCELED),
+                [DECISION_REFUSED] = MATCHED(FAILED),
+                [DECISION_TAKEN] = MATCHED(DELIVERED),
+            },
+        [REQUEST_PENDING] =
+            {
+                [DECISION_GRANTED] = MATCHED(APPROVED),
+                [DECISION_DENIED] = MATCHED(DENIED),
+                [DECISION_EXPIRED] = MATCHED(EXPIRED),
+                [DECISION_TIMEOUT] = MATCHED(EXPIRED),
+                [DECISION_CANCEL] = MATCHED(CANCELED),
+                [DECISION_REFUSED] = LATE(PENDING),
+                [DECISION_TAKEN] = LATE(PENDING),
+            },
+        [REQUEST_APPROVED] =
+            {
+                [DECISION_GRANTED] = LATE(APPROVED),
+                [DECISION_DENIED] = CONFLICT(APPROVED),
+                [DECISION_EXPIRED] = CONFLICT(APPROVED),
+                [DECISION_TIMEOUT] = LATE(APPROVED),
+                [DECISION_CANCEL] = LATE(APPROVED),
+                [DECISION_REFUSED] = LATE(APPROVED),
+                [DECISION_TAKEN] = LATE(APPROVED),
+            },
+        [REQUEST_DENIED] =
+            {
+                [DECISION_GRANTED] = CONFLICT(DENIED),
+                [DECISION_DENIED] = LATE(DENIED),
+                [DECISION_EXPIRED] = CONFLICT(DENIED),
+                [DECISION_TIMEOUT] = LATE(DENIED),
+                [DECISION_CANCEL] = LATE(DENIED),
+                [DECISION_REFUSED] = LATE(DENIED),
+                [DECISION_TAKEN] = LATE(DENIED),
+            },
+        [REQUEST_EXPIRED] =
+            {
+                [DECISION_GRANTED] = LATE(EXPIRED),
+                [DECISION_DENIED] = LATE(EXPIRED),
+                [DECISION_EXPIRED] = LATE(EXPIRED),
+                [DECISION_TIMEOUT] = LATE(EXPIRED),
+                [DECISION_CANCEL] = LATE(EXPIRED),
+                [DECISION_REFUSED] = LATE(EXPIRED),
+                [DECISION_TAKEN] = LATE(EXPIRED),
+            },
+        [REQUEST_CANCELED] =
+            {
+                [DECISION_GRANTED] = LATE(CANCELED),
+                [DECISION_DENIED] = LATE(CANCELED),
+                [DECISION_EXPIRED] = LATE(CANCELED),
+                [DECISION_TIMEOUT] = LATE(CANCELED),
+                [DECISION_CANCEL] = LATE(CANCELED),
+                [DECISION_REFUSED] = LATE(CANCELED),
+                [DECISION_TAKEN] = LATE(CANCELED),
+            },
+        [REQUEST_FAILED] =
+            {
+                [DECISION_GRANTED] = LATE(FAILED),
+                [DECISION_DENIED] = LATE(FAILED),
+                [DECISION_EXPIRED] = LATE(FAILED),
+                [DECISION_TIMEOUT] = LATE(FAILED),
+                [DECISION_CANCEL] = LATE(FAILED),
+                [DECISION_REFUSED] = LATE(FAILED),
+                [DECISION_TAKEN] = LATE(FAILED),
+            },
+        [REQUEST_DELIVERED] =
+            {
+                [DECISION_GRANTED] = LATE(DELIVERED),
+                [DECISION_DENIED] = LATE(DELIVERED),
+                [DECISION_EXPIRED] = LATE(DELIVERED),
+                [DECISION_TIMEOUT] = LATE(DELIVERED),
+                [DECISION_CANCEL] = LATE(DELIVERED),
+                [DECISION_REFUSED] = LATE(DELIVERED),
+                [DECISION_TAKEN] = LATE(DELIVERED),
+            },
 };
 
 static const char *const state_names[REQUEST_STATE_COUNT] = {
-    [REQUEST_HELD] = "held",         [REQUEST_SUBMITTING] = "submitting",
-    [REQUEST_PENDING] = "pending",   [REQUEST_APPROVED] = "approved",
-    [REQUEST_DENIED] = "denied",     [REQUEST_EXPIRED] = "expired",
-    [REQUEST_CANCELED] = "canceled", [REQUEST_FAILED] = "failed",
+    [REQUEST_HELD] = "held",           [REQUEST_SUBMITTING] = "submitting",
+    [REQUEST_PENDING] = "pending",     [REQUEST_APPROVED] = "approved",
+    [REQUEST_DENIED] = "denied",       [REQUEST_EXPIRED] = "expired",
+    [REQUEST_CANCELED] = "canceled",   [REQUEST_FAILED] = "failed",
+    [REQUEST_DELIVERED] = "delivered",
 };
 
 static const char *const decision_names[DECISION_COUNT] = {
     [DECISION_GRANTED] = "granted", [DECISION_DENIED] = "denied", [DECISION_EXPIRED] = "expired",
-    [DECISION_TIMEOUT] = "timeout", [DECISION_CANCEL] = "cancel",
+    [DECISION_TIMEOUT] = "timeout", [DECISION_CANCEL] = "cancel", [DECISION_REFUSED] = "refused",
+    [DECISION_TAKEN] = "taken",
 };
 
 static const char *const outcome_names[OUTCOME_COUNT] = {

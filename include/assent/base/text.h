@@ -25,6 +25,9 @@ int text_to_number(const char *text, int64_t *ret_number);
 /* True if the bytes are valid UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool text_is_utf8(const void *bytes, size_t length);
 
+/* The code points of a text in valid UTF-8. */
+size_t text_characters(const char *text);
+
 /* Makes valid UTF-8 of the text: a byte that is no part of a character becomes a question mark. */
 void text_repair(char *text);
 

@@ -46,6 +46,9 @@ void api_register(const struct api_call *call);
 void api_list_requests(const struct api_call *call);
 void api_show_request(const struct api_call *call);
 void api_cancel_request(const struct api_call *call);
+/* api_asks.c */
+void api_ask(const struct api_call *call);
+void api_explain(const struct api_call *call);
 /* api_jobs.c */
 void api_list_jobs(const struct api_call *call);
 void api_show_job(const struct api_call *call);

@@ -20,4 +20,7 @@ struct decision_made {
 enum outcome decide(struct core *core, struct store_request *request,
                     const struct decision_made *made);
 
+/* Applies what came early for that id, which is the request's by now, in the order it came. */
+void decide_early(struct core *core, struct store_request *request, const char *id);
+
 #endif

@@ -26,6 +26,8 @@ struct waiters;
 struct lane;
 struct growth;
 struct peek;
+struct asking;
+struct lookup;
 
 /* Core's end of the conversation with one other role. */
 struct link {
@@ -57,13 +59,21 @@ struct core {
     sd_event_source *deadline_source;
     sd_event_source *start_source;
     sd_event_source *growth_source;
+    sd_event_source *poll_source;
     sd_event_source *upkeep_source;
     struct waiters *waiters;
     struct lane *lanes;
     struct growth *growths;
     struct peek *peeks;
+    struct asking *askings;
+    struct lookup *lookups;
+    size_t lookup_count;
+    uint64_t last_lookup;
+    int64_t *reviews; /* requests after which held ones may be through */
+    size_t review_count;
     bool work_wanted;      /* something may have become startable */
     bool paused;           /* every hook */
+    bool expiry_waits;     /* for room to ask about requests whose time is over */
     size_t next_hook;      /* whose turn it is to start something */
     int64_t rate_wakes_at; /* when a rate allows what is queued; ms since 1970, 0: none waits */
     bool quiescing;        /* start nothing new */

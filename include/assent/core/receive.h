@@ -7,11 +7,20 @@
 #define ASSENT_CORE_RECEIVE_H
 
 #include "assent/core/internal.h"
+#include "assent/domain/event.h"
 
 /* Early events that are kept for one service; more are answered 503. */
 #define RECEIVE_EARLY_LIMIT 10000
 
+/* The token at the end of a URL that is made for one request: over 256 random bits. */
+#define RECEIVE_TOKEN_LENGTH     43
+#define RECEIVE_TOKEN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 /* Takes one request of the public gate. */
 void receive_request(struct link *link, const struct protocol_request *request);
+
+/* Takes a decision that the service told when it was asked about the request of that number. */
+void receive_event(struct core *core, const struct config_service *service,
+                   const struct event *event, int64_t request);
 
 #endif

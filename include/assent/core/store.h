@@ -62,6 +62,13 @@ const char *store_identity(const struct store *store);
 
 enum urgency { URGENCY_LOW, URGENCY_MEDIUM, URGENCY_HIGH };
 
+/* How it came: stored, never renumber. */
+enum request_kind {
+    KIND_REGISTERED, /* its id was the service's from the first */
+    KIND_ASKED,      /* we submit it */
+    KIND_NOTICE,     /* we submit it, and nobody decides it */
+};
+
 /* All times are ms since 1970, 0 where there is none. All texts may be NULL but service, id,
  * action. */
 struct store_request {
@@ -73,6 +80,7 @@ struct store_request {
     char *action;
     char *reason;
     enum urgency urgency;
+    enum request_kind kind;
     unsigned char body_digest[PROTOCOL_DIGEST_SIZE]; /* of what was registered, to tell repeats */
     enum request_state state;
     int64_t created_at;
@@ -85,7 +93,7 @@ struct store_request {
 };
 
 /* Adds a request, with its context (a JSON text), and gives its number. -EEXIST: (service, id) or
- * (owner, client_id) is there already. */
+ * (owner, client_id) is there already. It is found by its id or by an alias of it. */
 int store_request_add(struct store *store, const struct store_request *request, const char *context,
                       int64_t *ret_number);
 int store_request_find(struct store *store, const char *service, const char *id,
@@ -102,6 +110,61 @@ int store_request_context(struct store *store, int64_t number, char **ret_contex
 /* Writes state, final_at, decided_by, decided_at and denial_reason. -EEXIST, and nothing is written,
  * if the request has reached a final state before. */
 int store_request_decide(struct store *store, const struct store_request *request);
+
+/* Writes state, id, expires_at and deadline of one that is not final, and keeps its old id as an
+ * alias if it has another now. -EEXIST if another request has that id. */
+int store_request_advance(struct store *store, const struct store_request *request);
+/* Calls `each` for every further id of the request. Lent. */
+int store_alias_list(struct store *store, int64_t request,
+                     int (*each)(void *userdata, const char *id), void *userdata);
+/* One more id by which the request is found. -EEXIST if a request has it. */
+int store_alias_add(struct store *store, const char *service, const char *id, int64_t request);
+
+/* What a request that is asked for has beside. */
+struct store_ask {
+    int64_t request;
+    char *token; /* at the end of the URL on which its decision comes */
+    int64_t expires_in_ms;
+    char *extra;    /* further fields for the service, a JSON object; NULL: none */
+    char *callback; /* where the agent wants the decision; NULL: nowhere */
+    char *answer;   /* the service's, once it has taken the submission */
+};
+int store_ask_add(struct store *store, const struct store_ask *ask);
+int store_ask_get(struct store *store, int64_t request, struct store_ask *ret_ask);
+int store_ask_set_answer(struct store *store, int64_t request, const char *answer);
+/* The number of the request of that token; -ENOENT if there is none. Takes the same time whatever part
+ * of a token is right. */
+int store_ask_find(struct store *store, const char *token, int64_t *ret_request);
+void store_ask_free(struct store_ask *ask); /* its texts, not the struct */
+
+/* The request is held until the other one is through. */
+int store_step_add(struct store *store, int64_t request, int64_t predecessor);
+/* The requests that a held one waits for, or the held ones that wait for one. `each` may call the
+ * store. */
+int store_step_predecessors(struct store *store, int64_t request,
+                            int (*each)(void *userdata, int64_t request), void *userdata);
+int store_step_followers(struct store *store, int64_t request,
+                         int (*each)(void *userdata, int64_t request), void *userdata);
+
+/* When a request is looked up at its service. */
+struct store_poll {
+    int64_t request;
+    int64_t next_at;
+    int64_t failures; /* in a row */
+    bool last;        /* its time is over, and this look is the last */
+};
+/* Adds it or writes it anew. */
+int store_poll_set(struct store *store, const struct store_poll *poll);
+int store_poll_get(struct store *store, int64_t request, struct store_poll *ret_poll);
+int store_poll_remove(struct store *store, int64_t request);
+/* The one that is due first, whenever that is; -ENOENT if there is none. */
+int store_poll_next(struct store *store, struct store_poll *ret_poll);
+
+/* Remembers that policy approved a request, and counts those of an action since then. */
+int store_policy_approval_add(struct store *store, const char *action, int64_t at, int64_t request);
+int store_policy_approval_count(struct store *store, const char *action, int64_t since,
+                                int64_t *ret_count);
+int store_policy_approval_expire(struct store *store, int64_t before);
 
 struct store_request_filter {
     enum request_state state; /* REQUEST_STATE_COUNT: any */
@@ -174,7 +237,8 @@ struct store_job {
     int64_t request;
     char *hook;
     char *key;           /* random; the same for every attempt */
-    enum decision cause; /* which list of the action it came from */
+    enum decision cause; /* which list of the action it came from; DECISION_CANCEL, which starts
+                            none, for built-in hooks */
     enum job_state state;
     uint32_t attempt; /* the newest attempt's n; 0 before the first, and in a fan-out */
     uint32_t tries;   /* that were begun by themselves, since a person last said so */

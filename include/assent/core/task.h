@@ -31,6 +31,8 @@ void task_save(struct core *core, const struct task *task);
 void task_free(struct task *task); /* what it holds, not the struct */
 
 bool task_is_item(const struct task *task);
+/* True if its hook is none of [hook NAME], but follows from a service or from [relay]. */
+bool task_is_builtin(const struct task *task);
 /* NULL: none any more. */
 void task_set_error(struct task *task, const char *error);
 /* The key by which the other end can tell a repeat: the job's, or the item's own. */

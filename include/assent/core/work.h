@@ -33,6 +33,10 @@ int work_retry(struct core *core, struct task *task, const char *by);
  * has ended. 0 or -EINVAL in another state. */
 int work_cancel(struct core *core, struct task *task, const char *by);
 
+/* Cancels the jobs under the filter whose hooks are chosen; at most as many as a request has. */
+void work_cancel_where(struct core *core, const struct store_job_filter *filter,
+                       bool (*chosen)(const char *hook), const char *by);
+
 /* What of a job that is to end was never started: ends it, if nothing else of it runs. */
 void work_end_canceled(struct core *core, struct task *task);
 

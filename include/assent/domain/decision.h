@@ -2,7 +2,7 @@
  * The state machine of a request: a table of every pair of state and event.
  *
  *   held ──▶ submitting ──▶ pending ──▶ approved | denied | expired | canceled
- *                  └──────────────────▶ failed
+ *                  └──────────────────▶ failed | delivered (a notice, which nobody decides)
  *
  * Exactly one final state is reached, once. What an event does to a request is a pure function of
  * its state; who stores it and what follows from it is core's.
@@ -23,7 +23,8 @@ enum request_state {
     REQUEST_DENIED,
     REQUEST_EXPIRED,
     REQUEST_CANCELED,
-    REQUEST_FAILED, /* the service refused the submission */
+    REQUEST_FAILED,    /* the service refused the submission */
+    REQUEST_DELIVERED, /* a notice that the service has taken */
     REQUEST_STATE_COUNT,
 };
 
@@ -34,6 +35,8 @@ enum decision {
     DECISION_EXPIRED, /* the service says so */
     DECISION_TIMEOUT, /* our own clock says so */
     DECISION_CANCEL,  /* an operator or the agent says so */
+    DECISION_REFUSED, /* the service did not take the submission */
+    DECISION_TAKEN,   /* the service took a notice */
     DECISION_COUNT,
 };
 
@@ -64,7 +67,7 @@ bool request_state_final(enum request_state state);
 const char *request_state_name(enum request_state state);
 /* REQUEST_STATE_COUNT if there is none of that name. */
 enum request_state request_state_from_name(const char *name);
-/* `granted`, `denied`, `expired`, `timeout`, `cancel`. */
+/* `granted`, `denied`, `expired`, `timeout`, `cancel`, `refused`, `taken`. */
 const char *decision_name(enum decision decision);
 const char *outcome_name(enum outcome outcome);
 

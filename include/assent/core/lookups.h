@@ -1,0 +1,40 @@
+/*
+ * Look-ups: asking a service what has become of a request, for webhooks that never arrive, and once
+ * more before the time of a request is over.
+ *
+ * They are spread over the interval and few at once, and nothing of one is kept but when the next one
+ * is due. A decision that is found goes the same way as one that came.
+ *
+ * Owns: the list of those under way. Runs in: core, inside a transaction. May call: store, decide,
+ * receive, stream.
+ */
+#ifndef ASSENT_CORE_LOOKUPS_H
+#define ASSENT_CORE_LOOKUPS_H
+
+#include "assent/core/internal.h"
+
+/* The request is pending: plans its first look-up, where its service is polled. */
+void lookups_begin(struct core *core, const struct store_request *request);
+
+/* Begins those that are due. */
+void lookups_go_on(struct core *core);
+
+/* When the next one is due, in ms since 1970; -ENOENT if none is. */
+int lookups_next(struct core *core, int64_t *ret_time);
+
+/* The time of the request is over. It is asked about once more before that counts, where its service
+ * can be asked; its deadline is a little later then. */
+enum last_look {
+    LAST_LOOK_DONE,  /* or there can be none: it expires */
+    LAST_LOOK_BEGUN, /* its answer, or the later deadline, decides */
+    LAST_LOOK_BUSY,  /* too many are under way: try again soon */
+};
+enum last_look lookups_last(struct core *core, struct store_request *request);
+
+/* LOOKED_UP from the caller. 0 or negative errno for a frame that is none. */
+int lookups_take(struct link *link, const struct frame *frame);
+
+/* The caller has gone, and with it all answers. */
+void lookups_drop(struct core *core);
+
+#endif

@@ -1,0 +1,103 @@
+#include "assent/domain/approval_status.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assent/base/json.h"
+
+static const char *const id_names[] = {"requestId", "request_id", "approvalId", "approval_id",
+                                       NULL};
+
+/* Where the fields are. */
+static json_t *record_in(json_t *answer)
+{
+    static const char *const wrappers[] = {"result", "data", NULL};
+
+    for (size_t i = 0; wrappers[i]; i++) {
+        json_t *inner = json_object_get(answer, wrappers[i]);
+
+        if (json_is_object(inner)) {
+            return inner;
+        }
+    }
+    return answer;
+}
+
+static bool is_decided(const json_t *record)
+{
+    static const char *const decided[] = {"approved", "granted", "denied", "rejected", "expired"};
+    const char *status = json_string_value(json_object_get(record, "status"));
+
+    for (size_t i = 0; status && i < sizeof decided / sizeof decided[0]; i++) {
+        if (strcmp(status, decided[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The same words as a webhook says them. `type` tells there what happened, here what was asked for. */
+static int parse_record(const json_t *record, const char *request_id, struct event *ret_event,
+                        struct problem *ret_problem)
+{
+    json_t *copy = json_copy((json_t *)(uintptr_t)record);
+    char *text = NULL;
+    int r = copy ? 0 : -ENOMEM;
+
+    if (r == 0) {
+        (void)json_object_del(copy, "type");
+        (void)json_object_del(copy, "event");
+        if (!json_first_of(copy, id_names)) {
+            r = json_object_set_new(copy, "requestId", json_string(request_id)) < 0 ? -ENOMEM : 0;
+        }
+    }
+    if (r == 0) {
+        text = json_text(copy);
+        r = text ? event_parse(text, strlen(text), NULL, ret_event, ret_problem) : -ENOMEM;
+    }
+    free(text);
+    json_decref(copy);
+    return r;
+}
+
+static int parse(json_t *answer, const void *body, size_t length, const char *request_id,
+                 const struct event_pointers *pointers, struct event *ret_event,
+                 struct problem *ret_problem)
+{
+    const json_t *record = record_in(answer);
+
+    if (pointers && pointers->decision) {
+        return event_parse(body, length, pointers, ret_event, ret_problem);
+    }
+    if (!json_is_object(record) || !json_is_string(json_object_get(record, "status"))) {
+        problem_set(ret_problem, "status: expected a text");
+        return -EBADMSG;
+    }
+    return is_decided(record) ? parse_record(record, request_id, ret_event, ret_problem) : 1;
+}
+
+int approval_status_parse(const void *body, size_t length, const char *request_id,
+                          const struct event_pointers *pointers, struct event *ret_event,
+                          struct problem *ret_problem)
+{
+    struct event event;
+    json_t *answer = NULL;
+    int r = json_parse(body, length, &answer, ret_problem);
+
+    if (r < 0) {
+        return r;
+    }
+    r = parse(answer, body, length, request_id, pointers, &event, ret_problem);
+    json_decref(answer);
+    if (r != 0) {
+        return r == 1 ? 0 : r;
+    }
+    if (event.ignored || strcmp(event.request_id, request_id) != 0) {
+        problem_set(ret_problem, "the answer is about another request");
+        event_free(&event);
+        return -EBADMSG;
+    }
+    *ret_event = event;
+    return 1;
+}
