@@ -322,6 +322,33 @@ START_TEST(a_hook_takes_what_its_work_is_spread_by)
 }
 END_TEST
 
+START_TEST(core_alone_is_told_what_work_is_spread_by)
+{
+    struct config *config = load_hook(EXEC "for_each = context.to\nretries = 8\nrate = 5/s\n"
+                                           "concurrency = 3\ndelay = 1s\nbackoff = 1s\n"
+                                           "[runner]\nconcurrency = 2\n"
+                                           "[action a]\non_failed = h\n");
+    struct config *core = scratch_role(config, ROLE_CORE);
+    struct config *runner = scratch_role(config, ROLE_RUNNER);
+    ck_assert_str_eq(core->hooks[0].for_each, "to");
+    ck_assert_uint_eq(core->hooks[0].retries, 8);
+    ck_assert_uint_eq(core->hooks[0].rate.count, 5);
+    ck_assert_uint_eq(core->hooks[0].concurrency, 3);
+    ck_assert_int_eq(core->hooks[0].delay_ms, 1000);
+    ck_assert_int_eq(core->hooks[0].backoff_ms, 1000);
+    ck_assert_int_eq(core->hooks[0].backoff_max_ms, 10 * 60 * 1000);
+    ck_assert_uint_eq(core->concurrency, 2);
+    ck_assert_str_eq(core->actions[0].on_failed.items[0], "h");
+    ck_assert_ptr_null(runner->hooks[0].for_each);
+    ck_assert_uint_eq(runner->hooks[0].retries, 0);
+    ck_assert_uint_eq(runner->concurrency, 0);
+    ck_assert_mem_eq(runner->hooks[0].digest, core->hooks[0].digest, PROTOCOL_DIGEST_SIZE);
+    config_free(core);
+    config_free(runner);
+    config_free(config);
+}
+END_TEST
+
 static const struct {
     const char *hook;
     unsigned retries;
@@ -552,6 +579,7 @@ static TCase *settings(void)
     tcase_add_loop_test(tests, what_a_hook_can_not_have_is_told, 0, COUNT(refused));
     tcase_add_test(tests, a_hook_is_told_all_that_is_wrong_with_its_placeholders);
     tcase_add_test(tests, a_hook_takes_what_its_work_is_spread_by);
+    tcase_add_test(tests, core_alone_is_told_what_work_is_spread_by);
     tcase_add_loop_test(tests, what_work_is_spread_by_has_defaults, 0, COUNT(unsaid));
     tcase_add_test(tests, a_bearer_token_is_one_word);
     tcase_add_loop_test(tests, what_is_safe_is_taken, 0, COUNT(accepted));

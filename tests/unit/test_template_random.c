@@ -10,98 +10,14 @@
 #include "assent/base/json.h"
 #include "assent/caller/call_plan.h"
 #include "assent/runner/program.h"
+#include "support/odd_record.h"
 #include "support/template_oracle.h"
 #include "unit/config_scratch.h"
 
 #define ROUNDS       6000
 #define HOOK_ROUNDS  2000
-#define HUGE_REPEATS 20000
+#define HUGE_ONE_IN  2000
 #define COUNT(array) (sizeof array / sizeof array[0])
-
-static const char *const strings[] = {
-    "\"",
-    "\\",
-    "\\\"",
-    "}",
-    "{",
-    "{request_id}",
-    "{{",
-    "}}",
-    "\r\n",
-    "\n",
-    "\r",
-    "\t",
-    "\v",
-    "/",
-    "..",
-    ".",
-    "%2e",
-    "%2E%2e",
-    "%2f",
-    "%00",
-    "%",
-    "%%",
-    "%u002e",
-    "?",
-    "#",
-    "@",
-    "&",
-    "=",
-    ":",
-    "//",
-    "http://evil.example/",
-    ";",
-    " ",
-    "+",
-    "'",
-    "\x7f",
-    "\x01",
-    "\x1b[2J",
-    "a",
-    "-",
-    "--help",
-    "X-Evil: 1",
-    "]",
-    "[",
-    ",",
-    "\xc2\x85",
-    "\xc2\xa0",
-    "\xe2\x80\xa8",
-    "\xe2\x80\xae",
-    "\xef\xbb\xbf",
-    "\xef\xbc\x8f",
-    "\xef\xbf\xbf",
-    "e\xcc\x81",
-    "\xf0\x9f\x98\x80",
-    "$(id)",
-    "${IFS}",
-    "`",
-    "|",
-    "*",
-    "~",
-    "null",
-    "true",
-    "1e400",
-};
-
-static const char *const numbers[] = {
-    "0",
-    "-0",
-    "-0.0",
-    "1",
-    "-1",
-    "10000000000000000",
-    "9223372036854775807",
-    "-9223372036854775808",
-    "0.1",
-    "0.30000000000000004",
-    "1.7976931348623157e308",
-    "-1E+308",
-    "5e-324",
-    "1e-400",
-    "1e22",
-    "123456789.123456789",
-};
 
 static const char *const placeholders[] = {
     "{reason}",      "{action}",      "{decided_by|nobody}", "{context.a}",
@@ -112,13 +28,9 @@ static const char *const placeholders[] = {
 
 static uint64_t state;
 
-/* xorshift64: the same in every run. */
 static size_t below(size_t limit)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (size_t)((state >> 16) % limit);
+    return odd_below(&state, limit);
 }
 
 static const char *one_of(const char *const *texts, size_t count)
@@ -133,105 +45,6 @@ static void put(struct buffer *out, const char *text)
     if (buffer_append_text(out, text) < 0) {
         abort();
     }
-}
-
-/* --- records ---------------------------------------------------------------------------------- */
-
-static void put_string(struct buffer *out)
-{
-    struct buffer plain = {0};
-    size_t repeats = below(2000) == 0 ? HUGE_REPEATS : below(4);
-
-    for (; repeats > 0; repeats--) {
-        put(&plain, ONE_OF(strings));
-    }
-    ck_assert_int_eq(json_append_string(out, buffer_text(&plain)), 0);
-    buffer_free(&plain);
-}
-
-static void put_scalar(struct buffer *out)
-{
-    static const char *const words[] = {"true", "false", "null"};
-
-    switch (below(8)) {
-    case 0:
-        put(out, ONE_OF(words));
-        break;
-    case 1:
-    case 2:
-        put(out, ONE_OF(numbers));
-        break;
-    default:
-        put_string(out);
-        break;
-    }
-}
-
-/* `depth`: how many brackets there may be around a value. */
-static void put_value(struct buffer *out, size_t depth)
-{
-    size_t kind = depth > 0 ? below(10) : 9;
-
-    if (kind == 0) {
-        put(out, "[");
-        put_value(out, depth - 1);
-        put(out, ",");
-        put_value(out, depth - 1);
-        put(out, "]");
-    } else if (kind <= 2) {
-        put(out, "{\"b\":");
-        put_value(out, depth - 1);
-        put(out, ",\"{item}\":");
-        put_value(out, depth - 1);
-        put(out, "}");
-    } else {
-        put_scalar(out);
-    }
-}
-
-static void put_member(struct buffer *out, const char *name, size_t depth)
-{
-    ck_assert_int_eq(buffer_append_format(out, ",\"%s\":", name), 0);
-    put_value(out, depth);
-}
-
-/* The deepest that a record may be, now and then. */
-static void put_nest(struct buffer *out)
-{
-    for (size_t i = 1; i < JSON_DEPTH_LIMIT; i++) {
-        put(out, i % 2 == 0 ? "[" : "{\"b\":");
-    }
-    put_scalar(out);
-    for (size_t i = JSON_DEPTH_LIMIT - 1; i > 0; i--) {
-        put(out, i % 2 == 0 ? "]" : "}");
-    }
-}
-
-/* The text of a record; the caller frees it. */
-static struct buffer random_record(void)
-{
-    struct buffer out = {0};
-
-    put(&out, "{\"job\":{\"id\":17,\"key\":\"k\"},\"attempt\":1,\"reason\":");
-    put_string(&out);
-    put(&out, ",\"action\":");
-    put_string(&out);
-    put_member(&out, "decided_by", 0);
-    put(&out, ",\"context\":{\"b\":");
-    put_string(&out);
-    put_member(&out, "a", 3);
-    put(&out, "}");
-    if (below(8) > 0) {
-        put(&out, ",\"index\":0,\"item\":");
-        if (below(50) == 0) {
-            put_nest(&out);
-        } else {
-            put_value(&out, 4);
-        }
-    }
-    put(&out, "}");
-    ck_assert_ptr_nonnull(buffer_text(&out));
-    return out;
 }
 
 static json_t *parsed(const struct buffer *text)
@@ -380,7 +193,7 @@ START_TEST(no_record_can_change_what_a_template_says)
 
     for (int round = 0; round < ROUNDS; round++) {
         struct buffer text = random_template(kind);
-        struct buffer record = random_record();
+        struct buffer record = odd_record(&state, HUGE_ONE_IN);
 
         rendered += judge(kind, buffer_text(&text), &record);
         buffer_free(&text);
@@ -530,7 +343,7 @@ START_TEST(no_record_can_change_what_a_hook_says)
     unsigned prepared = 0, planned = 0;
 
     for (int round = 0; round < HOOK_ROUNDS; round++) {
-        struct buffer record = random_record();
+        struct buffer record = odd_record(&state, HUGE_ONE_IN);
 
         prepared += prepare_program(config_hook(config, "program"), &record);
         planned += plan_call(config_hook(config, "call"), &record);
@@ -575,7 +388,7 @@ END_TEST
 
 static void start(void)
 {
-    state = UINT64_C(0x9e3779b97f4a7c15);
+    state = ODD_RECORD_STATE;
     scratch_make();
 }
 
