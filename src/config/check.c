@@ -109,7 +109,8 @@ static void check_names(const struct check *check, const struct source_section *
                         const char *key, const struct config_texts *names)
 {
     for (size_t i = 0; i < names->count; i++) {
-        if (config_hook(check->config, names->items[i]) == NULL)
+        const struct config_hook *hook = config_hook(check->config, names->items[i]);
+        if (hook == NULL || hook->purpose != PURPOSE_ACTION)
             source_report(check->report, section, source_find(section, key),
                           "there is no hook %.100s; expected a section [hook %.100s]",
                           names->items[i], names->items[i]);
@@ -162,7 +163,8 @@ int config_check(const struct config *config, const struct config_source *source
     for (size_t i = 0; i < config->action_count; i++)
         check_action(&check, i);
     int error = 0;
-    for (size_t i = 0; error == 0 && i < config->hook_count; i++)
+    /* Behind those of sections there are hooks that follow from services. */
+    for (size_t i = 0; error == 0 && i < source_count(source, SECTION_HOOK); i++)
         error = hook_check(&config->hooks[i], source_nth(source, SECTION_HOOK, i), report);
     return report->out_of_memory ? -ENOMEM : error;
 }

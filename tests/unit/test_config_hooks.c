@@ -322,6 +322,21 @@ START_TEST(a_hook_takes_what_its_work_is_spread_by)
 }
 END_TEST
 
+#define ASKED                                                       \
+    SERVICE "url = https://api.example.com\napi_key_file = token\n" \
+            "callback_url = https://agent.example.com/webhook\n"
+
+START_TEST(hooks_that_follow_from_a_service_are_no_ones_to_name)
+{
+    scratch_text("token", "key-0123456789abcdef");
+    struct config *config = load_hook(ASKED EXEC "[action a]\non_granted = h\n");
+    ck_assert_ptr_nonnull(config_hook(config, "submit daimon"));
+    config_free(config);
+    EXPECT_ERRORS(SERVER ASKED EXEC "[action a]\non_granted = h, submit daimon\n",
+                  "13: [action a] on_granted: there is no hook submit daimon; expected a section");
+}
+END_TEST
+
 START_TEST(core_alone_is_told_what_work_is_spread_by)
 {
     struct config *config = load_hook(EXEC "for_each = context.to\nretries = 8\nrate = 5/s\n"
@@ -579,6 +594,7 @@ static TCase *settings(void)
     tcase_add_loop_test(tests, what_a_hook_can_not_have_is_told, 0, COUNT(refused));
     tcase_add_test(tests, a_hook_is_told_all_that_is_wrong_with_its_placeholders);
     tcase_add_test(tests, a_hook_takes_what_its_work_is_spread_by);
+    tcase_add_test(tests, hooks_that_follow_from_a_service_are_no_ones_to_name);
     tcase_add_test(tests, core_alone_is_told_what_work_is_spread_by);
     tcase_add_loop_test(tests, what_work_is_spread_by_has_defaults, 0, COUNT(unsaid));
     tcase_add_test(tests, a_bearer_token_is_one_word);
