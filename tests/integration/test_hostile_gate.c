@@ -104,6 +104,7 @@ static void expect_refused_payload(const void *bytes, size_t length)
 START_TEST(frames_of_other_roles_end_its_stream)
 {
     static const uint16_t types[] = {FRAME_RESPONSE,
+                                     FRAME_SHARED_RESPONSE,
                                      FRAME_HELLO,
                                      FRAME_DIGESTS,
                                      FRAME_RESULT,

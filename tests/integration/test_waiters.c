@@ -190,8 +190,12 @@ END_TEST
 
 /* --- all of it -------------------------------------------------------------------------------- */
 
-#define WAITERS      64
-#define LARGE_SIZE   (4 * MEBIBYTE)
+#define WAITERS 64
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define LARGE_SIZE MEBIBYTE /* who is that slow may take ten seconds for a piece, and is left */
+#else
+#define LARGE_SIZE (4 * MEBIBYTE)
+#endif
 #define MANY_WAITERS 5000
 /* For 5,000 who wait, with all that belongs to it. */
 #define MANY_LIMIT_KB (100 << 10)
