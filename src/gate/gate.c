@@ -75,7 +75,7 @@ static void refuse(struct request *request)
     http_answer(request, answer_response(ANSWER_UNAVAILABLE));
 }
 
-static void refuse_list(struct request *first)
+static void refuse_list(struct gate *gate, struct request *first)
 {
     while (first) {
         struct request *next = first->next;
@@ -83,6 +83,7 @@ static void refuse_list(struct request *first)
         refuse(first);
         first = next;
     }
+    http_resume(gate->http);
 }
 
 static void refuse_pending(struct gate *gate)
@@ -92,6 +93,7 @@ static void refuse_pending(struct gate *gate)
     while ((request = pending_oldest(gate->pending))) {
         refuse(take_pending(gate, request->id));
     }
+    http_resume(gate->http);
 }
 
 /* --- the stream to core ----------------------------------------------------------------------- */
@@ -230,6 +232,7 @@ static void send_requests(struct gate *gate, struct request *first)
     (void)sd_event_source_set_time_relative(gate->held_timer, HOLD_US);
     (void)sd_event_source_set_enabled(gate->held_timer, SD_EVENT_ONESHOT);
     tell_backlog(gate);
+    http_resume(gate->http);
 }
 
 static void start_watch_timer(struct gate *gate)
@@ -282,10 +285,14 @@ static int on_held_timer(sd_event_source *source, uint64_t time, void *userdata)
     return 0;
 }
 
+/* All that core has answered is taken. Core gets its next work first, since that takes longest. */
 static int on_answered(sd_event_source *source, void *userdata)
 {
+    struct gate *gate = userdata;
+
     (void)source;
-    flush_outbox(userdata);
+    flush_outbox(gate);
+    http_resume(gate->http);
     return 0;
 }
 
@@ -420,7 +427,7 @@ static int on_start(void *userdata)
 static void refuse_all(struct gate *gate)
 {
     http_set_available(gate->http, false);
-    refuse_list(outbox_close(gate->outbox));
+    refuse_list(gate, outbox_close(gate->outbox));
     refuse_pending(gate);
 }
 
