@@ -26,6 +26,10 @@
 /* Most requests are answered within this time; only the others' connections are watched. */
 #define WATCH_AFTER_MS 500
 #define WATCH_EVERY_US 250000
+/* How long a request is held at most, while others may come that are sent with it. Most don't wait so
+ * long: they leave when core has answered those before them, which is when it has time for more. */
+#define HOLD_US          1000
+#define HOLD_ACCURACY_US 100
 /* How long core may take to answer what waits when the gate stops, and then the answers to leave. */
 #define DRAIN_US        2500000
 #define LAST_ANSWERS_US 250000
@@ -45,6 +49,8 @@ struct gate {
     bool stopping;
     bool jailed;
     sd_event_source *outbox_source;
+    sd_event_source *held_timer;
+    sd_event_source *answered_source;
     sd_event_source *watch_source;
     sd_event_source *watch_timer;
     sd_event_source *stop_timer;
@@ -69,7 +75,7 @@ static void refuse(struct request *request)
     http_answer(request, answer_response(ANSWER_UNAVAILABLE));
 }
 
-static void refuse_list(struct request *first)
+static void refuse_list(struct gate *gate, struct request *first)
 {
     while (first) {
         struct request *next = first->next;
@@ -77,6 +83,7 @@ static void refuse_list(struct request *first)
         refuse(first);
         first = next;
     }
+    http_resume(gate->http);
 }
 
 static void refuse_pending(struct gate *gate)
@@ -86,6 +93,7 @@ static void refuse_pending(struct gate *gate)
     while ((request = pending_oldest(gate->pending))) {
         refuse(take_pending(gate, request->id));
     }
+    http_resume(gate->http);
 }
 
 /* --- the stream to core ----------------------------------------------------------------------- */
@@ -127,12 +135,15 @@ static int take_shared_response(struct gate *gate, const struct frame *frame)
 
 static int on_frame(struct stream *stream, const struct frame *frame, void *userdata)
 {
+    struct gate *gate = userdata;
+
     (void)stream;
+    (void)sd_event_source_set_enabled(gate->answered_source, SD_EVENT_ONESHOT);
     switch (frame->type) {
     case FRAME_RESPONSE:
-        return take_response(userdata, frame);
+        return take_response(gate, frame);
     case FRAME_SHARED_RESPONSE:
-        return take_shared_response(userdata, frame);
+        return take_shared_response(gate, frame);
     default:
         return -EPROTO;
     }
@@ -218,7 +229,10 @@ static void send_requests(struct gate *gate, struct request *first)
         }
         stream_cork(gate->stream, false);
     }
+    (void)sd_event_source_set_time_relative(gate->held_timer, HOLD_US);
+    (void)sd_event_source_set_enabled(gate->held_timer, SD_EVENT_ONESHOT);
     tell_backlog(gate);
+    http_resume(gate->http);
 }
 
 static void start_watch_timer(struct gate *gate)
@@ -260,6 +274,25 @@ static int on_outbox(sd_event_source *source, int fd, uint32_t revents, void *us
     (void)revents;
     flush_outbox(gate);
     end_if_idle(gate);
+    return 0;
+}
+
+static int on_held_timer(sd_event_source *source, uint64_t time, void *userdata)
+{
+    (void)source;
+    (void)time;
+    flush_outbox(userdata);
+    return 0;
+}
+
+/* All that core has answered is taken. Core gets its next work first, since that takes longest. */
+static int on_answered(sd_event_source *source, void *userdata)
+{
+    struct gate *gate = userdata;
+
+    (void)source;
+    flush_outbox(gate);
+    http_resume(gate->http);
     return 0;
 }
 
@@ -372,6 +405,10 @@ static int on_start(void *userdata)
                             EPOLLIN | EPOLLET, on_outbox, gate);
 
     r = r < 0 ? r
+              : sd_event_add_time_relative(gate->loop, &gate->held_timer, CLOCK_MONOTONIC, 0,
+                                           HOLD_ACCURACY_US, on_held_timer, gate);
+    r = r < 0 ? r : sd_event_add_defer(gate->loop, &gate->answered_source, on_answered, gate);
+    r = r < 0 ? r
               : sd_event_add_io(gate->loop, &gate->watch_source, watch_fd(gate->watch), EPOLLIN,
                                 on_watch, gate);
     r = r < 0 ? r
@@ -390,7 +427,7 @@ static int on_start(void *userdata)
 static void refuse_all(struct gate *gate)
 {
     http_set_available(gate->http, false);
-    refuse_list(outbox_close(gate->outbox));
+    refuse_list(gate, outbox_close(gate->outbox));
     refuse_pending(gate);
 }
 
@@ -470,6 +507,8 @@ static void gate_end(struct gate *gate)
     http_free(gate->http);
     stream_free(gate->stream);
     sd_event_source_disable_unref(gate->outbox_source);
+    sd_event_source_disable_unref(gate->held_timer);
+    sd_event_source_disable_unref(gate->answered_source);
     sd_event_source_disable_unref(gate->watch_source);
     sd_event_source_disable_unref(gate->watch_timer);
     sd_event_source_disable_unref(gate->stop_timer);

@@ -39,6 +39,7 @@ struct http {
     struct listener *listeners;
     size_t listener_count;
     struct MHD_Response *answers[ANSWER_COUNT];
+    struct request *answered; /* not resumed yet; main thread only */
     atomic_bool available;
     atomic_bool closing;
     atomic_size_t busy;
@@ -188,7 +189,23 @@ static void answer_call(struct call *call, struct MHD_Response *response, unsign
     call->status = status;
     call->answer = ANSWER_UNAVAILABLE;
     call->answered = true;
-    MHD_resume_connection(call->connection);
+    call->intake.request.next = call->http->answered;
+    call->http->answered = &call->intake.request;
+}
+
+/* The first one wakes its pool thread, which then finds as many as are resumed by then. */
+void http_resume(struct http *http)
+{
+    struct request *request = http->answered;
+
+    http->answered = NULL;
+    while (request) {
+        /* Once it is resumed it is its pool thread's again. */
+        struct request *next = request->next;
+
+        MHD_resume_connection(((struct call *)request)->connection);
+        request = next;
+    }
 }
 
 /* What stands behind chunks might be read in two ways. */

@@ -12,6 +12,8 @@ struct outbox {
     struct request *first;
     struct request **end;
     size_t bytes;
+    size_t count;
+    bool held;      /* the main thread takes again soon by itself */
     size_t backlog; /* what was taken counts here until the main thread has counted it itself */
     bool closed;
 };
@@ -57,17 +59,18 @@ static int append(struct outbox *outbox, struct request *request)
     *outbox->end = request;
     outbox->end = &request->next;
     outbox->bytes += request->frame.length;
+    outbox->count++;
     return 0;
 }
 
 int outbox_push(struct outbox *outbox, struct request *request)
 {
     pthread_mutex_lock(&outbox->lock);
-    bool was_empty = !outbox->first;
     int error = append(outbox, request);
+    bool is_due = error == 0 && outbox->count == (outbox->held ? OUTBOX_HELD : 1);
     pthread_mutex_unlock(&outbox->lock);
     /* Refused for the backlog: the main thread shall look whether that still is as it was. */
-    if (was_empty || error == -ENOBUFS) {
+    if (is_due || error == -ENOBUFS) {
         outbox_wake(outbox);
     }
     return error;
@@ -80,6 +83,7 @@ static struct request *take(struct outbox *outbox)
     outbox->end = &outbox->first;
     outbox->backlog += outbox->bytes;
     outbox->bytes = 0;
+    outbox->count = 0;
     return first;
 }
 
@@ -87,6 +91,7 @@ struct request *outbox_take(struct outbox *outbox)
 {
     pthread_mutex_lock(&outbox->lock);
     struct request *first = take(outbox);
+    outbox->held = first != NULL;
     pthread_mutex_unlock(&outbox->lock);
     return first;
 }

@@ -56,6 +56,27 @@ START_TEST(what_goes_in_comes_out_in_order_and_wakes_once)
 }
 END_TEST
 
+START_TEST(what_comes_right_behind_wakes_only_when_it_is_many)
+{
+    struct outbox *outbox = new_outbox();
+    struct request first = {.id = 1};
+    struct request held[OUTBOX_HELD + 1] = {0};
+
+    ck_assert_int_eq(outbox_push(outbox, &first), 0);
+    ck_assert_uint_eq(wakes(outbox), 1);
+    ck_assert_ptr_eq(outbox_take(outbox), &first);
+    for (int i = 0; i < OUTBOX_HELD - 1; i++) {
+        ck_assert_int_eq(outbox_push(outbox, &held[i]), 0);
+    }
+    ck_assert_uint_eq(wakes(outbox), 0);
+    ck_assert_int_eq(outbox_push(outbox, &held[OUTBOX_HELD - 1]), 0);
+    ck_assert_int_eq(outbox_push(outbox, &held[OUTBOX_HELD]), 0);
+    ck_assert_uint_eq(wakes(outbox), 1);
+    ck_assert_ptr_eq(outbox_take(outbox), &held[0]);
+    outbox_free(outbox);
+}
+END_TEST
+
 START_TEST(more_than_64_mib_for_core_are_refused)
 {
     struct outbox *outbox = new_outbox();
@@ -109,6 +130,22 @@ static void *push_all(void *userdata)
     return NULL;
 }
 
+/* Takes once. Returns how many there were. */
+static size_t take_in_order(struct outbox *outbox, const struct pusher *pushers, uint64_t *next)
+{
+    size_t count = 0;
+
+    for (struct request *request = outbox_take(outbox); request; request = request->next) {
+        for (int i = 0; i < THREADS; i++) {
+            if (request >= pushers[i].requests && request < pushers[i].requests + EACH) {
+                ck_assert_uint_eq(request->id, next[i]++);
+            }
+        }
+        count++;
+    }
+    return count;
+}
+
 START_TEST(nothing_is_lost_between_threads_and_each_thread_keeps_its_order)
 {
     static struct pusher pushers[THREADS];
@@ -126,13 +163,8 @@ START_TEST(nothing_is_lost_between_threads_and_each_thread_keeps_its_order)
 
         ck_assert_int_eq(poll(&poll_fd, 1, 10000), 1);
         (void)wakes(outbox);
-        for (struct request *request = outbox_take(outbox); request; request = request->next) {
-            for (int i = 0; i < THREADS; i++) {
-                if (request >= pushers[i].requests && request < pushers[i].requests + EACH) {
-                    ck_assert_uint_eq(request->id, next[i]++);
-                }
-            }
-            count++;
+        for (size_t taken = 1; taken > 0; count += taken) {
+            taken = take_in_order(outbox, pushers, next);
         }
     }
     for (int i = 0; i < THREADS; i++) {
@@ -259,6 +291,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tests, what_goes_in_comes_out_in_order_and_wakes_once);
+    tcase_add_test(tests, what_comes_right_behind_wakes_only_when_it_is_many);
     tcase_add_test(tests, more_than_64_mib_for_core_are_refused);
     tcase_add_test(tests, a_closed_outbox_gives_up_what_it_had_and_takes_no_more);
     tcase_add_test(tests, nothing_is_lost_between_threads_and_each_thread_keeps_its_order);

@@ -41,8 +41,8 @@ int http_listen(struct http *http, int fd);
 /* While core is away every request is answered with 503 at once. It is away at first. */
 void http_set_available(struct http *http, bool available);
 
-/* Answers a request that was in the outbox, and lets its connection go on. The body is copied. One
- * that is large while clients have not taken many large ones yet is not kept: 503. */
+/* Answers a request that was in the outbox; its connection goes on with the next http_resume. The body
+ * is copied. One that is large while clients have not taken many large ones yet is not kept: 503. */
 void http_answer(struct request *request, const struct protocol_response *response);
 
 /* The same answer for several requests; its body is kept once. */
@@ -53,6 +53,8 @@ void http_answer_shared(struct request *request, struct http_shared *shared);
 /* When all requests were answered. Takes NULL. */
 void http_shared_release(struct http_shared *shared);
 
+/* Lets all connections go on whose requests were answered. */
+void http_resume(struct http *http);
 /* Closes the connection of such a request, whose client left. */
 void http_abandon(struct request *request);
 
