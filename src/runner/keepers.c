@@ -107,7 +107,7 @@ static int fork_keeper(struct keeper *keeper)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0) {
         return -errno;
     }
-    keeper->pid = fork();
+    keeper->pid = cgroup_fork(&keeper->group);
     if (keeper->pid == 0) {
         keeper_main(control[1], &keeper->group);
     }
@@ -119,7 +119,6 @@ static int fork_keeper(struct keeper *keeper)
     }
     (void)close(control[1]);
     keeper->control = control[0];
-    cgroup_close(&keeper->group);
     return 0;
 }
 
@@ -131,7 +130,8 @@ static int add_keeper(struct keepers *keepers, struct keeper **ret_keeper)
     if (!keeper) {
         return -ENOMEM;
     }
-    *keeper = (struct keeper){.all = keepers, .control = -1, .group.fd = -1};
+    keeper->all = keepers;
+    keeper->control = -1;
     if (keepers->groups.path) {
         r = cgroup_make(&keepers->groups, ++keepers->groups_made, &keeper->group);
     }
@@ -276,7 +276,6 @@ int keepers_new(const struct keepers_setup *setup, struct keepers **ret_keepers)
         return -ENOMEM;
     }
     keepers->setup = *setup;
-    keepers->groups.fd = -1;
     r = find_groups(keepers);
     if (r == 0) {
         r = sd_event_add_signal(setup->loop, &keepers->children, SIGCHLD, on_child, keepers);
