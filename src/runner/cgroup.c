@@ -119,7 +119,7 @@ static int find_place(const char *directory, char **ret_path)
 
 int cgroup_make(const struct cgroup *all, unsigned number, struct cgroup *ret_group)
 {
-    struct cgroup group = {.fd = -1};
+    struct cgroup group = {0};
     int r = 0;
 
     if (asprintf(&group.path, "%s/%u", all->path, number) < 0) {
@@ -132,10 +132,6 @@ int cgroup_make(const struct cgroup *all, unsigned number, struct cgroup *ret_gr
                 ? 0
                 : -errno;
     }
-    if (r == 0) {
-        group.fd = open(group.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        r = group.fd < 0 ? -errno : 0;
-    }
     if (r < 0) {
         free(group.path);
         return r;
@@ -146,31 +142,49 @@ int cgroup_make(const struct cgroup *all, unsigned number, struct cgroup *ret_gr
 
 pid_t cgroup_fork(const struct cgroup *group)
 {
-    struct clone_args arguments = {
-        .flags = CLONE_INTO_CGROUP,
-        .exit_signal = SIGCHLD,
-        .cgroup = (uint64_t)group->fd,
-    };
+    struct clone_args arguments = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD};
+    int directory;
+    pid_t pid;
 
-    return (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (!group->path) {
+        return fork();
+    }
+    directory = open(group->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) {
+        return -1;
+    }
+    arguments.cgroup = (uint64_t)directory;
+    pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    (void)close(directory);
+    return pid;
+}
+
+static int write_to(const char *path, const char *name, const char *text)
+{
+    char *full;
+    int fd;
+    int r;
+
+    if (asprintf(&full, "%s/%s", path, name) < 0) {
+        return -ENOMEM;
+    }
+    fd = open(full, O_WRONLY | O_CLOEXEC);
+    r = fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    free(full);
+    return r;
 }
 
 static int kill_all(const char *path)
 {
-    char *name;
-    int fd;
-    int r;
+    return write_to(path, "cgroup.kill", "1");
+}
 
-    if (asprintf(&name, "%s/cgroup.kill", path) < 0) {
-        return -ENOMEM;
-    }
-    fd = open(name, O_WRONLY | O_CLOEXEC);
-    r = fd < 0 || write(fd, "1", 1) != 1 ? -errno : 0;
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    free(name);
-    return r;
+int cgroup_leave(const struct cgroup *group)
+{
+    return group->path ? write_to(group->path, "../../cgroup.procs", "0") : 0;
 }
 
 void cgroup_kill(const struct cgroup *group)
@@ -190,19 +204,10 @@ void cgroup_remove(const struct cgroup *group)
     free(above);
 }
 
-void cgroup_close(struct cgroup *group)
-{
-    if (group->path && group->fd >= 0) {
-        (void)close(group->fd);
-        group->fd = -1;
-    }
-}
-
 void cgroup_clear(struct cgroup *group)
 {
-    cgroup_close(group);
     free(group->path);
-    *group = (struct cgroup){.fd = -1};
+    group->path = NULL;
 }
 
 /* --- what an earlier runner left -------------------------------------------------------------- */
@@ -260,7 +265,7 @@ static int end_left_over(const char *path)
 
 /* --- all of them ------------------------------------------------------------------------------ */
 
-/* Whether a process can be born in one, and live, is only known once one was. */
+/* Whether a process can be born into one, live and leave is only known once one has. */
 static int try_fork(const struct cgroup *all)
 {
     struct cgroup group;
@@ -273,12 +278,14 @@ static int try_fork(const struct cgroup *all)
     }
     pid = cgroup_fork(&group);
     if (pid == 0) {
-        _exit(EXIT_SUCCESS);
+        _exit(-cgroup_leave(&group));
     }
     if (pid < 0 || waitpid(pid, &status, 0) < 0) {
         r = -errno;
+    } else if (WIFEXITED(status)) {
+        r = WEXITSTATUS(status) == 0 ? kill_all(group.path) : -WEXITSTATUS(status);
     } else {
-        r = WIFEXITED(status) ? kill_all(group.path) : -ECANCELED;
+        r = -ECANCELED;
     }
     cgroup_remove(&group);
     cgroup_clear(&group);
@@ -287,7 +294,7 @@ static int try_fork(const struct cgroup *all)
 
 int cgroup_open_all(const char *directory, struct cgroup *ret_all, struct problem *ret_problem)
 {
-    struct cgroup all = {.fd = -1};
+    struct cgroup all = {0};
     int r = find_place(directory, &all.path);
 
     if (r == 0 && mkdir(all.path, 0700) < 0) {

@@ -106,7 +106,9 @@ static int end_everything(struct watch *watch)
         watch->report.clean = true;
         return 0;
     }
-    cgroup_kill(watch->tools->group);
+    if (cgroup_leave(watch->tools->group) == 0) {
+        cgroup_kill(watch->tools->group);
+    }
     return reap_orphans(NULL, 0);
 }
 
@@ -195,21 +197,23 @@ static void watch_over(struct watch *watch)
 
 /* --- one run ---------------------------------------------------------------------------------- */
 
-/* Without its cgroup a program is still below this process. */
-static pid_t fork_program(const struct keeper_tools *tools)
+/* By vfork, since to copy this process's memory, for a child that drops it at once, takes as long as
+ * all else. The child has signals, descriptors, directory and session of its own; the memory it only
+ * reads, but for its stack, which is above this one's until it is gone. */
+static pid_t fork_program(const struct program *program, struct program_failure *failure)
 {
-    pid_t pid = tools->group->path ? cgroup_fork(tools->group) : -1;
+    pid_t pid = vfork();
 
-    return pid < 0 ? fork() : pid;
+    if (pid == 0) {
+        program_execute(program, failure);
+    }
+    return pid;
 }
 
 static void start_program(struct watch *watch, const struct program *program)
 {
     watch->tools->failure->error = 0;
-    watch->program = fork_program(watch->tools);
-    if (watch->program == 0) {
-        program_execute(program, watch->tools->failure);
-    }
+    watch->program = fork_program(program, watch->tools->failure);
     if (watch->program < 0) {
         watch->report.cause = KEEPER_NOT_STARTED;
         watch->report.error = errno;
@@ -271,7 +275,7 @@ static int by_number(const void *left, const void *right)
  * runner. */
 static void close_what_is_not_needed(const struct keeper_tools *tools)
 {
-    int needed[] = {CHANNEL_LOCK_FD, tools->control, tools->group->fd};
+    int needed[] = {CHANNEL_LOCK_FD, tools->control};
     size_t count = sizeof needed / sizeof needed[0];
     int next = STDERR_FILENO + 1;
 
@@ -336,6 +340,8 @@ _Noreturn void keeper_main(int control, const struct cgroup *group)
         }
         order_clear(&order);
     }
-    cgroup_remove(group);
+    if (cgroup_leave(group) == 0) {
+        cgroup_remove(group);
+    }
     _exit(EXIT_SUCCESS);
 }

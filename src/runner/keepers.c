@@ -10,11 +10,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "assent/base/clock.h"
 #include "assent/base/log.h"
 #include "assent/base/reap.h"
 
 /* More are not kept for later. */
 #define FREE_LIMIT 16
+/* How long a keeper may take to end what it keeps, once that has had its time. */
+#define OVERDUE_MS       5000
+#define LOOK_EVERY_US    (1000 * 1000ULL)
+#define LOOK_ACCURACY_US (500 * 1000ULL)
 
 struct keeper {
     struct keeper *next;
@@ -25,12 +30,14 @@ struct keeper {
     sd_event_source *source;
     uint64_t number; /* of its run */
     void *run;       /* NULL: it is free */
+    int64_t due_at;  /* by then it has reported */
     bool ended;      /* has been reaped */
 };
 
 struct keepers {
     struct keepers_setup setup;
     sd_event_source *children;
+    sd_event_source *look; /* for overdue ones, while there are runs */
     struct cgroup groups;
     unsigned groups_made;
     struct keeper *first;
@@ -107,7 +114,7 @@ static int fork_keeper(struct keeper *keeper)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0) {
         return -errno;
     }
-    keeper->pid = fork();
+    keeper->pid = cgroup_fork(&keeper->group);
     if (keeper->pid == 0) {
         keeper_main(control[1], &keeper->group);
     }
@@ -119,7 +126,6 @@ static int fork_keeper(struct keeper *keeper)
     }
     (void)close(control[1]);
     keeper->control = control[0];
-    cgroup_close(&keeper->group);
     return 0;
 }
 
@@ -131,7 +137,8 @@ static int add_keeper(struct keepers *keepers, struct keeper **ret_keeper)
     if (!keeper) {
         return -ENOMEM;
     }
-    *keeper = (struct keeper){.all = keepers, .control = -1, .group.fd = -1};
+    keeper->all = keepers;
+    keeper->control = -1;
     if (keepers->groups.path) {
         r = cgroup_make(&keepers->groups, ++keepers->groups_made, &keeper->group);
     }
@@ -245,6 +252,60 @@ static int on_child(sd_event_source *source, const struct signalfd_siginfo *info
     return 0;
 }
 
+/* --- those that don't report ------------------------------------------------------------------ */
+
+static int64_t later(int64_t now, int64_t span)
+{
+    int64_t sum;
+
+    return __builtin_add_overflow(now, span, &sum) ? INT64_MAX : sum;
+}
+
+static void expect_report(struct keeper *keeper, int64_t span_ms)
+{
+    int64_t due_at = later(later(clock_monotonic_ms(), span_ms), OVERDUE_MS);
+
+    keeper->due_at = due_at < keeper->due_at ? due_at : keeper->due_at;
+}
+
+static int on_look(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct keepers *keepers = userdata;
+    int64_t now = clock_monotonic_ms();
+    bool any = false;
+
+    (void)time;
+    for (struct keeper *keeper = keepers->first; keeper; keeper = keeper->next) {
+        any = any || keeper->run;
+        if (keeper->run && !keeper->ended && now >= keeper->due_at) {
+            (void)kill(keeper->pid, SIGKILL);
+        }
+    }
+    if (any) {
+        (void)sd_event_source_set_time_relative(source, LOOK_EVERY_US);
+        (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    }
+    return 0;
+}
+
+/* Again and again until there are no runs, so that this costs nothing for each of them. */
+static int look_later(struct keepers *keepers)
+{
+    int enabled = SD_EVENT_OFF;
+    int r;
+
+    if (!keepers->look) {
+        return sd_event_add_time_relative(keepers->setup.loop, &keepers->look, CLOCK_MONOTONIC,
+                                          LOOK_EVERY_US, LOOK_ACCURACY_US, on_look, keepers);
+    }
+    r = sd_event_source_get_enabled(keepers->look, &enabled);
+    if (r >= 0 && enabled == SD_EVENT_OFF) {
+        r = sd_event_source_set_time_relative(keepers->look, LOOK_EVERY_US);
+        r = r < 0 ? r : sd_event_source_set_enabled(keepers->look, SD_EVENT_ONESHOT);
+    }
+    return r < 0 ? r : 0;
+}
+
 /* --- all of them ------------------------------------------------------------------------------ */
 
 static int find_groups(struct keepers *keepers)
@@ -276,7 +337,6 @@ int keepers_new(const struct keepers_setup *setup, struct keepers **ret_keepers)
         return -ENOMEM;
     }
     keepers->setup = *setup;
-    keepers->groups.fd = -1;
     r = find_groups(keepers);
     if (r == 0) {
         r = sd_event_add_signal(setup->loop, &keepers->children, SIGCHLD, on_child, keepers);
@@ -315,6 +375,10 @@ static int start_in(struct keeper *keeper, const struct program *program,
     }
     keeper->number = ++keepers->runs;
     keeper->run = run;
+    keeper->due_at = INT64_MAX;
+    if (limits->timeout_ms > 0) {
+        expect_report(keeper, later(limits->timeout_ms, limits->kill_after_ms));
+    }
     keepers->free_count--;
     return 0;
 }
@@ -323,8 +387,11 @@ int keepers_start(struct keepers *keepers, const struct program *program,
                   const struct keeper_limits *limits, void *run, struct keeper **ret_keeper)
 {
     struct keeper *keeper;
-    int r;
+    int r = look_later(keepers);
 
+    if (r < 0) {
+        return r;
+    }
     do {
         keeper = find_free(keepers);
         r = keeper ? 0 : add_keeper(keepers, &keeper);
@@ -338,8 +405,9 @@ int keepers_start(struct keepers *keepers, const struct program *program,
     return r;
 }
 
-void keeper_stop(const struct keeper *keeper, int64_t grace_ms)
+void keeper_stop(struct keeper *keeper, int64_t grace_ms)
 {
+    expect_report(keeper, grace_ms);
     (void)order_send_stop(keeper->control, keeper->number, grace_ms);
 }
 
@@ -357,6 +425,7 @@ void keepers_free(struct keepers *keepers)
         remove_keeper(keepers, keeper);
     }
     (void)sd_event_source_disable_unref(keepers->children);
+    (void)sd_event_source_disable_unref(keepers->look);
     cgroup_clear(&keepers->groups);
     free(keepers);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,13 +186,13 @@ static const char *search_path(char *const *environment)
 /* Tries one directory of the search path; returns only when it failed, with errno. */
 static int try_directory(const char *directory, size_t length, const struct program *program)
 {
-    char *path;
+    char path[PATH_MAX];
+    int written = snprintf(path, sizeof path, "%.*s/%s", (int)length, directory, program->words[0]);
 
-    if (asprintf(&path, "%.*s/%s", (int)length, directory, program->words[0]) < 0) {
-        return ENOMEM;
+    if (written < 0 || (size_t)written >= sizeof path) {
+        return ENOENT;
     }
     (void)execve(path, program->words, program->environment);
-    free(path);
     return errno;
 }
 

@@ -143,6 +143,39 @@ START_TEST(when_a_keeper_is_killed_its_run_is_interrupted_and_all_of_it_ended)
 }
 END_TEST
 
+/* And the next run gets another keeper. */
+START_TEST(a_keeper_that_was_stopped_does_not_hold_the_job)
+{
+    runner_rig_start(&rig, "[hook h]\ntimeout = 100ms\nkill_after = 100ms\nshell = echo partly\n"
+                           "    " ESCAPE "    kill -STOP $PPID; sleep 60\n"
+                           "[hook i]\nexec = echo hello\n");
+    runner_rig_run(&rig, "h", "k1");
+    result = runner_rig_result(&rig);
+    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
+    runner_rig_expect_interrupted(&result, "the process that watched over it was killed");
+    runner_rig_expect_output(&result, "partly\n");
+    runner_rig_run(&rig, "i", "k2");
+    result = runner_rig_result(&rig);
+    runner_rig_expect_success(&result, "hello\n");
+}
+END_TEST
+
+START_TEST(a_keeper_that_was_killed_while_it_waited_is_replaced)
+{
+    runner_rig_start(&rig, "[hook h]\nshell = echo $PPID > @/keeper\n"
+                           "[hook killer]\nshell = kill -KILL $(cat @/keeper)\n");
+    runner_rig_run(&rig, "h", "k1");
+    result = runner_rig_result(&rig);
+    runner_rig_expect_success(&result, "");
+    runner_rig_run(&rig, "killer", "k2"); /* under the same keeper: it kills its own */
+    result = runner_rig_result(&rig);
+    runner_rig_expect_interrupted(&result, "the process that watched over it was killed");
+    runner_rig_run(&rig, "h", "k3");
+    result = runner_rig_result(&rig);
+    runner_rig_expect_success(&result, "");
+}
+END_TEST
+
 /* --- at the word of a person ------------------------------------------------------------------ */
 
 START_TEST(a_cancel_ends_all_of_a_run_and_no_other)
@@ -273,6 +306,8 @@ int main(void)
     tcase_add_test(tests, when_the_runner_is_killed_everything_ends_before_the_lock_is_free);
     tcase_add_test(tests, when_the_supervisor_is_gone_everything_ends_and_then_the_runner);
     tcase_add_test(tests, when_a_keeper_is_killed_its_run_is_interrupted_and_all_of_it_ended);
+    tcase_add_test(tests, a_keeper_that_was_stopped_does_not_hold_the_job);
+    tcase_add_test(tests, a_keeper_that_was_killed_while_it_waited_is_replaced);
     tcase_add_test(tests, a_cancel_ends_all_of_a_run_and_no_other);
     tcase_add_test(tests, a_cancel_gives_the_grace_of_the_hook);
     tcase_add_test(tests, a_cancel_after_the_end_changes_nothing);

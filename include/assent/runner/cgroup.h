@@ -3,17 +3,20 @@
  * run can be ended at one blow (cgroup.kill), however fast it forks, and also when everything that
  * watched over it is gone.
  *
- *   own cgroup          runner, keepers, and whatever else is in it
+ *   own cgroup          the runner, and whatever else is in it
  *   └── assentd-ID      nothing; ID is of the runner's directory, so that two daemons keep apart
- *       ├── 1           what one keeper keeps, run after run
+ *       ├── 1           a keeper and what it keeps, run after run
  *       └── 2
+ *
+ * A process is born into its parent's group, so only keepers are put into theirs. Before a keeper
+ * kills its group it leaves it.
  *
  * Needed are version 2 of cgroups with cgroup.kill (Linux 5.14), and the right to make groups below
  * our own: in a unit with `Delegate=yes` and without `ProtectControlGroups=yes`, or as root in a
  * container. No controller is enabled in them, so processes may stay in the group above.
  * cgroups(7), Documentation/admin-guide/cgroup-v2.rst of Linux.
  *
- * Owns: the groups, and a descriptor of each. Runs in: the runner; a keeper uses its own group.
+ * Owns: the groups. Runs in: the runner; a keeper uses its own group.
  * May call: /proc, the cgroup file system, clone3.
  */
 #ifndef ASSENT_RUNNER_CGROUP_H
@@ -25,7 +28,6 @@
 
 struct cgroup {
     char *path; /* NULL: there are none */
-    int fd;     /* of the directory, -1 in the one for all runs */
 };
 
 /* Finds the place for all runs of the runner that has this directory, ends every process that an
@@ -36,19 +38,19 @@ int cgroup_open_all(const char *directory, struct cgroup *ret_all, struct proble
 /* Makes a group in it. 0 or negative errno. */
 int cgroup_make(const struct cgroup *all, unsigned number, struct cgroup *ret_group);
 
-/* As fork, and the child is in the group. */
+/* As fork, and the child is born into the group, where there is one. */
 pid_t cgroup_fork(const struct cgroup *group);
 
-/* Sends SIGKILL to every process in it, and to those that are just being forked. After that the group
- * is of no more use: Linux (6.18 at least) compares the number of its kills with that of the caller's
- * own group when a process is born into it, and kills that too. */
+/* Takes this process out of it, back to where the runner is. 0 or negative errno. */
+int cgroup_leave(const struct cgroup *group);
+
+/* Sends SIGKILL to every process in it, and to those that are just being forked. cgroup_fork is of no
+ * use after that: Linux (6.18 at least) then compares the number of its kills with that of the
+ * caller's own group, and kills the new process too. */
 void cgroup_kill(const struct cgroup *group);
 
 /* Removes it, if nothing lives in it, and the one above, if it is the last. */
 void cgroup_remove(const struct cgroup *group);
-
-/* For who only kills or removes it: closes the descriptor, without which nothing is born into it. */
-void cgroup_close(struct cgroup *group);
 
 /* Frees what it holds, the group stays. Takes an empty one. */
 void cgroup_clear(struct cgroup *group);

@@ -2,7 +2,8 @@
  * The runner's keepers: one for each run, kept for the next one.
  *
  * A keeper whose program ended and left nothing takes the next run without being forked again. Where one ends without a report, what it kept comes to this
- * process, the next subreaper, which ends it all before it says so.
+ * process, the next subreaper, which ends it all before it says so. One that is overdue, because a
+ * program has stopped it or a file system hangs while the program is being started, is killed.
  *
  * Owns: the processes of the keepers, their sockets and cgroups, the source of SIGCHLD. Runs in: the
  * runner, in the thread of its loop, with SIGCHLD blocked and as a subreaper. May call: keeper,
@@ -40,7 +41,7 @@ int keepers_start(struct keepers *keepers, const struct program *program,
                   const struct keeper_limits *limits, void *run, struct keeper **ret_keeper);
 
 /* Sends SIGTERM to everything that it keeps and, `grace_ms` later, SIGKILL. */
-void keeper_stop(const struct keeper *keeper, int64_t grace_ms);
+void keeper_stop(struct keeper *keeper, int64_t grace_ms);
 
 /* Those that are free end at once; the others end what they keep, and then end. Takes NULL. */
 void keepers_free(struct keepers *keepers);

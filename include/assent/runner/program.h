@@ -40,7 +40,8 @@ struct program_failure {
 
 /* Becomes the program, in a session of its own, with nothing open but its three streams and no signal
  * blocked; the actions of signals are the default ones already. Where that fails, says so in
- * `ret_failure`, which its parent can read, and exits. */
+ * `ret_failure`, which its parent can read, and exits. For a child by vfork: allocates nothing and
+ * writes to no other memory. */
 _Noreturn void program_execute(const struct program *program, struct program_failure *ret_failure);
 
 /* Frees and closes what it holds. Takes NULL. */
