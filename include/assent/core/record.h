@@ -36,9 +36,6 @@ json_t *record_output(const struct protocol_output *output);
 /* A time as text, or null. */
 json_t *record_time(int64_t time_ms);
 
-/* What the approval service would call it: `approval.granted`, ... */
-const char *record_event_name(enum request_state state);
-
 const char *record_urgency(enum urgency urgency);
 
 #endif
