@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assent/base/base64.h"
 #include "assent/base/clock.h"
 #include "assent/base/json.h"
 #include "assent/base/text.h"
@@ -350,16 +351,18 @@ static size_t character(const unsigned char *bytes, size_t length)
     return 0;
 }
 
+static bool is_text(const void *bytes, size_t length)
+{
+    return length == 0 || (text_is_utf8(bytes, length) && !memchr(bytes, 0, length));
+}
+
 static json_t *replaced_text(const unsigned char *bytes, size_t length)
 {
     struct buffer text = {0};
     json_t *json;
 
-    if (length == 0) {
-        return json_string("");
-    }
-    if (text_is_utf8(bytes, length) && !memchr(bytes, 0, length)) {
-        return json_stringn((const char *)bytes, length);
+    if (is_text(bytes, length)) {
+        return json_stringn(length > 0 ? (const char *)bytes : "", length);
     }
     for (size_t i = 0; i < length;) {
         size_t size = character(bytes + i, length - i);
@@ -374,9 +377,28 @@ static json_t *replaced_text(const unsigned char *bytes, size_t length)
     return json;
 }
 
+/* Sets `name` to the bytes themselves, where their text has something replaced. */
+static void set_exact(json_t *record, const char *name, const void *bytes, size_t length)
+{
+    struct buffer text = {0};
+
+    if (is_text(bytes, length)) {
+        return;
+    }
+    core_must(base64_encode(bytes, length, &text), "output");
+    core_must(json_object_set_new(record, name, json_stringn((const char *)text.data, text.length)),
+              "output");
+    buffer_free(&text);
+}
+
 json_t *record_output(const struct protocol_output *output)
 {
-    return json_pack("{s:o, s:o, s:I}", "head", replaced_text(output->head, output->head_length),
-                     "tail", replaced_text(output->tail, output->tail_length), "dropped",
-                     (json_int_t)output->dropped);
+    json_t *record = json_pack(
+        "{s:o, s:o, s:I}", "head", replaced_text(output->head, output->head_length), "tail",
+        replaced_text(output->tail, output->tail_length), "dropped", (json_int_t)output->dropped);
+
+    core_must(record ? 0 : -ENOMEM, "output");
+    set_exact(record, "headBase64", output->head, output->head_length);
+    set_exact(record, "tailBase64", output->tail, output->tail_length);
+    return record;
 }
