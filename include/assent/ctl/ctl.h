@@ -65,8 +65,11 @@ extern const struct command command_show;
 extern const struct command command_wait;
 extern const struct command command_cancel;
 extern const struct command command_jobs;
+extern const struct command command_items;
 extern const struct command command_output;
 extern const struct command command_retry;
+extern const struct command command_pause;
+extern const struct command command_resume;
 extern const struct command command_send;
 extern const struct command command_status;
 

@@ -1,7 +1,7 @@
 /*
- * Jobs as people read them.
+ * Jobs and the items of fan-outs as people read them.
  *
- * Owns: nothing. Runs in: assentctl. Pure. May call: fields, screen, table.
+ * Owns: nothing. Runs in: assentctl. Pure. May call: fields, progress, screen, table.
  */
 #ifndef ASSENT_CTL_JOB_VIEW_H
 #define ASSENT_CTL_JOB_VIEW_H
@@ -14,12 +14,16 @@
 /* A job with its attempts, over many lines. */
 void job_view(struct screen *screen, const json_t *job);
 
-/* One of several: a line, and below it what went wrong. */
+/* One of several: a line, and below it how far it has come or what went wrong. */
 void job_view_line(struct screen *screen, const json_t *job);
 
 /* A list: the table, and a row of it. */
 struct table *job_table_new(void);
 void job_table_row(struct table *table, const json_t *job, int64_t now);
+
+/* The same of items. */
+struct table *item_table_new(void);
+void item_table_row(struct table *table, const json_t *item, int64_t now);
 
 enum colour job_colour(const char *state);
 
