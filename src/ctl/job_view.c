@@ -43,10 +43,9 @@ static void show_indented(struct screen *screen, size_t indent, const char *text
     }
 }
 
-/* What there is to say about where a job or an item stands: how far a fan-out has come, when it is
- * tried again, or else what went wrong. */
-static void append_note(const json_t *run, int64_t now, struct buffer *note)
+void job_note_append(struct buffer *note, const json_t *run, int64_t now)
 {
+    size_t before = note->length;
     const char *error = field_text(run, "error");
     int64_t not_before = field_time(run, "notBefore");
     struct progress progress;
@@ -68,7 +67,7 @@ static void append_note(const json_t *run, int64_t now, struct buffer *note)
     }
     if (error) {
         screen_must(buffer_append_text(note, error));
-    } else if (note->length > 0) {
+    } else if (note->length > before) {
         note->length -= strlen("; ");
     }
     screen_must(buffer_text(note) ? 0 : -1);
@@ -100,7 +99,7 @@ void job_view_line(struct screen *screen, const json_t *job)
         (void)snprintf(tries, sizeof tries, ", attempt %lld", (long long)attempt);
     }
     screen_line(screen, DETAIL_INDENT, parts, sizeof parts / sizeof parts[0]);
-    append_note(job, screen->now, &note);
+    job_note_append(&note, job, screen->now);
     show_indented(screen, DETAIL_INDENT, (const char *)note.data);
     buffer_free(&note);
 }
@@ -261,7 +260,7 @@ static void note_cell(struct table *table, const json_t *run, int64_t now)
 {
     struct buffer note = {0};
 
-    append_note(run, now, &note);
+    job_note_append(&note, run, now);
     table_cell(table, COLOUR_PLAIN, (const char *)note.data);
     buffer_free(&note);
 }

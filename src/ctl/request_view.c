@@ -69,6 +69,17 @@ static void describe_span(const json_t *request, int64_t now, char ret_text[SPAN
     }
 }
 
+void request_append(struct buffer *out, const json_t *request, int64_t now)
+{
+    const char *by = field_text(request, "decidedBy");
+    char span[SPAN_SIZE];
+
+    describe_span(request, now, span);
+    screen_must(buffer_append_format(out, "%s %s%s%s%s", field_text_or_empty(request, "requestId"),
+                                     field_text_or_empty(request, "status"), span, by ? " by " : "",
+                                     by ? by : ""));
+}
+
 void request_view_line(struct screen *screen, const json_t *request)
 {
     const char *state = field_text_or_empty(request, "status");

@@ -72,6 +72,7 @@ extern const struct command command_pause;
 extern const struct command command_resume;
 extern const struct command command_send;
 extern const struct command command_status;
+extern const struct command command_watch;
 
 /* All of them, in the order of the help, up to a NULL. */
 extern const struct command *const commands[];

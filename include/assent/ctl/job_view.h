@@ -8,11 +8,17 @@
 
 #include <jansson.h>
 
+#include "assent/base/buffer.h"
 #include "assent/ctl/screen.h"
 #include "assent/ctl/table.h"
 
 /* A job with its attempts, over many lines. */
 void job_view(struct screen *screen, const json_t *job);
+
+/* Appends what there is to say about where a job or an item stands: that it is being canceled, when
+ * it is tried again, how far a fan-out has come, what went wrong; nothing if all goes well. The
+ * buffer ends in a NUL behind its length. */
+void job_note_append(struct buffer *note, const json_t *run, int64_t now);
 
 /* One of several: a line, and below it how far it has come or what went wrong. */
 void job_view_line(struct screen *screen, const json_t *job);
