@@ -166,6 +166,34 @@ void screen_wrapped(struct screen *screen, size_t indent, const char *text)
     free(escaped);
 }
 
+void screen_broken(struct screen *screen, size_t indent, const char *line, size_t length)
+{
+    do {
+        size_t bytes = screen_bytes_within(line, SCREEN_WIDTH - indent);
+
+        bytes = bytes < length ? bytes : length;
+        screen_must(buffer_append(&screen->text, line, bytes));
+        screen_text(screen, "\n");
+        line += bytes;
+        length -= bytes;
+        screen_format(screen, "%*s", length > 0 ? (int)indent : 0, "");
+    } while (length > 0);
+}
+
+void screen_quoted(struct screen *screen, size_t indent, const char *before, const char *text)
+{
+    json_t *value = json_string(text);
+    struct screen line = {0};
+
+    screen_must(value ? 0 : -1);
+    screen_text(&line, before);
+    screen_json(&line, value, false);
+    screen_must(buffer_text(&line.text) ? 0 : -1);
+    screen_broken(screen, indent, (const char *)line.text.data, line.text.length);
+    screen_free(&line);
+    json_decref(value);
+}
+
 void screen_line(struct screen *screen, size_t indent, const struct screen_part *parts,
                  size_t count)
 {

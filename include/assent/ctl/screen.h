@@ -52,6 +52,14 @@ void screen_outside(struct screen *screen, enum colour colour, const char *text)
  * line. */
 void screen_wrapped(struct screen *screen, size_t indent, const char *text);
 
+/* A line of a text that is safe already, broken wherever it has to be, with its further lines
+ * indented. */
+void screen_broken(struct screen *screen, size_t indent, const char *line, size_t length);
+
+/* A line `BEFORE"TEXT"`, broken alike: the text, which is UTF-8, is quoted as JSON quotes it, so that
+ * where it begins and ends can be seen; `before` is a text of our own. */
+void screen_quoted(struct screen *screen, size_t indent, const char *before, const char *text);
+
 struct screen_part {
     enum colour colour;
     const char *text;
