@@ -88,9 +88,9 @@ const struct command command_cancel = {
         "nothing. To cancel one that is canceled changes nothing; one that is over\n"
         "otherwise is an error.\n"
         "\n"
-        "With --job or --jobs, ends runs of hooks: one that is queued never starts, one that\n"
-        "runs is told to end, with all that it has started. Of one with items, those that\n"
-        "have not begun never do.\n",
+        "With --job or --jobs, ends runs of hooks: one that is queued never starts, one\n"
+        "that runs is told to end, with all that it has started. Of one with items,\n"
+        "those that have not begun never do.\n",
     .options = options,
     .run = run_cancel,
 };

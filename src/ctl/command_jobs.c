@@ -121,10 +121,10 @@ const struct command command_jobs = {
     .most_operands = 1,
     .summary = "list runs of hooks, newest first, or show one of them",
     .description =
-        "Lists jobs, newest first: a job is the run of one hook for one request. Those that\n"
-        "will be tried again say when; those with an item for each element of a list say how\n"
-        "far they have come. With the number of a job, shows that one with all its attempts,\n"
-        "or with the first items that failed.\n",
+        "Lists jobs, newest first: a job is the run of one hook for one request. Those\n"
+        "that will be tried again say when; those with an item for each element of a\n"
+        "list say how far they have come. With the number of a job, shows that one with\n"
+        "all its attempts, or with the first items that failed.\n",
     .options = options,
     .run = run_jobs,
 };

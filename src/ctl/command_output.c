@@ -57,16 +57,16 @@ const struct command command_output = {
     .description =
         "Writes what the run wrote to its standard output, or the body of the answer to\n"
         "a call, to standard output, and what it wrote to its standard error to standard\n"
-        "error; of one that still runs, what it has written so far. Of long output only the\n"
-        "beginning and the end are kept; a line between them says how much is missing.\n"
-        "Control characters are escaped on a terminal.\n"
+        "error; of one that still runs, what it has written so far. Of long output only\n"
+        "the beginning and the end are kept; a line between them says how much is\n"
+        "missing. Control characters are escaped on a terminal.\n"
         "\n"
-        "With --follow, goes on until the job has ended, through all its attempts, and then\n"
-        "says how on standard error. What came faster than it could be looked at is counted\n"
-        "in such a line, too.\n"
+        "With --follow, goes on until the job has ended, through all its attempts, and\n"
+        "then says how on standard error. What came faster than it could be looked at is\n"
+        "counted in such a line, too.\n"
         "\n"
-        "Exit status: 0 it was written, whatever became of the run, 1 the daemon answered\n"
-        "with an error, 5 no daemon, 64 the command line is wrong.\n",
+        "Exit status: 0 it was written, whatever became of the run, 1 the daemon\n"
+        "answered with an error, 5 no daemon, 64 the command line is wrong.\n",
     .options = options,
     .run = run_output,
 };

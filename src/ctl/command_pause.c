@@ -38,10 +38,9 @@ static int run_resume(struct ctl *ctl, const struct arguments *arguments)
 const struct command command_pause = {
     .name = "pause",
     .summary = "start no more hooks until 'resume'",
-    .description =
-        "Starts no more hooks, or runs of one hook, until 'assentctl resume' says so, also\n"
-        "over restarts. What runs already runs on, decisions are still taken, and their\n"
-        "hooks wait in the queue. Says what is paused.\n",
+    .description = "Starts no more hooks, or runs of one hook, until 'assentctl resume' says so,\n"
+                   "also over restarts. What runs already runs on, decisions are still taken, and\n"
+                   "their hooks wait in the queue. Says what is paused.\n",
     .options = options,
     .run = run_pause,
 };

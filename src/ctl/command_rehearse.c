@@ -401,16 +401,17 @@ const struct command command_rehearse = {
     .most_operands = 1,
     .summary = "show what a hook would run or call for a request, and run nothing",
     .description =
-        "Shows the program that the hook would run for that request, with each of its words\n"
-        "quoted, its environment and how much it would read, or the call that it would make.\n"
-        "Tokens are not shown. The request is one as 'register --file' takes it, one that\n"
-        "'show --json' has shown, a record, or the id of one that the daemon has: then the\n"
-        "daemon is asked for it. Nothing is run, and nobody else is connected to. The job is\n"
-        "made up; a request that is not decided counts as decided so that the hook is run.\n"
+        "Shows the program that the hook would run for that request, with each of its\n"
+        "words quoted, its environment and how much it would read, or the call that it\n"
+        "would make. Tokens are not shown. The request is one as 'register --file' takes\n"
+        "it, one that 'show --json' has shown, a record, or the id of one that the\n"
+        "daemon has: then the daemon is asked for it. Nothing is run, and nobody else is\n"
+        "connected to. The job is made up; a request that is not decided counts as\n"
+        "decided so that the hook is run.\n"
         "\n"
-        "Exit status: 0 shown, 1 with that request the hook would fail before it ran, or the\n"
-        "daemon answered with an error, 5 no daemon, 64 the command line is wrong, 78 the\n"
-        "configuration is.\n",
+        "Exit status: 0 shown, 1 with that request the hook would fail before it ran, or\n"
+        "the daemon answered with an error, 5 no daemon, 64 the command line is wrong,\n"
+        "78 the configuration is.\n",
     .options = options,
     .alone = true,
     .run = run_rehearsal,

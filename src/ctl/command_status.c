@@ -88,8 +88,8 @@ const struct command command_status = {
     .summary = "say whether the daemon is ready, and how much it has to do",
     .description =
         "Says whether the daemon is ready: its store can be written, and the processes\n"
-        "that run hooks are connected. Says what is paused, since when and by whom. Counts\n"
-        "requests and jobs by state. Agents are told only whether it is ready.\n"
+        "that run hooks are connected. Says what is paused, since when and by whom.\n"
+        "Counts requests and jobs by state. Agents are told only whether it is ready.\n"
         "\n"
         "Exit status: 0 ready, 1 not ready, 5 no daemon, 64 the command line is wrong.\n",
     .run = run_status,

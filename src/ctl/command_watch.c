@@ -130,12 +130,13 @@ const struct command command_watch = {
     .summary = "show what is pending and running, and how it changes",
     .description =
         "On a terminal, shows what is paused, what waits in the queue, how far the jobs\n"
-        "with items have come, the pending requests with the least time left, and the jobs\n"
-        "that run, and again every second until 'q' is typed. In a bar, '#' stands for what\n"
-        "succeeded, '!' for what failed, '>' for what runs and '.' for what is to come.\n"
+        "with items have come, the pending requests with the least time left, and the\n"
+        "jobs that run, and again every second until 'q' is typed. In a bar, '#' stands\n"
+        "for what succeeded, '!' for what failed, '>' for what runs and '.' for what is\n"
+        "to come.\n"
         "\n"
-        "Elsewhere, or with --json, writes what is open and then a line for each change. If\n"
-        "the daemon goes away, says so and waits for it.\n",
+        "Elsewhere, or with --json, writes what is open and then a line for each change.\n"
+        "If the daemon goes away, says so and waits for it.\n",
     .options = options,
     .run = run_watch,
 };
