@@ -190,13 +190,13 @@ static void list_items(const struct api_call *call, const struct store_job *job,
                               &listing),
               "items");
     cursor = json_array_size(listing.rows) == (size_t)page->limit
-                 ? json_sprintf("%lld", (long long)listing.last + 2)
+                 ? json_sprintf("%lld", (long long)listing.last + 1)
                  : json_null();
     answer_result(&call->asker, 200,
                   json_pack("{s:o, s:o}", "items", listing.rows, "cursor", cursor), NULL);
 }
 
-/* In the order of the array; a cursor is one more than the index that it goes on with. */
+/* In the order of the array; a cursor is one more than the index that it goes on behind. */
 void api_list_items(const struct api_call *call)
 {
     struct api_page page;

@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assent/base/base64.h"
 #include "assent/base/clock.h"
 #include "assent/base/json.h"
 #include "assent/base/text.h"
 #include "assent/core/relay.h"
 #include "assent/core/submission.h"
+#include "assent/domain/hook_record.h"
 
 /* Events and jobs of one request that are shown with it. */
 #define SHOWN_EVENTS 500
@@ -34,18 +36,6 @@ json_t *record_time(int64_t time_ms)
     return json_string(text);
 }
 
-const char *record_event_name(enum request_state state)
-{
-    switch (state) {
-    case REQUEST_APPROVED:
-        return "approval.granted";
-    case REQUEST_DENIED:
-        return "approval.denied";
-    default:
-        return "approval.expired";
-    }
-}
-
 /* The run that has given up, for whoever is told. */
 static json_t *failed_job(struct core *core, int64_t number)
 {
@@ -60,30 +50,6 @@ static json_t *failed_job(struct core *core, int64_t number)
     record = json_pack("{s:I, s:s, s:i, s:s?}", "job", (json_int_t)job.number, "hook", job.hook,
                        "attempt", (int)job.attempt, "error", job.error);
     store_job_free(&job);
-    return record;
-}
-
-static json_t *hook_record(struct core *core, const struct store_request *request,
-                           const struct task *task)
-{
-    char key[TASK_KEY_SIZE];
-    json_t *record;
-
-    task_key(&task->job, task->item.number, key);
-    record =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:s?, s:s?, s:o, s:o, s:o, s:i, "
-                  "s:{s:I, s:s, s:s}}",
-                  "event", task->job.origin != 0 ? "job.failed" : record_event_name(request->state),
-                  "request_id", request->id, "service", request->service, "action", request->action,
-                  "status", request_state_name(request->state), "reason", request->reason,
-                  "urgency", record_urgency(request->urgency), "denial_reason",
-                  request->denial_reason, "decided_by", request->decided_by, "decided_at",
-                  record_time(request->decided_at), "created_at", record_time(request->created_at),
-                  "expires_at", record_time(request->expires_at), "attempt", (int)task->attempt,
-                  "job", "id", (json_int_t)task->job.number, "key", key, "hook", task->job.hook);
-    if (record && task->job.origin != 0) {
-        (void)json_object_set_new(record, "failed", failed_job(core, task->job.origin));
-    }
     return record;
 }
 
@@ -114,68 +80,65 @@ static char *submission_item(struct core *core, const struct store_request *requ
     return text;
 }
 
-/* Context and item are put in as the texts that were stored: they may have megabytes, and they are
- * JSON. */
-static int append_record(struct buffer *out, const char *members, const char *context,
-                         const char *name, const char *value, int64_t index)
-{
-    int r = buffer_append(out, members, strlen(members) - 1);
-
-    if (r == 0) {
-        r = buffer_append_text(out, ",\"context\":");
-    }
-    if (r == 0) {
-        r = buffer_append_text(out, context);
-    }
-    if (r == 0 && value) {
-        r = buffer_append_format(out, ",\"index\":%" PRId64 ",\"%s\":", index, name);
-        if (r == 0) {
-            r = buffer_append_text(out, value);
-        }
-    }
-    return r == 0 ? buffer_append_text(out, "}") : r;
-}
-
-/* What a built-in hook gets is made for it: the rest of the record is not for a service's eyes. */
-static void append_builtin(struct core *core, const struct store_request *request,
-                           const struct task *task, const char *members, struct buffer *out)
+/* What a built-in hook gets is made for it: the rest of the record is not for a service's eyes.
+ * Returns it, to be freed. */
+static char *set_builtin(struct core *core, const struct store_request *request,
+                         const struct task *task, struct hook_record *record)
 {
     bool submits = submission_is(task->job.hook);
     char *value =
         submits ? submission_item(core, request, task) : relay_item(core, request, &task->job);
 
-    core_must(append_record(out, members, "{}", submits ? "item" : "relay", value, 0), "record");
-    free(value);
+    record->context = "{}";
+    record->index = 0;
+    record->item = submits ? value : NULL;
+    record->relay = submits ? NULL : value;
+    return value;
 }
 
-static void append_ordinary(struct core *core, const struct task *task, const char *members,
-                            struct buffer *out)
+/* Returns the context, to be freed. */
+static char *set_ordinary(struct core *core, const struct task *task, struct hook_record *record)
 {
     char *context = context_for(core, task);
 
-    core_must(append_record(out, members, context, "item",
-                            task_is_item(task) ? task->item.value : NULL, task->item.number),
-              "record");
-    free(context);
+    record->context = context;
+    record->index = task->item.number;
+    record->item = task_is_item(task) ? task->item.value : NULL;
+    return context;
 }
 
 void record_for_hook(struct core *core, const struct task *task, struct buffer *ret_record)
 {
     struct store_request request;
-    json_t *record;
-    char *members;
+    char key[TASK_KEY_SIZE];
+    json_t *failed = task->job.origin != 0 ? failed_job(core, task->job.origin) : NULL;
+    char *made;
 
     core_must(store_request_get(core->store, task->job.request, &request), "request");
-    record = hook_record(core, &request, task);
-    members = record ? json_text(record) : NULL;
-    core_must(members ? 0 : -ENOMEM, "record");
-    if (task_is_builtin(task)) {
-        append_builtin(core, &request, task, members, ret_record);
-    } else {
-        append_ordinary(core, task, members, ret_record);
-    }
-    free(members);
-    json_decref(record);
+    task_key(&task->job, task->item.number, key);
+    struct hook_record record = {
+        .request_id = request.id,
+        .service = request.service,
+        .action = request.action,
+        .status = request.state,
+        .reason = request.reason,
+        .urgency = record_urgency(request.urgency),
+        .denial_reason = request.denial_reason,
+        .decided_by = request.decided_by,
+        .decided_at = request.decided_at,
+        .created_at = request.created_at,
+        .expires_at = request.expires_at,
+        .job = task->job.number,
+        .key = key,
+        .hook = task->job.hook,
+        .attempt = task->attempt,
+        .failed = failed,
+    };
+    made = task_is_builtin(task) ? set_builtin(core, &request, task, &record)
+                                 : set_ordinary(core, task, &record);
+    core_must(hook_record_append(&record, ret_record), "record");
+    free(made);
+    json_decref(failed);
     store_request_free(&request);
 }
 
@@ -388,16 +351,18 @@ static size_t character(const unsigned char *bytes, size_t length)
     return 0;
 }
 
+static bool is_text(const void *bytes, size_t length)
+{
+    return length == 0 || (text_is_utf8(bytes, length) && !memchr(bytes, 0, length));
+}
+
 static json_t *replaced_text(const unsigned char *bytes, size_t length)
 {
     struct buffer text = {0};
     json_t *json;
 
-    if (length == 0) {
-        return json_string("");
-    }
-    if (text_is_utf8(bytes, length) && !memchr(bytes, 0, length)) {
-        return json_stringn((const char *)bytes, length);
+    if (is_text(bytes, length)) {
+        return json_stringn(length > 0 ? (const char *)bytes : "", length);
     }
     for (size_t i = 0; i < length;) {
         size_t size = character(bytes + i, length - i);
@@ -412,9 +377,28 @@ static json_t *replaced_text(const unsigned char *bytes, size_t length)
     return json;
 }
 
+/* Sets `name` to the bytes themselves, where their text has something replaced. */
+static void set_exact(json_t *record, const char *name, const void *bytes, size_t length)
+{
+    struct buffer text = {0};
+
+    if (is_text(bytes, length)) {
+        return;
+    }
+    core_must(base64_encode(bytes, length, &text), "output");
+    core_must(json_object_set_new(record, name, json_stringn((const char *)text.data, text.length)),
+              "output");
+    buffer_free(&text);
+}
+
 json_t *record_output(const struct protocol_output *output)
 {
-    return json_pack("{s:o, s:o, s:I}", "head", replaced_text(output->head, output->head_length),
-                     "tail", replaced_text(output->tail, output->tail_length), "dropped",
-                     (json_int_t)output->dropped);
+    json_t *record = json_pack(
+        "{s:o, s:o, s:I}", "head", replaced_text(output->head, output->head_length), "tail",
+        replaced_text(output->tail, output->tail_length), "dropped", (json_int_t)output->dropped);
+
+    core_must(record ? 0 : -ENOMEM, "output");
+    set_exact(record, "headBase64", output->head, output->head_length);
+    set_exact(record, "tailBase64", output->tail, output->tail_length);
+    return record;
 }

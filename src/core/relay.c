@@ -8,6 +8,7 @@
 #include "assent/base/log.h"
 #include "assent/core/record.h"
 #include "assent/core/work.h"
+#include "assent/domain/hook_record.h"
 
 static bool is_decision(enum request_state state)
 {
@@ -50,7 +51,7 @@ static json_t *decision_body(const struct store_request *request, const char *ev
                                                         : "expiredAt";
 
     return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:s*, s:s*, s:s*, s:s*}", "event",
-                     record_event_name(request->state), "event_id", event_id, "timestamp",
+                     hook_record_event(request->state), "event_id", event_id, "timestamp",
                      record_time(request->final_at), "requestId", request->id, "request_id",
                      request->id, "status", request_state_name(request->state), "action",
                      request->action, at, record_time(request->decided_at), "approvedBy",

@@ -9,7 +9,9 @@
 #include "assent/ctl/fields.h"
 
 #define USUAL_TIMEOUT_MS 30000
-#define UNRESERVED       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+/* For how long a daemon that has gone is waited for. */
+#define ABSENCE_MS 60000
+#define UNRESERVED "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
 /* --- paths ------------------------------------------------------------------------------------ */
 
@@ -170,6 +172,15 @@ int ask_and_show(struct ctl *ctl, bool post, struct buffer *path,
     }
     json_decref(result);
     return CTL_OK;
+}
+
+bool reply_is_bearable(const struct ctl *ctl, const struct reply *reply, int64_t *seen, int64_t now)
+{
+    if (!*seen && ctl->reached) {
+        *seen = now;
+    }
+    return (reply->exit == CTL_NO_DAEMON || reply->status == 503) && *seen &&
+           now - *seen < ABSENCE_MS;
 }
 
 json_t *reply_result(const struct reply *reply)

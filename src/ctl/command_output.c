@@ -1,71 +1,51 @@
-#include <stdio.h>
-#include <unistd.h>
-
-#include "assent/ctl/ask.h"
-#include "assent/ctl/kept_output.h"
+#include "assent/ctl/ctl.h"
+#include "assent/ctl/output_follow.h"
 
 static const struct option_spec options[] = {
+    {"follow", 'f', NULL, "write what comes, as it comes, until the run has ended"},
+    {"item", 0, "I", "of that item, where the job has items: 0 is the first"},
     {"attempt", 0, "N", "of that attempt; else of the newest"},
     {"stdout", 0, NULL, "only what it wrote to standard output"},
     {"stderr", 0, NULL, "only what it wrote to standard error, to standard output here"},
     {0},
 };
 
-static int write_part(const json_t *result, const char *member, FILE *file)
+static int check_numbers(const struct ctl *ctl, const struct arguments *arguments)
 {
-    struct buffer text = {0};
-    bool terminal = isatty(fileno(file));
-    bool written;
+    struct problem problem;
+    int64_t ignored;
 
-    screen_must(kept_output(json_object_get(result, member), terminal, &text));
-    written = ctl_write(&text, file);
-    buffer_free(&text);
-    if (!written) {
-        ctl_complain("can't write the output");
+    if (arguments_number(arguments, "item", 0, &ignored, &problem) < 0 ||
+        arguments_number(arguments, "attempt", 1, &ignored, &problem) < 0) {
+        return ctl_refuse(ctl, "output: %s", problem.text);
     }
-    return written ? CTL_OK : CTL_OUTPUT_FAILED;
-}
-
-static int write_output(const json_t *result, const struct arguments *arguments)
-{
-    int status;
-
-    if (arguments_has(arguments, "stdout")) {
-        return write_part(result, "stdout", stdout);
-    }
-    if (arguments_has(arguments, "stderr")) {
-        return write_part(result, "stderr", stdout);
-    }
-    status = write_part(result, "stdout", stdout);
-    return status == CTL_OK ? write_part(result, "stderr", stderr) : status;
+    return CTL_OK;
 }
 
 static int run_output(struct ctl *ctl, const struct arguments *arguments)
 {
-    struct buffer path = {0};
-    struct question question = {0};
-    json_t *result = NULL;
+    bool only_output = arguments_has(arguments, "stdout");
+    bool only_error = arguments_has(arguments, "stderr");
+    const struct output_wanted wanted = {
+        .job = arguments->operands[0],
+        .item = arguments_value(arguments, "item"),
+        .attempt = arguments_value(arguments, "attempt"),
+        .standard_output = !only_error,
+        .standard_error = !only_output,
+        .error_to_output = only_error,
+    };
     int status;
 
-    if (arguments_has(arguments, "stdout") && arguments_has(arguments, "stderr")) {
+    if (only_output && only_error) {
         return ctl_refuse(ctl, "output: expected either --stdout or --stderr; without them it "
                                "writes both");
     }
-    path_append(&path, "/v1/jobs/%s/output", arguments->operands[0]);
-    path_option(&path, "attempt", arguments_value(arguments, "attempt"));
-    question.path = path_text(&path);
-    status = ask(ctl, &question, &result);
-    buffer_free(&path);
+    status = check_numbers(ctl, arguments);
     if (status != CTL_OK) {
         return status;
     }
-    if (ctl->json) {
-        ctl_show_json(ctl, result);
-    } else {
-        status = write_output(result, arguments);
-    }
-    json_decref(result);
-    return status;
+    return arguments_has(arguments, "follow") ? output_follow(ctl, &wanted)
+                                              : output_show(ctl, &wanted);
 }
 
 const struct command command_output = {
@@ -77,8 +57,16 @@ const struct command command_output = {
     .description =
         "Writes what the run wrote to its standard output, or the body of the answer to\n"
         "a call, to standard output, and what it wrote to its standard error to standard\n"
-        "error. Of long output only the beginning and the end are kept; a line between\n"
-        "them says how much is missing. Control characters are escaped on a terminal.\n",
+        "error; of one that still runs, what it has written so far. Of long output only\n"
+        "the beginning and the end are kept; a line between them says how much is\n"
+        "missing. Control characters are escaped on a terminal.\n"
+        "\n"
+        "With --follow, goes on until the job has ended, through all its attempts, and\n"
+        "then says how on standard error. What came faster than it could be looked at is\n"
+        "counted in such a line, too.\n"
+        "\n"
+        "Exit status: 0 it was written, whatever became of the run, 1 the daemon\n"
+        "answered with an error, 5 no daemon, 64 the command line is wrong.\n",
     .options = options,
     .run = run_output,
 };

@@ -1,7 +1,14 @@
 #include <stdio.h>
 
 #include "assent/ctl/ask.h"
+#include "assent/ctl/bulk.h"
 #include "assent/ctl/fields.h"
+
+static const struct option_spec options[] = {
+    {"state", 0, "STATE", "in place of a job: all that are failed, or interrupted"},
+    BULK_OPTIONS,
+    {0},
+};
 
 static void view(struct screen *screen, const json_t *job)
 {
@@ -22,21 +29,40 @@ static void view(struct screen *screen, const json_t *job)
 
 static int run_retry(struct ctl *ctl, const struct arguments *arguments)
 {
+    static const struct bulk bulk = {
+        .call = "retry",
+        .states = "failed|interrupted",
+        .done = "queued again",
+    };
     struct buffer path = {0};
+    int status;
 
+    if (arguments->operand_count == 0) {
+        return arguments_has(arguments, "state")
+                   ? bulk_change(ctl, arguments, &bulk)
+                   : ctl_refuse(ctl, "retry: expected JOB, or --state failed|interrupted");
+    }
+    status = bulk_refuse_options(ctl, arguments, "one");
+    if (status != CTL_OK) {
+        return status;
+    }
     path_append(&path, "/v1/jobs/%s/retry", arguments->operands[0]);
     return ask_and_show(ctl, true, &path, view);
 }
 
 const struct command command_retry = {
     .name = "retry",
-    .operands = "JOB",
-    .least_operands = 1,
+    .operands = "[JOB]",
     .most_operands = 1,
-    .summary = "run a hook again that failed or was interrupted",
+    .summary = "run hooks again that failed or were interrupted",
     .description =
         "Runs a job again that failed, or that was interrupted: cut off by a crash or a\n"
         "shutdown, so that only a person can say whether it may run twice. Look at its\n"
-        "output first. It is the same job with one attempt more.\n",
+        "output first. It is the same job with one attempt more. Of a job with items only\n"
+        "those are run again that failed or were interrupted.\n"
+        "\n"
+        "With --state, all jobs in that state, or those of them that the other options\n"
+        "choose.\n",
+    .options = options,
     .run = run_retry,
 };

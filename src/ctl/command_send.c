@@ -1,13 +1,12 @@
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "assent/base/clock.h"
 #include "assent/base/digest.h"
 #include "assent/base/text.h"
-#include "assent/config/config.h"
 #include "assent/ctl/client.h"
+#include "assent/ctl/configuration.h"
 #include "assent/ctl/ctl.h"
 #include "assent/ctl/fields.h"
 #include "assent/ctl/webhook.h"
@@ -26,8 +25,7 @@ static const struct option_spec options[] = {
      "js (the default), python, event or envelope: the shapes that services send"},
     {"event-id", 0, "ID", "the event's own id; the same one again is a duplicate"},
     {"service", 0, "NAME", "as which service, where several are configured"},
-    {"config", 'c', "FILE",
-     "the daemon's configuration; else ASSENT_CONFIG, else " CONFIG_DEFAULT_PATH},
+    CONFIGURATION_OPTION,
     {"to", 0, "URL", "where to; else the configuration's first listener and the service's path"},
     {"wrong-signature", 0, NULL, "sign with a secret that is not the service's"},
     {"unsigned", 0, NULL, "do not sign"},
@@ -47,31 +45,9 @@ struct sending {
 
 /* --- the configuration ------------------------------------------------------------------------ */
 
-static const char *config_path(const struct arguments *arguments)
-{
-    const char *given = arguments_value(arguments, "config");
-    const char *environment = getenv("ASSENT_CONFIG");
-
-    if (given) {
-        return given;
-    }
-    return environment && environment[0] ? environment : CONFIG_DEFAULT_PATH;
-}
-
 static int load(struct sending *sending)
 {
-    const char *path = config_path(sending->arguments);
-    struct config_errors errors = {0};
-    int r = config_load(path, &sending->config, &errors);
-
-    for (size_t i = 0; r < 0 && i < errors.count; i++) {
-        ctl_complain("%s", errors.lines[i]);
-    }
-    if (r < 0 && errors.count == 0) {
-        ctl_complain("can't load %s: %s", path, strerror(-r));
-    }
-    config_errors_free(&errors);
-    return r < 0 ? CTL_CONFIG : CTL_OK;
+    return configuration_load(sending->arguments, &sending->config);
 }
 
 static int choose_service(struct sending *sending)

@@ -2,6 +2,7 @@
 
 #include "assent/ctl/ask.h"
 #include "assent/ctl/fields.h"
+#include "assent/ctl/pause_view.h"
 
 static void show_part(struct screen *screen, const char *label, const json_t *result,
                       const char *member, const char *good)
@@ -53,6 +54,7 @@ static void show_status(struct ctl *ctl, const json_t *result)
         screen_outside(screen, COLOUR_PLAIN, field_text(result, "version"));
     }
     screen_text(screen, "\n");
+    pause_view(screen, json_object_get(result, "paused"));
     screen_field(screen, ctl->reach.socket ? "Socket" : "URL", reach_name(&ctl->reach));
     if (field_text(result, "version")) {
         show_parts(screen, result);
@@ -86,8 +88,8 @@ const struct command command_status = {
     .summary = "say whether the daemon is ready, and how much it has to do",
     .description =
         "Says whether the daemon is ready: its store can be written, and the processes\n"
-        "that run hooks are connected. Counts requests and jobs by state. Agents are told\n"
-        "only whether it is ready.\n"
+        "that run hooks are connected. Says what is paused, since when and by whom.\n"
+        "Counts requests and jobs by state. Agents are told only whether it is ready.\n"
         "\n"
         "Exit status: 0 ready, 1 not ready, 5 no daemon, 64 the command line is wrong.\n",
     .run = run_status,

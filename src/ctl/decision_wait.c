@@ -10,9 +10,7 @@
 #define LONGEST_QUESTION_S 55
 /* What a question may take beyond what it asks to wait. */
 #define ANSWER_GRACE_MS 15000
-/* For how long a daemon that has gone is waited for. */
-#define ABSENCE_MS 60000
-#define PAUSE_MS   500
+#define PAUSE_MS        500
 
 struct wait {
     struct ctl *ctl;
@@ -54,17 +52,6 @@ static void ask_once(const struct wait *wait, int64_t seconds, struct reply *ret
     buffer_free(&path);
 }
 
-/* True if it is worth to ask once more: the daemon was there and is starting again. */
-static bool may_come_back(struct wait *wait, const struct reply *reply, int64_t now)
-{
-    bool away = reply->exit == CTL_NO_DAEMON || reply->status == 503;
-
-    if (!wait->seen && wait->ctl->reached) {
-        wait->seen = now;
-    }
-    return away && wait->seen && now - wait->seen < ABSENCE_MS && now < wait->until;
-}
-
 static int show(const struct wait *wait, const struct reply *reply)
 {
     const json_t *request = reply_result(reply);
@@ -101,7 +88,7 @@ static int wait_on(struct wait *wait)
             again = request_exit(reply_result(&reply)) == CTL_UNDECIDED && now < wait->until;
             status = again ? CTL_UNDECIDED : show(wait, &reply);
         } else {
-            again = may_come_back(wait, &reply, now);
+            again = reply_is_bearable(wait->ctl, &reply, &wait->seen, now) && now < wait->until;
             status = again ? CTL_UNDECIDED : give_up(wait, &reply);
         }
         reply_free(&reply);

@@ -1,10 +1,13 @@
 #include "assent/ctl/job_view.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "assent/base/json.h"
 #include "assent/base/text.h"
 #include "assent/ctl/fields.h"
+#include "assent/ctl/progress.h"
 
 #define DETAIL_INDENT 4
 
@@ -40,6 +43,36 @@ static void show_indented(struct screen *screen, size_t indent, const char *text
     }
 }
 
+void job_note_append(struct buffer *note, const json_t *run, int64_t now)
+{
+    size_t before = note->length;
+    const char *error = field_text(run, "error");
+    int64_t not_before = field_time(run, "notBefore");
+    struct progress progress;
+
+    if (json_is_true(json_object_get(run, "canceling"))) {
+        screen_must(buffer_append_text(note, "being canceled; "));
+    }
+    if (not_before) {
+        char span[TEXT_SPAN_SIZE];
+
+        text_from_span(not_before - now, span);
+        screen_must(buffer_append_format(note, "next try in %s; ", span));
+    }
+    if (progress_read(run, &progress) && !field_time(run, "endedAt")) {
+        char text[PROGRESS_TEXT_SIZE];
+
+        progress_text(&progress, now, text);
+        screen_must(buffer_append_format(note, "%s; ", text));
+    }
+    if (error) {
+        screen_must(buffer_append_text(note, error));
+    } else if (note->length > before) {
+        note->length -= strlen("; ");
+    }
+    screen_must(buffer_text(note) ? 0 : -1);
+}
+
 void job_view_line(struct screen *screen, const json_t *job)
 {
     const char *state = field_text_or_empty(job, "state");
@@ -47,6 +80,7 @@ void job_view_line(struct screen *screen, const json_t *job)
     char span[TEXT_SPAN_SIZE] = "";
     char number[32];
     char tries[32] = "";
+    struct buffer note = {0};
     const struct screen_part parts[] = {
         {COLOUR_PLAIN, number},
         {COLOUR_STRONG, field_text_or_empty(job, "hook")},
@@ -65,7 +99,9 @@ void job_view_line(struct screen *screen, const json_t *job)
         (void)snprintf(tries, sizeof tries, ", attempt %lld", (long long)attempt);
     }
     screen_line(screen, DETAIL_INDENT, parts, sizeof parts / sizeof parts[0]);
-    show_indented(screen, DETAIL_INDENT, field_text(job, "error"));
+    job_note_append(&note, job, screen->now);
+    show_indented(screen, DETAIL_INDENT, (const char *)note.data);
+    buffer_free(&note);
 }
 
 /* --- one job ---------------------------------------------------------------------------------- */
@@ -111,19 +147,64 @@ static void show_attempt(struct screen *screen, const json_t *attempt)
     show_indented(screen, DETAIL_INDENT, error);
 }
 
+/* `2026-03-16 10:40:45Z, in 4m`, for what is still to come. */
 static void show_time(struct screen *screen, const char *label, int64_t time)
 {
-    if (time) {
-        screen_label(screen, label);
-        screen_time(screen, time);
-        screen_text(screen, "\n");
+    char span[TEXT_SPAN_SIZE];
+
+    if (!time) {
+        return;
     }
+    screen_label(screen, label);
+    screen_time(screen, time);
+    if (time > screen->now) {
+        text_from_span(time - screen->now, span);
+        screen_format(screen, ", in %s", span);
+    }
+    screen_text(screen, "\n");
+}
+
+static void show_number(struct screen *screen, const char *label, int64_t number)
+{
+    if (number > 0) {
+        screen_label(screen, label);
+        screen_format(screen, "%lld\n", (long long)number);
+    }
+}
+
+static void show_state(struct screen *screen, const json_t *job)
+{
+    const char *state = field_text_or_empty(job, "state");
+
+    screen_label(screen, "State");
+    screen_outside(screen, job_colour(state), state);
+    if (json_is_true(json_object_get(job, "canceling"))) {
+        screen_text(screen, ", being canceled");
+    }
+    screen_text(screen, "\n");
+}
+
+static void show_progress(struct screen *screen, const json_t *job)
+{
+    struct progress progress;
+
+    if (!progress_read(job, &progress)) {
+        return;
+    }
+    screen_label(screen, "Items");
+    progress_bar(screen, &progress, SCREEN_WIDTH - SCREEN_LABEL_WIDTH);
+    screen_format(screen, "\n%*s%lld: %lld succeeded, %lld failed, %lld running, %lld to come\n",
+                  SCREEN_LABEL_WIDTH, "", (long long)progress.total, (long long)progress.succeeded,
+                  (long long)progress.failed, (long long)progress.running,
+                  (long long)progress.queued);
+    show_number(screen, "Interrupted", progress.interrupted);
+    show_number(screen, "Canceled", progress.canceled);
+    show_time(screen, "Likely end", progress.estimated_end);
 }
 
 void job_view(struct screen *screen, const json_t *job)
 {
     const json_t *attempts = json_object_get(job, "attempts");
-    const char *state = field_text_or_empty(job, "state");
     size_t i;
     json_t *attempt;
 
@@ -133,43 +214,92 @@ void job_view(struct screen *screen, const json_t *job)
     screen_field(screen, "Request", field_text(job, "requestId"));
     screen_field(screen, "Service", field_text(job, "service"));
     screen_field(screen, "Action", field_text(job, "action"));
-    screen_label(screen, "State");
-    screen_outside(screen, job_colour(state), state);
-    screen_text(screen, "\n");
+    show_number(screen, "Failed job", field_number(job, "failedJob", 0));
+    show_state(screen, job);
     screen_field(screen, "Error", field_text(job, "error"));
     screen_field(screen, "Key", field_text(job, "key"));
     show_time(screen, "Queued", field_time(job, "createdAt"));
+    show_time(screen, "Next try", field_time(job, "notBefore"));
+    show_number(screen, "Retries", field_number(job, "retries", 0));
+    show_progress(screen, job);
     screen_text(screen, json_array_size(attempts) > 0 ? "\nAttempts\n" : "");
     json_array_foreach(attempts, i, attempt) {
         show_attempt(screen, attempt);
     }
 }
 
-/* --- a list ----------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 struct table *job_table_new(void)
 {
     static const struct table_column columns[] = {
-        {.heading = "JOB", .right = true}, {.heading = "REQUEST", .least = 16, .dear = true},
-        {.heading = "HOOK", .least = 10},  {.heading = "STATE", .least = 11},
-        {.heading = "AGE", .right = true}, {.heading = "TOOK", .right = true},
-        {.heading = "ERROR", .least = 5},
+        {.heading = "JOB", .right = true},  {.heading = "REQUEST", .least = 16, .dear = true},
+        {.heading = "HOOK", .least = 10},   {.heading = "STATE", .least = 11},
+        {.heading = "TRY", .right = true},  {.heading = "AGE", .right = true},
+        {.heading = "TOOK", .right = true}, {.heading = "NOTE", .least = 4},
     };
 
     return table_new(columns, sizeof columns / sizeof columns[0]);
 }
 
+/* State, number of the attempt. */
+static void state_cells(struct table *table, const json_t *run)
+{
+    const char *state = field_text_or_empty(run, "state");
+    int64_t attempt = field_number(run, "attempt", 0);
+
+    table_cell(table, job_colour(state), state);
+    if (attempt > 0) {
+        table_cell_format(table, "%lld", (long long)attempt);
+    } else {
+        table_cell(table, COLOUR_PLAIN, NULL);
+    }
+}
+
+static void note_cell(struct table *table, const json_t *run, int64_t now)
+{
+    struct buffer note = {0};
+
+    job_note_append(&note, run, now);
+    table_cell(table, COLOUR_PLAIN, (const char *)note.data);
+    buffer_free(&note);
+}
+
 void job_table_row(struct table *table, const json_t *job, int64_t now)
 {
-    const char *state = field_text_or_empty(job, "state");
     char span[TEXT_SPAN_SIZE];
 
     table_cell_format(table, "%lld", (long long)field_number(job, "job", 0));
     table_cell(table, COLOUR_STRONG, field_text(job, "requestId"));
     table_cell(table, COLOUR_PLAIN, field_text(job, "hook"));
-    table_cell(table, job_colour(state), state);
+    state_cells(table, job);
     text_from_span(now - field_time(job, "createdAt"), span);
     table_cell(table, COLOUR_PLAIN, span);
     table_cell(table, COLOUR_PLAIN, run_time(job, now, span) ? span : NULL);
-    table_cell(table, COLOUR_PLAIN, field_text(job, "error"));
+    note_cell(table, job, now);
+}
+
+struct table *item_table_new(void)
+{
+    static const struct table_column columns[] = {
+        {.heading = "ITEM", .right = true}, {.heading = "VALUE", .least = 16, .dear = true},
+        {.heading = "STATE", .least = 11},  {.heading = "TRY", .right = true},
+        {.heading = "TOOK", .right = true}, {.heading = "NOTE", .least = 4},
+    };
+
+    return table_new(columns, sizeof columns / sizeof columns[0]);
+}
+
+void item_table_row(struct table *table, const json_t *item, int64_t now)
+{
+    const json_t *value = json_object_get(item, "item");
+    char *text = value ? json_plain_text(value) : NULL;
+    char span[TEXT_SPAN_SIZE];
+
+    table_cell_format(table, "%lld", (long long)field_number(item, "index", 0));
+    table_cell(table, COLOUR_STRONG, text);
+    state_cells(table, item);
+    table_cell(table, COLOUR_PLAIN, run_time(item, now, span) ? span : NULL);
+    note_cell(table, item, now);
+    free(text);
 }

@@ -53,12 +53,14 @@ static void show_remark(struct ctl *ctl, const struct pages *pages, int64_t show
     if (shown == 0) {
         screen_format(&ctl->screen, "%s\n", pages->nothing);
     } else if (more) {
-        screen_format(&ctl->screen, "(the newest %lld: --limit N or --all shows more)\n",
-                      (long long)shown);
+        screen_format(&ctl->screen, "(the %s %lld: --limit N or --all shows more)\n",
+                      pages->in_order ? "first" : "newest", (long long)shown);
     }
 }
 
-static int show_pages(struct ctl *ctl, const struct pages *pages, int64_t limit)
+/* Shows pages up to so many rows; says nothing about them. */
+static int show_rows(struct ctl *ctl, const struct pages *pages, int64_t limit, int64_t *ret_shown,
+                     bool *ret_more)
 {
     json_t *result = NULL;
     int64_t shown = 0;
@@ -80,11 +82,32 @@ static int show_pages(struct ctl *ctl, const struct pages *pages, int64_t limit)
         shown += (int64_t)json_array_size(json_object_get(result, pages->member));
         cursor = field_text(result, "cursor");
     } while (cursor && shown < limit);
-    if (!ctl->json) {
-        show_remark(ctl, pages, shown, cursor != NULL);
-    }
+    *ret_shown = shown;
+    *ret_more = cursor != NULL;
     json_decref(result);
     return CTL_OK;
+}
+
+static int show_pages(struct ctl *ctl, const struct pages *pages, int64_t limit)
+{
+    int64_t shown = 0;
+    bool more = false;
+    int status = show_rows(ctl, pages, limit, &shown, &more);
+
+    if (status == CTL_OK && !ctl->json) {
+        show_remark(ctl, pages, shown, more);
+    }
+    return status;
+}
+
+int pages_show_first(struct ctl *ctl, const struct pages *pages, int64_t limit)
+{
+    int64_t shown;
+    bool more;
+    int status = show_rows(ctl, pages, limit, &shown, &more);
+
+    table_free(pages->table);
+    return status;
 }
 
 int pages_show(struct ctl *ctl, const struct arguments *arguments, const struct pages *pages)

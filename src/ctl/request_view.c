@@ -69,6 +69,17 @@ static void describe_span(const json_t *request, int64_t now, char ret_text[SPAN
     }
 }
 
+void request_append(struct buffer *out, const json_t *request, int64_t now)
+{
+    const char *by = field_text(request, "decidedBy");
+    char span[SPAN_SIZE];
+
+    describe_span(request, now, span);
+    screen_must(buffer_append_format(out, "%s %s%s%s%s", field_text_or_empty(request, "requestId"),
+                                     field_text_or_empty(request, "status"), span, by ? " by " : "",
+                                     by ? by : ""));
+}
+
 void request_view_line(struct screen *screen, const json_t *request)
 {
     const char *state = field_text_or_empty(request, "status");
@@ -125,21 +136,6 @@ static void show_who_and_when(struct screen *screen, const json_t *request)
     screen_field(screen, "Client id", field_text(request, "clientId"));
 }
 
-/* One line of indented JSON, broken where it is too long. screen_json has made it safe. */
-static void show_context_line(struct screen *screen, const char *line, size_t length)
-{
-    do {
-        size_t bytes = screen_bytes_within(line, SCREEN_WIDTH - SCREEN_LABEL_WIDTH);
-
-        bytes = bytes < length ? bytes : length;
-        screen_must(buffer_append(&screen->text, line, bytes));
-        screen_text(screen, "\n");
-        line += bytes;
-        length -= bytes;
-        screen_format(screen, "%*s", length > 0 ? SCREEN_LABEL_WIDTH : 0, "");
-    } while (length > 0);
-}
-
 static void show_context(struct screen *screen, const json_t *context)
 {
     struct screen json = {0};
@@ -159,7 +155,7 @@ static void show_context(struct screen *screen, const json_t *context)
 
         if (shown++ < CONTEXT_LINES) {
             screen_format(screen, "%*s", shown > 1 ? SCREEN_LABEL_WIDTH : 0, "");
-            show_context_line(screen, line, length);
+            screen_broken(screen, SCREEN_LABEL_WIDTH, line, length);
         } else {
             left++;
         }

@@ -89,6 +89,11 @@ static size_t character(const char *text, size_t *ret_columns)
     return length;
 }
 
+size_t screen_width(const struct screen *screen)
+{
+    return screen->width > 0 ? screen->width : SCREEN_WIDTH;
+}
+
 size_t screen_columns(const char *text)
 {
     size_t total = 0;
@@ -161,6 +166,34 @@ void screen_wrapped(struct screen *screen, size_t indent, const char *text)
     free(escaped);
 }
 
+void screen_broken(struct screen *screen, size_t indent, const char *line, size_t length)
+{
+    do {
+        size_t bytes = screen_bytes_within(line, SCREEN_WIDTH - indent);
+
+        bytes = bytes < length ? bytes : length;
+        screen_must(buffer_append(&screen->text, line, bytes));
+        screen_text(screen, "\n");
+        line += bytes;
+        length -= bytes;
+        screen_format(screen, "%*s", length > 0 ? (int)indent : 0, "");
+    } while (length > 0);
+}
+
+void screen_quoted(struct screen *screen, size_t indent, const char *before, const char *text)
+{
+    json_t *value = json_string(text);
+    struct screen line = {0};
+
+    screen_must(value ? 0 : -1);
+    screen_text(&line, before);
+    screen_json(&line, value, false);
+    screen_must(buffer_text(&line.text) ? 0 : -1);
+    screen_broken(screen, indent, (const char *)line.text.data, line.text.length);
+    screen_free(&line);
+    json_decref(value);
+}
+
 void screen_line(struct screen *screen, size_t indent, const struct screen_part *parts,
                  size_t count)
 {
@@ -182,6 +215,54 @@ void screen_line(struct screen *screen, size_t indent, const struct screen_part 
     }
     free(escaped);
     buffer_free(&whole);
+}
+
+/* Appends as much of an escaped text as fits; returns the columns that it takes. */
+static size_t append_within(struct screen *screen, const char *escaped, size_t columns)
+{
+    size_t needed = screen_columns(escaped);
+    size_t bytes;
+    size_t used = 0;
+
+    if (needed <= columns) {
+        screen_text(screen, escaped);
+        return needed;
+    }
+    bytes = screen_bytes_within(escaped, columns > 0 ? columns - 1 : 0);
+    for (const char *at = escaped; at < escaped + bytes;) {
+        size_t more;
+
+        at += character(at, &more);
+        used += more;
+    }
+    screen_must(buffer_append(&screen->text, escaped, bytes));
+    screen_text(screen, columns > 0 ? SCREEN_ELLIPSIS : "");
+    return used + (columns > 0);
+}
+
+void screen_cut(struct screen *screen, enum colour colour, const char *text, const char *right)
+{
+    size_t width = screen_width(screen);
+    char *left_text = screen_escape(text);
+    char *right_text = screen_escape(right ? right : "");
+    size_t right_columns = screen_columns(right_text);
+    bool has_right = right_columns > 0 && right_columns + 2 < width;
+    size_t used;
+
+    if (colour != COLOUR_PLAIN) {
+        screen_colour(screen, colour);
+    }
+    used = append_within(screen, left_text, has_right ? width - right_columns - 2 : width);
+    if (colour != COLOUR_PLAIN) {
+        screen_colour(screen, COLOUR_PLAIN);
+    }
+    if (has_right) {
+        screen_format(screen, "%*s", (int)(width - right_columns - used), "");
+        screen_text(screen, right_text);
+    }
+    screen_text(screen, "\n");
+    free(left_text);
+    free(right_text);
 }
 
 void screen_label(struct screen *screen, const char *label)

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GAP      2
-#define ELLIPSIS "\xe2\x80\xa6"
+#define GAP 2
 
 struct cell {
     char *text; /* escaped */
@@ -69,7 +68,7 @@ void table_cell_format(struct table *table, const char *format, ...)
 
 /* --- widths ----------------------------------------------------------------------------------- */
 
-static size_t natural_width(const struct table *table, size_t column)
+static size_t natural_width(const struct table *table, size_t column, size_t most)
 {
     size_t widest = screen_columns(table->columns[column].heading);
 
@@ -78,7 +77,7 @@ static size_t natural_width(const struct table *table, size_t column)
 
         widest = columns > widest ? columns : widest;
     }
-    return table->columns[column].least > 0 && widest > SCREEN_WIDTH ? SCREEN_WIDTH : widest;
+    return table->columns[column].least > 0 && widest > most ? most : widest;
 }
 
 /* The widest column that can still be narrowed, or the count of columns. */
@@ -98,27 +97,27 @@ static size_t widest_to_cut(const struct table *table, bool dear)
 }
 
 /* Narrows columns until the total fits or none can be narrowed; returns the new total. */
-static size_t narrow(struct table *table, size_t total, bool dear)
+static size_t narrow(struct table *table, size_t total, size_t most, bool dear)
 {
     size_t column;
 
-    while (total > SCREEN_WIDTH && (column = widest_to_cut(table, dear)) < table->column_count) {
+    while (total > most && (column = widest_to_cut(table, dear)) < table->column_count) {
         table->widths[column]--;
         total--;
     }
     return total;
 }
 
-static void settle(struct table *table)
+static void settle(struct table *table, size_t most)
 {
     size_t total = GAP * (table->column_count - 1);
 
     for (size_t i = 0; i < table->column_count; i++) {
-        table->widths[i] = natural_width(table, i);
+        table->widths[i] = natural_width(table, i, most);
         total += table->widths[i];
     }
-    total = narrow(table, total, false);
-    (void)narrow(table, total, true);
+    total = narrow(table, total, most, false);
+    (void)narrow(table, total, most, true);
     table->settled = true;
 }
 
@@ -154,7 +153,7 @@ static void show_cell(const struct table *table, struct screen *screen, size_t c
         screen_colour(screen, cell->colour);
     }
     screen_must(buffer_append(&screen->text, cell->text, bytes));
-    screen_text(screen, cut ? ELLIPSIS : "");
+    screen_text(screen, cut ? SCREEN_ELLIPSIS : "");
     if (cell->colour != COLOUR_PLAIN) {
         screen_colour(screen, COLOUR_PLAIN);
     }
@@ -203,7 +202,7 @@ void table_show(struct table *table, struct screen *screen)
 {
     assert(table->cell_count % table->column_count == 0);
     if (!table->settled) {
-        settle(table);
+        settle(table, screen_width(screen));
         show_headings(table, screen);
     }
     for (size_t i = 0; i < table->cell_count; i += table->column_count) {

@@ -10,68 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "assent/base/buffer.h"
 #include "assent/base/channel.h"
 #include "assent/base/json.h"
-#include "assent/runner/environment.h"
+#include "assent/config/environment.h"
+#include "assent/config/hook_words.h"
 
 #define FIRST_SPARE_FD (STDERR_FILENO + 1)
 #define EXIT_NO_EXEC   127
-/* What the kernel takes as one argument, with its NUL. */
-#define WORD_LIMIT (128u << 10)
 
 /* --- prepare ---------------------------------------------------------------------------------- */
-
-static int render_word(const struct template *template, const json_t *record, char **ret_word,
-                       struct problem *ret_problem)
-{
-    struct buffer word = {0};
-    int r = template_render(template, record, &word, ret_problem);
-
-    if (r == 0 && word.length >= WORD_LIMIT) {
-        problem_set(ret_problem,
-                    "an argument would be %zu bytes long and can be %u at most; standard input has "
-                    "all of the record",
-                    word.length, WORD_LIMIT - 1);
-        r = -E2BIG;
-    }
-    if (r == 0) {
-        *ret_word = buffer_take_text(&word);
-        r = *ret_word ? 0 : -ENOMEM;
-    }
-    buffer_free(&word);
-    return r;
-}
-
-static int fill_words(struct program *program, const struct config_hook *hook, const json_t *record,
-                      struct problem *ret_problem)
-{
-    int r = 0;
-
-    program->words = calloc(hook->words.count + 1, sizeof *program->words);
-    if (!program->words) {
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < hook->words.count && r == 0; i++) {
-        r = render_word(hook->words.items[i], record, &program->words[i], ret_problem);
-    }
-    return r;
-}
-
-static int fill_shell_words(struct program *program, const char *text)
-{
-    const char *const words[] = {"/bin/sh", "-c", text};
-    size_t count = sizeof words / sizeof words[0];
-
-    program->words = calloc(count + 1, sizeof *program->words);
-    for (size_t i = 0; program->words && i < count; i++) {
-        program->words[i] = strdup(words[i]);
-        if (!program->words[i]) {
-            return -ENOMEM;
-        }
-    }
-    return program->words ? 0 : -ENOMEM;
-}
 
 static int fill(struct program *program, const struct config_hook *hook,
                 const struct surroundings *surroundings, const json_t *record,
@@ -83,8 +30,7 @@ static int fill(struct program *program, const struct config_hook *hook,
         .lang = surroundings->lang,
         .extra = &hook->env,
     };
-    int r = hook->kind == HOOK_SHELL ? fill_shell_words(program, hook->shell)
-                                     : fill_words(program, hook, record, ret_problem);
+    int r = hook_words_make(hook, record, &program->words, ret_problem);
 
     if (r == 0) {
         r = environment_build(&environment, &program->environment);
@@ -136,10 +82,7 @@ void program_clear(struct program *program)
     if (!program) {
         return;
     }
-    for (size_t i = 0; program->words && program->words[i]; i++) {
-        free(program->words[i]);
-    }
-    free(program->words);
+    hook_words_free(program->words);
     environment_free(program->environment);
     free(program->workdir);
     program->words = NULL;

@@ -8,7 +8,7 @@
 
 #include "assent/ctl/ctl.h"
 #include "assent/ctl/job_view.h"
-#include "assent/ctl/kept_output.h"
+#include "assent/ctl/progress.h"
 #include "assent/ctl/request_view.h"
 
 #define NOW 1773657045000 /* 2026-03-16 10:30:45Z */
@@ -328,47 +328,107 @@ START_TEST(a_list_of_jobs_fits_whatever_is_in_it)
 }
 END_TEST
 
-/* --- output ----------------------------------------------------------------------------------- */
+/* --- fan-outs, retries ------------------------------------------------------------------------ */
 
-static char *output(const char *text, bool escaped)
+static const char fan_out[] =
+    "{\"job\":4,\"requestId\":\"req_1\",\"hook\":\"send\",\"state\":\"running\",\"attempt\":0,"
+    "\"retries\":0,\"createdAt\":\"2026-03-16T10:30:00Z\",\"startedAt\":"
+    "\"2026-03-16T10:30:05Z\",\"endedAt\":null,\"error\":null,\"items\":{\"total\":500,"
+    "\"queued\":370,\"running\":10,\"succeeded\":116,\"failed\":3,\"interrupted\":1,"
+    "\"canceled\":0,\"estimatedEnd\":\"2026-03-16T10:32:45Z\"}}";
+
+START_TEST(a_fan_out_says_how_far_it_has_come)
 {
-    json_t *value = json(text);
-    struct buffer out = {0};
+    json_t *job = json(fan_out);
+    struct table *table = job_table_new();
 
-    ck_assert_int_eq(kept_output(value, escaped, &out), 0);
-    json_decref(value);
-    return buffer_take_text(&out);
-}
-
-static void assert_output(const char *text, bool escaped, const char *expected)
-{
-    char *written = output(text, escaped);
-
-    ck_assert_str_eq(written, expected);
-    free(written);
-}
-
-START_TEST(output_into_a_file_is_as_it_was)
-{
-    assert_output("{\"head\":\"a\\u001b\\n\\\\b\",\"tail\":\"c\",\"dropped\":0}", false,
-                  "a\033\n\\bc");
-    assert_output("{\"head\":\"\",\"tail\":\"\",\"dropped\":0}", false, "");
-}
-END_TEST
-
-START_TEST(output_on_a_terminal_is_escaped_but_keeps_its_lines)
-{
-    assert_output("{\"head\":\"a\\u001b[31m\\n\\tb\\u009b\",\"tail\":\"\",\"dropped\":0}", true,
-                  "a\\x1b[31m\n\tb\\u{009b}\n");
+    job_table_row(table, job, NOW);
+    table_show(table, &screen);
+    ck_assert_str_eq(shown(), "JOB  REQUEST  HOOK  STATE    TRY  AGE  TOOK  NOTE\n"
+                              "  4  req_1    send  running       45s   40s  120 of 500, 3 failed, "
+                              "1 interrupte\xe2\x80\xa6\n");
+    screen.text.length = 0;
+    job_view(&screen, job);
+    assert_shown("\nItems         [");
+    assert_shown("\n              500: 116 succeeded, 3 failed, 10 running, 370 to come\n");
+    assert_shown("\nInterrupted   1\n");
+    assert_shown("\nLikely end    2026-03-16 10:32:45Z, in 2m\n");
+    assert_fits_and_is_harmless();
+    table_free(table);
+    json_decref(job);
 }
 END_TEST
 
-START_TEST(what_was_dropped_is_told_on_a_line_of_its_own)
+START_TEST(a_run_that_is_tried_again_says_when_and_why)
 {
-    assert_output("{\"head\":\"one\\ntw\",\"tail\":\"ne\\nten\\n\",\"dropped\":253354}", false,
-                  "one\ntw\n[... 253354 bytes dropped ...]\nne\nten\n");
-    assert_output("{\"head\":\"one\\n\",\"tail\":\"ten\\n\",\"dropped\":1}", true,
-                  "one\n[... 1 bytes dropped ...]\nten\n");
+    json_t *job = json("{\"job\":5,\"requestId\":\"r\",\"hook\":\"call\",\"state\":\"queued\","
+                       "\"attempt\":2,\"retries\":2,\"createdAt\":\"2026-03-16T10:30:00Z\","
+                       "\"notBefore\":\"2026-03-16T10:31:15Z\",\"error\":\"HTTP status 503\"}");
+
+    job_view_line(&screen, job);
+    ck_assert_str_eq(shown(), "  5  call  queued, attempt 2\n"
+                              "    next try in 30s; HTTP status 503\n");
+    job_view(&screen, job);
+    assert_shown("\nNext try      2026-03-16 10:31:15Z, in 30s\n");
+    assert_shown("\nRetries       2\n");
+    json_decref(job);
+}
+END_TEST
+
+START_TEST(a_run_that_is_being_canceled_says_so)
+{
+    json_t *job = json(fan_out);
+    struct buffer note = {0};
+
+    (void)json_object_set_new(job, "canceling", json_true());
+    (void)json_object_del(job, "items");
+    job_note_append(&note, job, NOW);
+    ck_assert_str_eq((const char *)note.data, "being canceled");
+    buffer_free(&note);
+    json_decref(job);
+}
+END_TEST
+
+static void assert_bar(struct progress progress, size_t columns, const char *expected)
+{
+    screen.text.length = 0;
+    progress_bar(&screen, &progress, columns);
+    ck_assert_str_eq(shown(), expected);
+}
+
+START_TEST(a_bar_shows_all_there_is_and_is_full_only_at_the_end)
+{
+    assert_bar((struct progress){.total = 10}, 12, "[..........]");
+    assert_bar((struct progress){.total = 10, .succeeded = 5, .failed = 2, .running = 1}, 12,
+               "[#####!!>..]");
+    assert_bar((struct progress){.total = 1000000, .succeeded = 1, .interrupted = 1, .running = 1},
+               12, "[#!>.......]");
+    assert_bar((struct progress){.total = 1000, .succeeded = 999}, 12, "[#########.]");
+    assert_bar((struct progress){.total = 3, .succeeded = 2, .failed = 1}, 12, "[#######!!!]");
+    assert_bar((struct progress){.total = 0}, 6, "[....]");
+    assert_bar((struct progress){.total = 5, .failed = 2, .running = 3}, 3, "[!]");
+    assert_bar((struct progress){.total = 5, .failed = 2, .running = 3}, 0, "[!]");
+}
+END_TEST
+
+START_TEST(a_list_of_items_shows_their_values)
+{
+    struct table *table = item_table_new();
+    json_t *one = json("{\"index\":0,\"state\":\"failed\",\"attempt\":2,\"item\":\"a@b.c\","
+                       "\"startedAt\":\"2026-03-16T10:30:00Z\",\"endedAt\":"
+                       "\"2026-03-16T10:30:02Z\",\"error\":\"exit status 1\"}");
+    json_t *other = json("{\"index\":1,\"state\":\"queued\",\"attempt\":0,\"item\":"
+                         "{\"to\":\"\\u001b[31m\"}}");
+
+    item_table_row(table, one, NOW);
+    item_table_row(table, other, NOW);
+    table_show(table, &screen);
+    ck_assert_str_eq(shown(), "ITEM  VALUE                 STATE   TRY  TOOK  NOTE\n"
+                              "   0  a@b.c                 failed    2    2s  exit status 1\n"
+                              "   1  {\"to\":\"\\\\u001B[31m\"}  queued\n");
+    table_free(table);
+    json_decref(one);
+    json_decref(other);
 }
 END_TEST
 
@@ -397,9 +457,11 @@ static TCase *job_tests(void)
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, a_job_is_shown_with_all_its_attempts);
     tcase_add_test(tests, a_list_of_jobs_fits_whatever_is_in_it);
-    tcase_add_test(tests, output_into_a_file_is_as_it_was);
-    tcase_add_test(tests, output_on_a_terminal_is_escaped_but_keeps_its_lines);
-    tcase_add_test(tests, what_was_dropped_is_told_on_a_line_of_its_own);
+    tcase_add_test(tests, a_fan_out_says_how_far_it_has_come);
+    tcase_add_test(tests, a_run_that_is_tried_again_says_when_and_why);
+    tcase_add_test(tests, a_run_that_is_being_canceled_says_so);
+    tcase_add_test(tests, a_bar_shows_all_there_is_and_is_full_only_at_the_end);
+    tcase_add_test(tests, a_list_of_items_shows_their_values);
     return tests;
 }
 

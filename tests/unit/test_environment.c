@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "assent/base/buffer.h"
-#include "assent/runner/environment.h"
+#include "assent/config/environment.h"
 
 static char **environment;
 

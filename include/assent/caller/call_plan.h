@@ -2,7 +2,7 @@
  * A hook of kind http and a record make one call: everything rendered, nothing sent yet.
  *
  * Owns: what its request points to; secrets are wiped when it is freed. Runs in: the caller.
- * May call: config, template, json.
+ * May call: hook_request, json.
  */
 #ifndef ASSENT_CALLER_CALL_PLAN_H
 #define ASSENT_CALLER_CALL_PLAN_H
@@ -10,14 +10,11 @@
 #include "assent/base/problem.h"
 #include "assent/caller/http_call.h"
 #include "assent/config/config.h"
+#include "assent/config/hook_request.h"
 
 struct call_plan {
     struct http_request request; /* views into what follows */
-    char *method;
-    char *url;
-    char **headers;
-    size_t header_count;
-    struct buffer body;
+    struct hook_request made;
     struct buffer tls_ca;
 };
 

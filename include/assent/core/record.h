@@ -30,14 +30,12 @@ json_t *record_job_row(struct core *core, const struct store_job *job,
 /* One item of a fan-out as a row of a list. */
 json_t *record_item_row(const struct store_job *job, const struct store_item *item);
 
-/* One kept output: what there is of it as text, with what is no UTF-8 replaced. */
+/* One kept output: what there is of it as text, with what is no UTF-8 replaced; where something was,
+ * the bytes themselves in base64 beside it. */
 json_t *record_output(const struct protocol_output *output);
 
 /* A time as text, or null. */
 json_t *record_time(int64_t time_ms);
-
-/* What the approval service would call it: `approval.granted`, ... */
-const char *record_event_name(enum request_state state);
 
 const char *record_urgency(enum urgency urgency);
 

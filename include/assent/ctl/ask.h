@@ -40,6 +40,10 @@ int ask(struct ctl *ctl, const struct question *question, json_t **ret_result);
 int ask_and_show(struct ctl *ctl, bool post, struct buffer *path,
                  void (*view)(struct screen *screen, const json_t *result));
 void reply_complain(const struct ctl *ctl, const struct reply *reply);
+/* True if the question is worth to be asked once more: the daemon was there and is starting again.
+ * `seen` is when it was there last, in monotonic ms, 0 for never; after a minute it is given up. */
+bool reply_is_bearable(const struct ctl *ctl, const struct reply *reply, int64_t *seen,
+                       int64_t now);
 /* Borrowed; NULL if there is none. */
 json_t *reply_result(const struct reply *reply);
 void reply_free(struct reply *reply);

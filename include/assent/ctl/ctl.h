@@ -65,10 +65,15 @@ extern const struct command command_show;
 extern const struct command command_wait;
 extern const struct command command_cancel;
 extern const struct command command_jobs;
+extern const struct command command_items;
 extern const struct command command_output;
 extern const struct command command_retry;
+extern const struct command command_pause;
+extern const struct command command_resume;
 extern const struct command command_send;
+extern const struct command command_rehearse; /* `test`: files of such a name are tests' */
 extern const struct command command_status;
+extern const struct command command_watch;
 
 /* All of them, in the order of the help, up to a NULL. */
 extern const struct command *const commands[];

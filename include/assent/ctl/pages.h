@@ -22,6 +22,7 @@ struct pages {
     const char *path;    /* with its query, if it has one */
     const char *member;  /* of the result: the array of rows */
     const char *nothing; /* what to say if there are none */
+    bool in_order;       /* the first rows come first, not the newest */
     struct table *table; /* taken over */
     void (*row)(struct table *table, const json_t *row, int64_t now);
 };
@@ -29,5 +30,9 @@ struct pages {
 /* Shows as much as the options say; with --json the daemon's result, one for each page. Returns the
  * exit status. */
 int pages_show(struct ctl *ctl, const struct arguments *arguments, const struct pages *pages);
+
+/* Shows the first rows, `limit` at most, and says nothing about there being more or none. Returns
+ * the exit status. */
+int pages_show_first(struct ctl *ctl, const struct pages *pages, int64_t limit);
 
 #endif

@@ -8,11 +8,15 @@
 
 #include <jansson.h>
 
+#include "assent/base/buffer.h"
 #include "assent/ctl/screen.h"
 #include "assent/ctl/table.h"
 
 /* `req_1 approved after 4m12s by ops@example.com` or `req_1 pending, 55m left`, and a newline. */
 void request_view_line(struct screen *screen, const json_t *request);
+
+/* The same as a text that is not escaped, without the newline. */
+void request_append(struct buffer *out, const json_t *request, int64_t now);
 
 /* All there is to know, over many lines. */
 void request_view(struct screen *screen, const json_t *request);

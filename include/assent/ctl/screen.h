@@ -18,6 +18,7 @@
 #include "assent/base/buffer.h"
 
 #define SCREEN_WIDTH       80
+#define SCREEN_ELLIPSIS    "\xe2\x80\xa6"
 #define SCREEN_LABEL_WIDTH 14 /* what a field's label takes, its gap included */
 
 enum colour {
@@ -34,7 +35,8 @@ enum colour {
 struct screen {
     struct buffer text;
     bool coloured;
-    int64_t now; /* ms since 1970: what spans are counted from */
+    int64_t now;  /* ms since 1970: what spans are counted from */
+    size_t width; /* columns that tables and cut lines may take; 0: SCREEN_WIDTH */
 };
 
 /* Texts of our own, as they are. */
@@ -50,6 +52,14 @@ void screen_outside(struct screen *screen, enum colour colour, const char *text)
  * line. */
 void screen_wrapped(struct screen *screen, size_t indent, const char *text);
 
+/* A line of a text that is safe already, broken wherever it has to be, with its further lines
+ * indented. */
+void screen_broken(struct screen *screen, size_t indent, const char *line, size_t length);
+
+/* A line `BEFORE"TEXT"`, broken alike: the text, which is UTF-8, is quoted as JSON quotes it, so that
+ * where it begins and ends can be seen; `before` is a text of our own. */
+void screen_quoted(struct screen *screen, size_t indent, const char *before, const char *text);
+
 struct screen_part {
     enum colour colour;
     const char *text;
@@ -59,6 +69,11 @@ struct screen_part {
  * `indent`, and has no colour. */
 void screen_line(struct screen *screen, size_t indent, const struct screen_part *parts,
                  size_t count);
+
+/* A line of a text from anywhere, escaped: what is longer than the width ends in an ellipsis. Where
+ * `right` is not NULL, that text stands at the right end of the line, and what is on its left is
+ * cut for it. */
+void screen_cut(struct screen *screen, enum colour colour, const char *text, const char *right);
 
 /* A line `Label   value`, the value escaped and wrapped. Nothing if the value is NULL or empty. */
 void screen_field(struct screen *screen, const char *label, const char *value);
@@ -72,6 +87,7 @@ void screen_json(struct screen *screen, const json_t *json, bool indented);
 /* `2026-03-16 10:30:45Z` */
 void screen_time(struct screen *screen, int64_t time_ms);
 
+size_t screen_width(const struct screen *screen);
 /* The columns that a text takes on a terminal. */
 size_t screen_columns(const char *text);
 /* The bytes of the longest beginning of `text` that takes at most `columns`. */

@@ -1,5 +1,5 @@
 /*
- * Tables that fit a terminal's width.
+ * Tables that fit their screen's width.
  *
  * Every column is as wide as its widest cell. If that is too wide together, the widest columns that
  * may be cut are narrowed, each down to its least width, and dear ones only after all others; a cell

@@ -5,7 +5,7 @@
  * program that does not read it holds nothing up.
  *
  * Owns: its texts and descriptors. Runs in: the runner (prepare), a child of a keeper (execute).
- * May call: template, environment, json, memfd_create, execve.
+ * May call: hook_words, environment, json, memfd_create, execve.
  */
 #ifndef ASSENT_RUNNER_PROGRAM_H
 #define ASSENT_RUNNER_PROGRAM_H

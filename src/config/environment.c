@@ -1,4 +1,4 @@
-#include "assent/runner/environment.h"
+#include "assent/config/environment.h"
 
 #include <errno.h>
 #include <stdbool.h>

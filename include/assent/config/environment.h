@@ -13,10 +13,10 @@
  * together. So the kernel, which takes 2 MiB of arguments and environment by default and 128 KiB of
  * one, never refuses a program for what a context holds.
  *
- * Owns: an environment owns its texts. Runs in: the runner. Pure. May call: json.
+ * Owns: an environment owns its texts. Runs in: the runner, assentctl. Pure. May call: json.
  */
-#ifndef ASSENT_RUNNER_ENVIRONMENT_H
-#define ASSENT_RUNNER_ENVIRONMENT_H
+#ifndef ASSENT_CONFIG_ENVIRONMENT_H
+#define ASSENT_CONFIG_ENVIRONMENT_H
 
 #include <jansson.h>
 
