@@ -89,6 +89,14 @@ static void check_unsigned(const struct check *check, const struct config_servic
     }
 }
 
+static void check_token_alone(const struct check *check, const struct source_section *section)
+{
+    if (source_find(section, "secret_file") != NULL)
+        source_report(check->report, section, source_find(section, "secret_file"),
+                      "with url-token alone no signature is checked; expected scheme = daimon, "
+                      "url-token, or no secret_file");
+}
+
 static void check_service(const struct check *check, size_t index)
 {
     const struct config_service *service = &check->config->services[index];
@@ -99,6 +107,8 @@ static void check_service(const struct check *check, size_t index)
         return;
     if (strcmp(scheme->value, "none") == 0)
         check_unsigned(check, service, section, scheme);
+    else if (service->url_token && service->scheme == SIGNATURE_NONE)
+        check_token_alone(check, section);
     else if (source_find(section, "secret_file") == NULL)
         source_report(check->report, section, scheme,
                       "signatures can't be checked without a "
@@ -109,7 +119,8 @@ static void check_names(const struct check *check, const struct source_section *
                         const char *key, const struct config_texts *names)
 {
     for (size_t i = 0; i < names->count; i++) {
-        if (config_hook(check->config, names->items[i]) == NULL)
+        const struct config_hook *hook = config_hook(check->config, names->items[i]);
+        if (hook == NULL || hook->purpose != PURPOSE_ACTION)
             source_report(check->report, section, source_find(section, key),
                           "there is no hook %.100s; expected a section [hook %.100s]",
                           names->items[i], names->items[i]);
@@ -157,12 +168,14 @@ int config_check(const struct config *config, const struct config_source *source
     }
     interfaces_check(config, source, report);
     certificate_check(config, source, report);
+    asking_check(config, source, report);
     for (size_t i = 0; i < config->service_count; i++)
         check_service(&check, i);
     for (size_t i = 0; i < config->action_count; i++)
         check_action(&check, i);
     int error = 0;
-    for (size_t i = 0; error == 0 && i < config->hook_count; i++)
+    /* Behind those of sections there are hooks that follow from services. */
+    for (size_t i = 0; error == 0 && i < source_count(source, SECTION_HOOK); i++)
         error = hook_check(&config->hooks[i], source_nth(source, SECTION_HOOK, i), report);
     return report->out_of_memory ? -ENOMEM : error;
 }

@@ -1,6 +1,6 @@
 /*
  * The token in the URL of one request, by which a service that does not sign shows that it was told
- * that URL: 32 random bytes as 43 characters of base64url.
+ * that URL: 43 random characters of the 64 that base64url has.
  *
  * Owns: nothing. Runs in: supervisor, assentctl, gate, core. Pure.
  */
