@@ -132,15 +132,21 @@ int set_bearer(const struct source_entry *entry, void *object, struct problem *r
     return content_copy(entry, &hook->bearer);
 }
 
-int set_tls_ca(const struct source_entry *entry, void *object, struct problem *ret_problem)
+int set_certificates(const struct source_entry *entry, struct signature_secret *ret_certificates,
+                     struct problem *ret_problem)
 {
     static const char mark[] = "-----BEGIN CERTIFICATE-----";
-    struct config_hook *hook = object;
     if (memmem(entry->content.data, entry->content.length, mark, sizeof mark - 1) == NULL) {
         problem_set(ret_problem, "the file holds no certificate");
         return -EINVAL;
     }
-    return content_copy(entry, &hook->tls_ca);
+    return content_copy(entry, ret_certificates);
+}
+
+int set_tls_ca(const struct source_entry *entry, void *object, struct problem *ret_problem)
+{
+    struct config_hook *hook = object;
+    return set_certificates(entry, &hook->tls_ca, ret_problem);
 }
 
 /* Reads three digits. */

@@ -89,6 +89,14 @@ static void check_unsigned(const struct check *check, const struct config_servic
     }
 }
 
+static void check_token_alone(const struct check *check, const struct source_section *section)
+{
+    if (source_find(section, "secret_file") != NULL)
+        source_report(check->report, section, source_find(section, "secret_file"),
+                      "with url-token alone no signature is checked; expected scheme = daimon, "
+                      "url-token, or no secret_file");
+}
+
 static void check_service(const struct check *check, size_t index)
 {
     const struct config_service *service = &check->config->services[index];
@@ -99,6 +107,8 @@ static void check_service(const struct check *check, size_t index)
         return;
     if (strcmp(scheme->value, "none") == 0)
         check_unsigned(check, service, section, scheme);
+    else if (service->url_token && service->scheme == SIGNATURE_NONE)
+        check_token_alone(check, section);
     else if (source_find(section, "secret_file") == NULL)
         source_report(check->report, section, scheme,
                       "signatures can't be checked without a "
@@ -158,6 +168,7 @@ int config_check(const struct config *config, const struct config_source *source
     }
     interfaces_check(config, source, report);
     certificate_check(config, source, report);
+    asking_check(config, source, report);
     for (size_t i = 0; i < config->service_count; i++)
         check_service(&check, i);
     for (size_t i = 0; i < config->action_count; i++)

@@ -33,7 +33,7 @@ static const struct section_rule sections[SECTION_COUNT] = {
     [SECTION_STORE] = {"store", false, false, CORE | RUNNER},
     [SECTION_REQUESTS] = {"requests", false, false, CORE},
     [SECTION_RUNNER] = {"runner", false, false, CORE},
-    [SECTION_RELAY] = {"relay", false, false, CORE | CALLER},
+    [SECTION_RELAY] = {"relay", false, true, CORE | CALLER},
     [SECTION_SERVICE] = {"service", true, false, PUBLIC | CORE | CALLER},
     [SECTION_ACTION] = {"action", true, false, CORE},
     [SECTION_HOOK] = {"hook", true, false, CORE | RUNNER | CALLER},
@@ -122,7 +122,7 @@ static const struct config_key keys[] = {
 
     {SECTION_RELAY, "allow", set_relay_allow, FIELD(config, relay_allow), .repeatable = true,
      .roles = CORE | CALLER,
-     .expected = "a URL that decisions may be passed on to, such as "
+     .expected = "an https URL that decisions may be passed on to, such as "
                  "https://agent.example.com/approvals, or with a slash at its end all below it"},
     {SECTION_RELAY, "secret_file", set_relay_secret, .content = CONTENT_SECRET, .roles = CALLER,
      .expected = SECRET_FILE},
@@ -136,15 +136,15 @@ static const struct config_key keys[] = {
      .roles = PUBLIC | CORE,
      .expected = "daimon, url-token, both with a comma between them, or none"},
     {SECTION_SERVICE, "url", set_service_url, FIELD(config_service, url), .roles = CORE | CALLER,
-     .expected = "an http or https URL such as https://api.daimon.email"},
+     .expected = "an https URL such as https://api.daimon.email"},
     {SECTION_SERVICE, "callback_url", set_callback_url, FIELD(config_service, callback_url),
      .roles = CORE,
      .expected = "the https URL by which path is reached, such as "
                  "https://agent.example.com/webhook/approval"},
     {SECTION_SERVICE, "api_key_file", set_api_key, .content = CONTENT_SECRET, .roles = CALLER,
      .expected = SECRET_FILE},
-    {SECTION_SERVICE, "tls_ca", set_content, FIELD(config_service, tls_ca), .content = CONTENT_TEXT,
-     .roles = CALLER, .expected = "the name of a file with certificates in PEM form"},
+    {SECTION_SERVICE, "tls_ca", set_service_ca, .content = CONTENT_TEXT, .roles = CALLER,
+     .expected = "the name of a file with certificates in PEM form"},
     {SECTION_SERVICE, "poll_interval", set_duration, FIELD(config_service, poll_interval_ms),
      .roles = CORE, WITHIN(1000, TEN_YEARS), .expected = "a duration of 1s or more such as 5m"},
     {SECTION_SERVICE, "secret_file", set_secret, .repeatable = true, .content = CONTENT_SECRET,

@@ -1,96 +1,113 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "assent/base/text.h"
 #include "assent/config/setters.h"
 #include "assent/config/source.h"
+#include "assent/domain/url.h"
 
-#define URL_LIMIT 2048
-#define SPACES    " \t\n"
-#define TOKEN     "url-token"
+#define SPACES " \t\n"
+#define TOKEN  "url-token"
+
+/* One name of the list; NULL where it may be there, else what is wrong. */
+static const char *take_scheme(const char *name, struct config_service *service, bool *signs)
+{
+    enum signature_scheme scheme = signature_scheme_from_name(name);
+
+    if (strcmp(name, TOKEN) == 0 && !service->url_token) {
+        service->url_token = true;
+        return NULL;
+    }
+    if (scheme == SIGNATURE_SCHEME_COUNT || *signs) {
+        return "there is no such scheme, or it is given twice";
+    }
+    service->scheme = scheme;
+    *signs = true;
+    return NULL;
+}
 
 /* `daimon`, `url-token`, `daimon, url-token`, `none`. */
 int set_scheme(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     struct config_service *service = object;
+    struct config_service given = {.scheme = SIGNATURE_NONE};
     bool signs = false;
+    const char *fault = NULL;
+    const char *at = entry->value;
 
-    service->scheme = SIGNATURE_NONE;
-    for (const char *at = entry->value;; at++) {
+    for (;; at++) {
         char name[32] = {0};
         size_t length;
-        enum signature_scheme scheme;
 
         at += strspn(at, SPACES);
         length = strcspn(at, "," SPACES);
         memcpy(name, at, length < sizeof name ? length : 0);
         at += length + strspn(at + length, SPACES);
-        scheme = signature_scheme_from_name(name);
-        if (strcmp(name, TOKEN) == 0 && !service->url_token) {
-            service->url_token = true;
-        } else if (scheme != SIGNATURE_SCHEME_COUNT && !signs) {
-            service->scheme = scheme;
-            signs = true;
-        } else {
-            problem_set(ret_problem, "there is no such scheme, or it is given twice");
-            return -EINVAL;
-        }
-        if (*at != ',') {
+        fault = take_scheme(name, &given, &signs);
+        if (fault != NULL || *at != ',') {
             break;
         }
     }
-    if (signs && service->url_token && service->scheme == SIGNATURE_NONE) {
-        problem_set(ret_problem, "none and url-token exclude each other");
+    if (fault == NULL && *at != '\0') {
+        fault = "there is no comma between two schemes";
+    } else if (fault == NULL && signs && given.url_token && given.scheme == SIGNATURE_NONE) {
+        fault = "none and url-token exclude each other";
+    }
+    if (fault != NULL) {
+        problem_set(ret_problem, "%s", fault);
         return -EINVAL;
     }
+    service->scheme = given.scheme;
+    service->url_token = given.url_token;
     return 0;
 }
 
-/* A URL without userinfo, query and fragment, in printable characters. */
-static int check_url(const char *url, struct problem *ret_problem)
+/* A URL that more can be put behind. */
+static int parse_base(const char *text, struct url *ret_url, struct problem *ret_problem)
 {
-    size_t scheme = strncasecmp(url, "https://", 8) == 0  ? 8
-                    : strncasecmp(url, "http://", 7) == 0 ? 7
-                                                          : 0;
-    size_t host = scheme > 0 ? strcspn(url + scheme, "/?#@\\") : 0;
+    int error = url_parse(text, ret_url, ret_problem);
 
-    if (host == 0 || url[scheme + host] == '@' || url[scheme + host] == '\\') {
-        problem_set(ret_problem, "this is no URL with a host");
-        return -EINVAL;
+    if (error == 0 && ret_url->query != NULL) {
+        problem_set(ret_problem, "this URL has a query");
+        error = -EINVAL;
     }
-    if (strlen(url) > URL_LIMIT || strpbrk(url, "?#\\ \t\n\"<>{}") != NULL) {
-        problem_set(ret_problem, "this URL has a query, a fragment, spaces, or is too long");
-        return -EINVAL;
+    return error;
+}
+
+/* The same, for what nobody on the way may read or change. */
+static int parse_private(const char *text, struct url *ret_url, struct problem *ret_problem)
+{
+    int error = parse_base(text, ret_url, ret_problem);
+
+    if (error == 0 && !ret_url->https && !url_is_local(ret_url)) {
+        problem_set(ret_problem, "over http anybody on the way could read and change it; only what "
+                                 "stays on this machine (127.0.0.1, [::1], localhost) may have it");
+        error = -EINVAL;
     }
-    return 0;
+    return error;
 }
 
 int set_service_url(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
-    char **url = setter_field(entry, object);
+    char **text = setter_field(entry, object);
     size_t length = strlen(entry->value);
-    int error = check_url(entry->value, ret_problem);
+    struct url url;
+    int error = parse_private(entry->value, &url, ret_problem);
 
     if (error < 0) {
         return error;
     }
     length -= entry->value[length - 1] == '/';
-    *url = strndup(entry->value, length);
-    return *url != NULL ? 0 : -ENOMEM;
+    *text = strndup(entry->value, length);
+    return *text != NULL ? 0 : -ENOMEM;
 }
 
 int set_callback_url(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
-    char **url = setter_field(entry, object);
-    int error = check_url(entry->value, ret_problem);
+    struct url url;
+    int error = parse_base(entry->value, &url, ret_problem);
 
-    if (error < 0) {
-        return error;
-    }
-    *url = strdup(entry->value);
-    return *url != NULL ? 0 : -ENOMEM;
+    return error < 0 ? error : set_text(entry, object, ret_problem);
 }
 
 static int set_token_text(const struct source_entry *entry, struct signature_secret *secret,
@@ -116,8 +133,16 @@ int set_api_key(const struct source_entry *entry, void *object, struct problem *
 int set_relay_allow(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     struct config_texts *allow = setter_field(entry, object);
-    int error = check_url(entry->value, ret_problem);
+    struct url url, other;
+    int error = parse_private(entry->value, &url, ret_problem);
 
+    for (size_t i = 0; error == 0 && i < allow->count; i++) {
+        if (url_parse(allow->items[i], &other, NULL) == 0 && url_allows(&other, &url) &&
+            url_allows(&url, &other)) {
+            problem_set(ret_problem, "the same is given twice");
+            error = -EINVAL;
+        }
+    }
     return error < 0 ? error : texts_append(allow, entry->value, strlen(entry->value));
 }
 
@@ -127,4 +152,11 @@ int set_relay_secret(const struct source_entry *entry, void *object, struct prob
 
     (void)ret_problem;
     return content_copy(entry, &config->relay_secret);
+}
+
+int set_service_ca(const struct source_entry *entry, void *object, struct problem *ret_problem)
+{
+    struct config_service *service = object;
+
+    return set_certificates(entry, &service->tls_ca, ret_problem);
 }

@@ -304,7 +304,7 @@ static bool is_word(const char *word, const char *text, size_t length)
 
 int set_accept(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
-    unsigned *ways = setter_field(entry, object);
+    unsigned ways = 0;
     for (const char *at = entry->value;; at++) {
         const char *name;
         size_t length;
@@ -312,15 +312,17 @@ int set_accept(const struct source_entry *entry, void *object, struct problem *r
         unsigned way = is_word("ask", name, length)        ? WAY_ASK
                        : is_word("register", name, length) ? WAY_REGISTER
                                                            : 0;
-        if (way == 0 || (*ways & way) != 0) {
+        if (way == 0 || (ways & way) != 0) {
             problem_set(ret_problem, way == 0 ? "this is no way in which a request can come"
                                               : "one of them is given twice");
             return -EINVAL;
         }
-        *ways |= way;
+        ways |= way;
         if (*at == '\0')
-            return 0;
+            break;
     }
+    *(unsigned *)setter_field(entry, object) = ways;
+    return 0;
 }
 
 int set_policy(const struct source_entry *entry, void *object, struct problem *ret_problem)

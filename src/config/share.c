@@ -10,11 +10,14 @@ static bool may_know(unsigned roles, enum role role)
     return (roles & 1u << role) != 0;
 }
 
-/* True if the role may know of the section at all. Runner and caller know their own hooks only. */
+/* True if the role may know of the section at all. Runner and caller know their own hooks only, and the
+ * caller services that it asks. */
 static bool may_see(const struct source_section *section, enum role role)
 {
     if (!may_know(section_rule(section->kind)->roles, role))
         return false;
+    if (section->kind == SECTION_SERVICE && role == ROLE_CALLER)
+        return source_find(section, "url") != NULL;
     if (section->kind != SECTION_HOOK || role == ROLE_CORE)
         return true;
     return (section->hook.kind == HOOK_HTTP) == (role == ROLE_CALLER);

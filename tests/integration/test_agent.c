@@ -20,15 +20,21 @@ static struct house *house;
 static char *agent_socket;
 static struct said said;
 
-static const char sections[] = "[agent]\n"
+/* The service can be asked, so that actions may insist on it. */
+static const char sections[] = "url = http://127.0.0.1:9\n"
+                               "callback_url = http://127.0.0.1:9/webhook\n"
+                               "[agent]\n"
                                "socket = %DIR%/agent.sock\n"
                                "socket_mode = 0666\n"
                                "[action note]\n"
+                               "accept = register\n"
                                "on_granted = note\n"
                                "[action pay]\n"
                                "accept = ask\n"
                                "[action both]\n"
                                "accept = ask, register\n"
+                               "[action *]\n"
+                               "accept = register\n"
                                "[hook note]\n"
                                "shell = echo done by hook\n";
 
@@ -314,8 +320,10 @@ END_TEST
 
 START_TEST(all_actions_without_a_section_may_refuse_it)
 {
-    house_configure(house, "[agent]\nsocket = %DIR%/agent.sock\nsocket_mode = 0666\n"
-                           "[action *]\naccept = ask\n[action note]\n");
+    house_configure(house, "url = http://127.0.0.1:9\n"
+                           "callback_url = http://127.0.0.1:9/webhook\n"
+                           "[agent]\nsocket = %DIR%/agent.sock\nsocket_mode = 0666\n"
+                           "[action *]\naccept = ask\n[action note]\naccept = register\n");
     house_reload(house);
     answer_expect_error(
         ask(0, "POST", "/v1/requests", "{\"requestId\":\"r\",\"action\":\"anything\"}"), 403,

@@ -199,6 +199,9 @@ END_TEST
 START_TEST(the_example_can_be_loaded_with_all_that_it_shows)
 {
     scratch_text("daimon-webhook-secret", "whsec_1");
+    scratch_text("daimon-api-key", "key");
+    scratch_text("daimon-ca.pem", "-----BEGIN CERTIFICATE-----\n");
+    scratch_text("relay-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     scratch_text("archive-token", "token");
     scratch_text("control-token", "operators-0123456789");
     scratch_text("agent-campaigns", "campaigns-0123456789");

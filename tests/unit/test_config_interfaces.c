@@ -212,6 +212,8 @@ END_TEST
 
 /* --- what agents may register ----------------------------------------------------------------- */
 
+#define ASKED SERVICE "url = https://a.example\ncallback_url = https://b.example/webhook\n"
+
 static unsigned ways(const char *action)
 {
     return config_ways(config, action, config_service(config, "daimon"));
@@ -219,9 +221,9 @@ static unsigned ways(const char *action)
 
 START_TEST(an_action_says_how_requests_may_come)
 {
-    config = scratch_load(SERVER SERVICE "[action a]\naccept = ask\n"
-                                         "[action b]\naccept = register\n"
-                                         "[action c]\naccept = register , ask\n[action d]\n");
+    config = scratch_load(SERVER ASKED "[action a]\naccept = ask\n"
+                                       "[action b]\naccept = register\n"
+                                       "[action c]\naccept = register , ask\n[action d]\n");
     ck_assert_uint_eq(ways("a"), WAY_ASK);
     ck_assert_uint_eq(ways("b"), WAY_REGISTER);
     ck_assert_uint_eq(ways("c"), WAY_ASK | WAY_REGISTER);
@@ -233,16 +235,20 @@ START_TEST(what_is_not_said_follows_from_the_service)
     config = scratch_load(SERVER SERVICE "[action a]\n");
     ck_assert_uint_eq(ways("a"), WAY_REGISTER);
     ck_assert_uint_eq(ways("unknown"), WAY_REGISTER);
+    config_free(config);
+    config = scratch_load(SERVER ASKED "[action a]\n");
+    ck_assert_uint_eq(ways("a"), WAY_ASK);
+    ck_assert_uint_eq(ways("unknown"), WAY_ASK);
 }
 END_TEST
 
 START_TEST(it_may_be_said_for_all_other_actions)
 {
-    config = scratch_load(SERVER SERVICE "[action *]\naccept = ask\n[action a]\n");
-    ck_assert_uint_eq(ways("unknown"), WAY_ASK);
-    ck_assert_uint_eq(ways("a"), WAY_REGISTER);
+    config = scratch_load(SERVER ASKED "[action *]\naccept = register\n[action a]\n");
+    ck_assert_uint_eq(ways("unknown"), WAY_REGISTER);
+    ck_assert_uint_eq(ways("a"), WAY_ASK);
     struct config *part = scratch_role(config, ROLE_CORE);
-    ck_assert_uint_eq(config_action(part, "unknown")->accept, WAY_ASK);
+    ck_assert_uint_eq(config_action(part, "unknown")->accept, WAY_REGISTER);
     config_free(part);
 }
 END_TEST

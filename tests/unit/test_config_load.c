@@ -121,25 +121,27 @@ START_TEST(all_errors_are_told_in_the_order_of_files_and_lines)
     scratch_directory("conf.d");
     scratch_text("conf.d/a.conf", "[action a]\non_granted = nobody\nexpires_in = soon\n=\n");
     scratch_text("conf.d/b.conf", "[server]\nlisten = 127.0.0.1:2\n");
-    EXPECT_ERRORS("nonsense\n"               /* 1 */
-                  "[server]\n"               /* 2 */
-                  "listen = here\n"          /* 3 */
-                  "max_body = big\n"         /* 4 */
-                  "[hook h]\n"               /* 5 */
-                  "timeout = 5\n"            /* 6 */
-                  "[service s]\n"            /* 7 */
-                  "secret_file = missing\n", /* 8 */
-                  "1: this line is neither a section nor a setting; expected",
-                  "3: [server] listen: the port is missing; expected host:port",
-                  "4: [server] max_body: this is no size; expected a size",
-                  "5: [hook h]: the hook has nothing to run; expected exactly one of",
-                  "7: [service s]: path is missing; expected a path",
-                  "7: [service s]: scheme is missing; expected daimon or none",
-                  "8: [service s] secret_file: ",
-                  "conf.d/a.conf:2: [action a] on_granted: there is no hook nobody; expected",
-                  "conf.d/a.conf:3: [action a] expires_in: this is no duration; expected",
-                  "conf.d/a.conf:4: [action a]: there is no key",
-                  "conf.d/b.conf:1: [server]: given twice; expected once, and it is in");
+    EXPECT_ERRORS(
+        "nonsense\n"               /* 1 */
+        "[server]\n"               /* 2 */
+        "listen = here\n"          /* 3 */
+        "max_body = big\n"         /* 4 */
+        "[hook h]\n"               /* 5 */
+        "timeout = 5\n"            /* 6 */
+        "[service s]\n"            /* 7 */
+        "secret_file = missing\n", /* 8 */
+        "1: this line is neither a section nor a setting; expected",
+        "3: [server] listen: the port is missing; expected host:port",
+        "4: [server] max_body: this is no size; expected a size",
+        "5: [hook h]: the hook has nothing to run; expected exactly one of",
+        "7: [service s]: path is missing; expected a path",
+        "7: [service s]: scheme is missing; expected daimon, url-token, both with a comma between "
+        "them, or none",
+        "8: [service s] secret_file: ",
+        "conf.d/a.conf:2: [action a] on_granted: there is no hook nobody; expected",
+        "conf.d/a.conf:3: [action a] expires_in: this is no duration; expected",
+        "conf.d/a.conf:4: [action a]: there is no key",
+        "conf.d/b.conf:1: [server]: given twice; expected once, and it is in");
 }
 END_TEST
 
@@ -177,9 +179,9 @@ END_TEST
 
 START_TEST(an_unknown_section_is_told_with_the_nearest_known_one)
 {
-    EXPECT_ERRORS(SERVER "[servcie x]\npath = /\n[relay]\n[Server]\n",
+    EXPECT_ERRORS(SERVER "[servcie x]\npath = /\n[webhooks]\n[Server]\n",
                   "3: [servcie x]: unknown section; did you mean [service NAME]?",
-                  "5: [relay]: unknown section; expected [server], [control], [agent], [store]",
+                  "5: [webhooks]: unknown section; expected [server], [control], [agent], [store]",
                   "6: [Server]: unknown section; did you mean [server]?");
 }
 END_TEST

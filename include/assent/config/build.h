@@ -36,6 +36,10 @@ int config_check(const struct config *config, const struct config_source *source
 int hook_check(const struct config_hook *hook, const struct source_section *section,
                struct config_report *report);
 
+/* Reports the same of what asking a service needs: its URLs, the actions that are asked for, [relay]. */
+void asking_check(const struct config *config, const struct config_source *source,
+                  struct config_report *report);
+
 /* Reports the same of [control] and [agent]: who could come in as somebody else, or without saying
  * who. */
 void interfaces_check(const struct config *config, const struct config_source *source,

@@ -5,7 +5,7 @@
  * table of keys.
  *
  * Owns: nothing; what is set belongs to the object. Runs in: supervisor, every role (unpack),
- * assentctl. Pure. May call: quantity, argv, template, policy, signature, json, log's names.
+ * assentctl. Pure. May call: quantity, argv, template, policy, signature, url, json, log's names.
  */
 #ifndef ASSENT_CONFIG_SETTERS_H
 #define ASSENT_CONFIG_SETTERS_H
@@ -30,8 +30,8 @@ key_setter set_listen, set_tcp_listen, set_trusted_proxy;
 key_setter set_token;
 
 /* service.c */
-key_setter set_scheme, set_service_url, set_callback_url, set_api_key, set_relay_allow,
-    set_relay_secret;
+key_setter set_scheme, set_service_url, set_callback_url, set_api_key, set_service_ca;
+key_setter set_relay_allow, set_relay_secret;
 
 /* words.c */
 key_setter set_words;
@@ -47,6 +47,9 @@ int templates_append(struct config_templates *templates, enum template_kind kind
 /* Copies the content of the file that the entry names, and puts an uncounted NUL behind it. 0 or
  * -ENOMEM. */
 int content_copy(const struct source_entry *entry, struct signature_secret *ret_secret);
+/* The same with a file that must hold certificates in PEM form: -EINVAL with a problem. */
+int set_certificates(const struct source_entry *entry, struct signature_secret *ret_certificates,
+                     struct problem *ret_problem);
 /* The field that the entry's key is about. */
 void *setter_field(const struct source_entry *entry, void *object);
 
