@@ -10,7 +10,7 @@ nginx=
 for set; do
     case $set in
     build) add='gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libcurl4-openssl-dev
-        libsqlite3-dev libssl-dev libsystemd-dev libseccomp-dev' ;;
+        libsqlite3-dev libssl-dev libsystemd-dev libseccomp-dev ca-certificates' ;; # which https calls are checked against
     demo) add='curl openssl' ;;
     check)
         add='check strace scdoc man-db spin curl openssl nghttp2-server testssl.sh shellcheck clang-format'
