@@ -16,8 +16,9 @@
 #include "assent/base/channel.h"
 #include "assent/caller/caller.h"
 #include "support/jail_setting.h"
+#include "support/patience.h"
 
-#define PATIENCE_S 15
+#define PATIENCE_MS 15000
 
 static const char base_config[] = "listen = 127.0.0.1:8787\n"
                                   "log_level = debug\n"
@@ -30,7 +31,7 @@ static const char base_config[] = "listen = 127.0.0.1:8787\n"
 
 static void be_impatient(int fd)
 {
-    struct timeval patience = {.tv_sec = PATIENCE_S};
+    struct timeval patience = {.tv_sec = (time_t)(patience_ms(PATIENCE_MS) / 1000)};
 
     ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
 }
@@ -250,22 +251,6 @@ void caller_rig_free(struct caller_rig *rig)
     config_free(rig->config);
     buffer_free(&rig->payload);
     remove_directory(rig->directory);
-}
-
-size_t caller_rig_descriptors(const struct caller_rig *rig)
-{
-    char path[64];
-    DIR *directory;
-    size_t count = 0;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)rig->pid);
-    directory = opendir(path);
-    ck_assert_ptr_nonnull(directory);
-    while (readdir(directory)) {
-        count++;
-    }
-    (void)closedir(directory);
-    return count;
 }
 
 char *caller_rig_log(const struct caller_rig *rig)

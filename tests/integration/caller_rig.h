@@ -3,7 +3,7 @@
  *
  * Its environment names a proxy that does not exist, and files in the rig's directory: .netrc,
  * own-cert.pem to be trusted, `keys` for those of TLS. So every call shows that none is used.
- * Whatever is awaited comes within 15 s or the test fails.
+ * Whatever is awaited comes within 15 s (patience_ms) or the test fails.
  */
 #ifndef TESTS_INTEGRATION_CALLER_RIG_H
 #define TESTS_INTEGRATION_CALLER_RIG_H
@@ -46,8 +46,6 @@ void caller_rig_orphan(struct caller_rig *rig);
 int caller_rig_wait(struct caller_rig *rig);
 /* Ends it however it stands, and removes the directory. */
 void caller_rig_free(struct caller_rig *rig);
-/* How many descriptors it has open. */
-size_t caller_rig_descriptors(const struct caller_rig *rig);
 /* What it logged; freed by the caller. */
 char *caller_rig_log(const struct caller_rig *rig);
 

@@ -18,8 +18,9 @@
 #include "assent/base/protocol.h"
 #include "assent/base/role.h"
 #include "assent/config/config.h"
+#include "support/patience.h"
 
-#define CORE_RIG_PATIENCE_MS 30000
+#define CORE_RIG_PATIENCE_MS ((int)patience_ms(30000))
 
 /* What is configured: two services, an action `pay` that runs `pay-program` and `pay-call` once it is
  * granted, and one, `slow`, whose `retry-program` is to be started again after an interruption. */

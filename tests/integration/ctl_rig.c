@@ -16,7 +16,6 @@
 #include "assent/base/buffer.h"
 
 #define WORD_LIMIT 32
-#define ACCEPTED   3 /* in /proc/net/unix; not accepted yet is 2 */
 
 struct words {
     char *items[WORD_LIMIT];
@@ -25,15 +24,10 @@ struct words {
 static struct words take_words(va_list arguments)
 {
     struct words words = {0};
-    const char *build = getenv("ASSENT_BUILD");
-    char *program = NULL;
     int count = 0;
 
-    ck_assert_int_ge(asprintf(&program, "%s/assentctl", build ? build : "build"), 0);
-    words.items[count] = program;
-    while (words.items[count]) {
-        ck_assert_int_lt(++count, WORD_LIMIT - 1);
-        words.items[count] = va_arg(arguments, char *);
+    while ((words.items[count] = va_arg(arguments, char *))) {
+        ck_assert_int_lt(++count, WORD_LIMIT);
     }
     return words;
 }
@@ -51,8 +45,7 @@ static _Noreturn void become_ctl(const struct house *house, const struct words *
     if (no_colour) {
         (void)setenv("NO_COLOR", no_colour, 1);
     }
-    (void)execv(words->items[0], words->items);
-    _exit(127);
+    become_built("assentctl", words->items);
 }
 
 /* The output of a process that is not finished yet has a name with its pid. */
@@ -83,7 +76,6 @@ static pid_t start(const struct house *house, const struct words *words)
         redirect(house, "err", STDERR_FILENO);
         become_ctl(house, words, NULL);
     }
-    free(words->items[0]);
     return pid;
 }
 
@@ -163,38 +155,9 @@ struct said ctl_on_terminal(const struct house *house, const char *no_colour, ..
         ck_assert_int_eq(buffer_append(&out, piece, (size_t)length), 0);
     }
     (void)close(terminal);
-    free(words.items[0]);
     said.exit = await_exit(pid);
     said.out = buffer_take_text(&out);
     return said;
-}
-
-static int count_connections(const char *path)
-{
-    FILE *file = fopen("/proc/net/unix", "re");
-    char line[512];
-    int count = 0;
-
-    ck_assert_ptr_nonnull(file);
-    while (fgets(line, sizeof line, file)) {
-        unsigned state = 0;
-        char name[256] = "";
-
-        (void)sscanf(line, "%*s %*s %*s %*s %*s %x %*s %255s", &state, name);
-        count += state == ACCEPTED && strcmp(name, path) == 0;
-    }
-    (void)fclose(file);
-    return count;
-}
-
-void ctl_await_connections(const struct house *house, int count)
-{
-    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
-
-    while (count_connections(house_socket(house)) != count) {
-        ck_assert_msg(house_now_ms() < deadline, "there never were %d connections", count);
-        (void)poll(NULL, 0, 5);
-    }
 }
 
 void said_clear(struct said *said)

@@ -31,9 +31,6 @@ struct said ctl_on_terminal(const struct house *house, const char *no_colour, ..
 pid_t ctl_start(const struct house *house, ...) __attribute__((sentinel));
 struct said ctl_finish(const struct house *house, pid_t pid);
 
-/* Waits until so many clients, no more and no less, have been accepted at the control socket. */
-void ctl_await_connections(const struct house *house, int count);
-
 void said_clear(struct said *said);
 
 #endif

@@ -16,8 +16,9 @@
 #include "assent/base/channel.h"
 #include "assent/base/protocol.h"
 #include "assent/base/role.h"
+#include "support/patience.h"
 
-#define RIG_PATIENCE_MS 10000
+#define RIG_PATIENCE_MS ((int)patience_ms(10000))
 #define RIG_MAX_BODY    4096
 #define RIG_DESCRIPTORS 64 /* the soft limit that the gate finds */
 

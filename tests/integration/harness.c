@@ -23,7 +23,7 @@
 #include "support/jail_setting.h"
 
 #define POLL_MS        10
-#define ARGUMENT_LIMIT 32
+#define ARGUMENT_LIMIT 64
 
 struct house {
     char directory[64];
@@ -41,15 +41,6 @@ int64_t house_now_ms(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t house_allow_ms(int64_t span)
-{
-    double load = 0;
-    double processors = (double)sysconf(_SC_NPROCESSORS_ONLN);
-
-    (void)getloadavg(&load, 1);
-    return load > processors ? (int64_t)((double)span * load / processors) : span;
 }
 
 static void pause_a_little(void)
@@ -167,43 +158,54 @@ void house_configure(struct house *house, const char *sections)
 /* --- processes -------------------------------------------------------------------------------- */
 
 /* The words stay in the copy: the process becomes another one at once. */
-static int split_wrapper(const char *wrapper, char **arguments)
+static int split_wrapper(const char *wrapper, char **arguments, int limit)
 {
     int count = 0;
     char *rest = strdup(wrapper ? wrapper : "");
     char *word;
 
-    while (count < ARGUMENT_LIMIT - 4 && (word = strtok_r(rest, " ", &rest))) {
+    while (count < limit && (word = strtok_r(rest, " ", &rest))) {
         arguments[count++] = word;
     }
     return count;
 }
 
+void become_built(const char *program, char *const *arguments)
+{
+    char *words[ARGUMENT_LIMIT];
+    const char *build = getenv("ASSENT_BUILD");
+    int count = split_wrapper(getenv("ASSENT_TEST_WRAPPER"), words, ARGUMENT_LIMIT / 2);
+
+    if (asprintf(&words[count++], "%s/%s", build ? build : "build", program) < 0) {
+        _exit(127);
+    }
+    while (*arguments && count < ARGUMENT_LIMIT - 1) {
+        words[count++] = *arguments++;
+    }
+    words[count] = NULL;
+    (void)execvp(words[0], words);
+    _exit(127);
+}
+
 /* `assentd -c FILE` and what follows; `last` is a NULL-terminated list, or NULL. */
 static _Noreturn void become_daemon(const struct house *house, const char *const *last)
 {
-    char *arguments[ARGUMENT_LIMIT];
-    const char *build = getenv("ASSENT_BUILD");
-    const char *wrapper = getenv("ASSENT_TEST_WRAPPER");
-    int count = split_wrapper(wrapper, arguments);
+    char *arguments[ARGUMENT_LIMIT / 2];
+    int count = 0;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (asprintf(&arguments[count++], "%s/assentd", build ? build : "build") < 0) {
-        _exit(127);
-    }
     if (!last) {
         arguments[count++] = strdup("-c");
         arguments[count++] = house_file(house, "assentd.conf");
     }
-    for (; last && *last && count < ARGUMENT_LIMIT - 1; last++) {
+    for (; last && *last && count < ARGUMENT_LIMIT / 2 - 1; last++) {
         arguments[count++] = house_format(house, "%s", *last);
     }
     arguments[count] = NULL;
     if (house->prepare) {
         house->prepare(house->userdata);
     }
-    (void)execvp(arguments[0], arguments);
-    _exit(127);
+    become_built("assentd", arguments);
 }
 
 static void redirect(const struct house *house, const char *name, int fd)

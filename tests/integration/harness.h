@@ -38,6 +38,8 @@ void house_configure_all(struct house *house, const char *text);
 /* `prepare` is called in the process that is about to become assentd, standard error being the log
  * already. */
 void house_prepare(struct house *house, void (*prepare)(void *userdata), void *userdata);
+/* Becomes that program of the build, under ASSENT_TEST_WRAPPER if there is one. */
+_Noreturn void become_built(const char *program, char *const *arguments);
 /* Starts it and waits until it is ready. */
 void house_start(struct house *house);
 /* Starts it, and returns false if it ended before it was ready. */
@@ -76,6 +78,8 @@ pid_t house_kill_role(const struct house *house, const char *title);
 void house_await_ready(const struct house *house);
 /* Waits until /healthz of the public listener has that status. */
 void house_await_health(const struct house *house, int status);
+/* Waits until so many connections to the control socket have been accepted, and are still open. */
+void house_await_connections(const struct house *house, int count);
 
 /* The daemon and every process below it; process_tree_free. */
 struct process_tree house_processes(const struct house *house);
@@ -86,6 +90,8 @@ char *process_read(pid_t pid, const char *name);
 bool process_lives(pid_t pid);
 /* Waits until the process has ended, whosever child it is. */
 void process_await_end(pid_t pid);
+/* How many it has open; see jail_allow_looking_inside. */
+size_t process_descriptors(pid_t pid);
 
 /* The path of a file in the directory; to be freed. */
 char *house_file(const struct house *house, const char *name);
@@ -180,8 +186,6 @@ char *house_format(const struct house *house, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 int64_t house_now_ms(void);
-/* So much time, or more if the machine has more to do than it has processors. */
-int64_t house_allow_ms(int64_t span);
 
 /* A test case whose tests run between these two, with time enough for valgrind. */
 TCase *house_scenarios(Suite *suite, const char *name, void (*before)(void), void (*after)(void));

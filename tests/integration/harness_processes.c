@@ -1,6 +1,7 @@
 #include "integration/harness.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_MS 10
+#define POLL_MS  10
+#define ACCEPTED 3 /* in /proc/net/unix; not accepted yet is 2 */
 
 static void pause_a_little(void)
 {
@@ -88,6 +90,23 @@ void process_await_end(pid_t pid)
         ck_assert_msg(house_now_ms() < deadline, "process %d does not end", (int)pid);
         pause_a_little();
     }
+}
+
+size_t process_descriptors(pid_t pid)
+{
+    char path[64];
+    DIR *directory;
+    const struct dirent *entry;
+    size_t count = 0;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    directory = opendir(path);
+    ck_assert_msg(directory != NULL, "%s can't be opened", path);
+    while ((entry = readdir(directory))) {
+        count += entry->d_name[0] != '.';
+    }
+    (void)closedir(directory);
+    return count;
 }
 
 /* --- all processes of a daemon ---------------------------------------------------------------- */
@@ -255,5 +274,35 @@ void house_await_health(const struct house *house, int status)
         if (now != status) {
             pause_a_little();
         }
+    }
+}
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+static int count_connections(const char *path)
+{
+    FILE *file = fopen("/proc/net/unix", "re");
+    char line[512];
+    int count = 0;
+
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof line, file)) {
+        unsigned state = 0;
+        char name[256] = "";
+
+        (void)sscanf(line, "%*s %*s %*s %*s %*s %x %*s %255s", &state, name);
+        count += state == ACCEPTED && strcmp(name, path) == 0;
+    }
+    (void)fclose(file);
+    return count;
+}
+
+void house_await_connections(const struct house *house, int count)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+
+    while (count_connections(house_socket(house)) != count) {
+        ck_assert_msg(house_now_ms() < deadline, "there never were %d connections", count);
+        pause_a_little();
     }
 }

@@ -19,8 +19,9 @@
 #include "assent/base/channel.h"
 #include "assent/base/protocol.h"
 #include "assent/config/config.h"
+#include "support/patience.h"
 
-#define RUNNER_RIG_PATIENCE_MS 20000
+#define RUNNER_RIG_PATIENCE_MS ((int)patience_ms(20000))
 #define RUNNER_RIG_FRAMES      64
 
 struct runner_rig {

@@ -3,7 +3,6 @@
  * the time is over and when assentd stops, and is forgotten when gone.
  */
 #include <check.h>
-#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
+#include "support/patience.h"
 
 #define MEBIBYTE ((size_t)1 << 20)
 
@@ -141,33 +141,6 @@ START_TEST(hundreds_may_wait_for_one_request)
 }
 END_TEST
 
-static int open_files(pid_t pid)
-{
-    char path[64];
-    int count = 0;
-    DIR *directory;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    directory = opendir(path);
-    while (directory && readdir(directory)) {
-        count++;
-    }
-    if (directory) {
-        (void)closedir(directory);
-    }
-    return count;
-}
-
-static void await_open_files(pid_t pid, int count, bool more)
-{
-    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
-
-    while (more ? open_files(pid) < count : open_files(pid) > count) {
-        ck_assert_msg(house_now_ms() < deadline, "%d files stay open", open_files(pid));
-        (void)poll(NULL, 0, 10);
-    }
-}
-
 /* Processor time that the process has used, in ticks. */
 static long ticks_of(pid_t pid)
 {
@@ -200,10 +173,8 @@ static void register_large(const char *id, size_t size)
  * that nobody is remembered. */
 START_TEST(who_leaves_is_forgotten)
 {
-    pid_t gate = house_role(house, "assentd: gate control");
     pid_t core = house_role(house, "assentd: core");
     struct exchange *waits[100];
-    int files;
     long ten_answers;
     long ticks;
 
@@ -213,16 +184,15 @@ START_TEST(who_leaves_is_forgotten)
         json_decref(house_show(house, "req_1"));
     }
     ten_answers = ticks_of(core) - ticks;
-    files = open_files(gate);
     for (size_t i = 0; i < 100; i++) {
         waits[i] = begin_wait("req_1");
     }
-    await_open_files(gate, files + 100, true);
+    house_await_connections(house, 100);
     ck_assert(!exchange_answered(waits[99], 100));
     for (size_t i = 0; i < 100; i++) {
         exchange_leave(waits[i]);
     }
-    await_open_files(gate, files, false);
+    house_await_connections(house, 0);
     house_await_ready(house);
     ticks = ticks_of(core);
     house_approve(house, "req_1");
@@ -241,7 +211,7 @@ START_TEST(who_waits_is_answered_at_the_stop)
     ck_assert(!exchange_answered(wait, 200));
     start = house_now_ms();
     ck_assert_int_eq(house_stop(house), 0);
-    ck_assert_int_lt(house_now_ms() - start, house_allow_ms(5000));
+    ck_assert_int_lt(house_now_ms() - start, patience_ms(5000));
     expect_end(wait, "pending");
 }
 END_TEST

@@ -344,9 +344,9 @@ static pid_t begin_waiting(void)
     pid_t pid;
 
     CTL("register", "--id=req_1", "--action=other");
-    ctl_await_connections(house, 0);
+    house_await_connections(house, 0);
     pid = ctl_start(house, "wait", "req_1", NULL);
-    ctl_await_connections(house, 1);
+    house_await_connections(house, 1);
     return pid;
 }
 

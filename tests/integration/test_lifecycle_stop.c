@@ -10,6 +10,7 @@
 
 #include "integration/harness.h"
 #include "support/http_server.h"
+#include "support/patience.h"
 
 static struct house *house;
 static struct http_server *server;
@@ -68,7 +69,7 @@ static void stop_in_time(void)
     ck_assert_int_eq(house_stop(house), 0);
     took = house_now_ms() - begin;
     log = house_log(house);
-    ck_assert_msg(took < house_allow_ms(5000), "the stop took %d ms:\n%s", (int)took, log);
+    ck_assert_msg(took < patience_ms(5000), "the stop took %d ms:\n%s", (int)took, log);
     free(log);
 }
 
@@ -80,7 +81,7 @@ START_TEST(a_stop_takes_no_time_if_nothing_is_under_way)
     expect_to_work("req_1");
     begin = house_now_ms();
     ck_assert_int_eq(house_stop(house), 0);
-    ck_assert_int_lt(house_now_ms() - begin, house_allow_ms(3000));
+    ck_assert_int_lt(house_now_ms() - begin, patience_ms(3000));
     house_await_log(house, "msg=stopped");
     ck_assert_int_ne(access(house_socket(house), X_OK), 0);
 }

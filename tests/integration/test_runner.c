@@ -1,5 +1,4 @@
 #include <check.h>
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "integration/harness.h"
 #include "integration/runner_rig.h"
+#include "support/jail_setting.h"
 
 enum { LINE = 128 };
 
@@ -318,22 +319,6 @@ START_TEST(runs_go_on_side_by_side)
 }
 END_TEST
 
-static size_t descriptors_of_runner(void)
-{
-    char path[64];
-    DIR *directory;
-    size_t count = 0;
-
-    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)rig.pid);
-    directory = opendir(path);
-    ck_assert_ptr_nonnull(directory);
-    while (readdir(directory)) {
-        count++;
-    }
-    (void)closedir(directory);
-    return count;
-}
-
 static size_t children_of_runner(void)
 {
     char path[64];
@@ -372,14 +357,15 @@ START_TEST(many_runs_leave_no_descriptor_and_no_process_behind)
 {
     size_t descriptors;
 
+    jail_allow_looking_inside();
     runner_rig_start(&rig, "[hook h]\nexec = /usr/bin/printf -- %s {job.key}\n");
-    descriptors = descriptors_of_runner();
+    descriptors = process_descriptors(rig.pid);
     for (char series = 'a'; series < 'e'; series++) {
         run_many(series);
     }
     ck_assert_uint_ge(children_of_runner(), 1);
     ck_assert_uint_le(children_of_runner(), 12);
-    ck_assert_uint_eq(descriptors_of_runner(), descriptors + children_of_runner());
+    ck_assert_uint_eq(process_descriptors(rig.pid), descriptors + children_of_runner());
 }
 END_TEST
 

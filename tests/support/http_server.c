@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/patience.h"
+
 #define CONNECTION_LIMIT 1024
 #define SCRIPT_LIMIT     64
 #define REQUEST_LIMIT    4096
@@ -27,6 +29,7 @@ struct http_server {
     pthread_mutex_t lock; /* everything below */
     pthread_cond_t changed;
     bool stopping;
+    bool released;
     size_t connections;
     size_t open;
     int open_fds[CONNECTION_LIMIT];
@@ -194,6 +197,20 @@ static bool wait_for(struct http_server *server, int delay_ms)
     return !stopping;
 }
 
+/* False if the server was stopped before. */
+static bool wait_for_release(struct http_server *server)
+{
+    bool released;
+
+    (void)pthread_mutex_lock(&server->lock);
+    while (!server->stopping && !server->released) {
+        (void)pthread_cond_wait(&server->changed, &server->lock);
+    }
+    released = server->released;
+    (void)pthread_mutex_unlock(&server->lock);
+    return released;
+}
+
 static bool send_all(int fd, const char *bytes, size_t length)
 {
     while (length > 0) {
@@ -283,6 +300,7 @@ static bool serve_request(struct connection *connection)
     if (script.manner == HTTP_SERVER_NEVER_ANSWERS) {
         (void)wait_for(server, FOREVER);
     } else if (script.manner != HTTP_SERVER_CUTS &&
+               (script.manner != HTTP_SERVER_HOLDS || wait_for_release(server)) &&
                (script.delay_ms == 0 || wait_for(server, script.delay_ms))) {
         answer(connection->fd, &script, head);
         if (script.manner == HTTP_SERVER_STALLS) {
@@ -438,7 +456,7 @@ void http_server_script(struct http_server *server, const struct http_server_scr
 
 size_t http_server_wait(struct http_server *server, size_t count)
 {
-    struct timespec until = after_ms(WAIT_MS);
+    struct timespec until = after_ms((int)patience_ms(WAIT_MS));
     int error = 0;
     size_t seen;
 
@@ -449,6 +467,14 @@ size_t http_server_wait(struct http_server *server, size_t count)
     seen = server->request_count;
     (void)pthread_mutex_unlock(&server->lock);
     return seen;
+}
+
+void http_server_release(struct http_server *server)
+{
+    (void)pthread_mutex_lock(&server->lock);
+    server->released = true;
+    (void)pthread_cond_broadcast(&server->changed);
+    (void)pthread_mutex_unlock(&server->lock);
 }
 
 const struct http_server_request *http_server_request(struct http_server *server, size_t index)

@@ -22,6 +22,7 @@ enum http_server_manner {
     HTTP_SERVER_HANGS_UP,      /* as soon as somebody connected */
     HTTP_SERVER_NEVER_READS,   /* and never answers */
     HTTP_SERVER_NEVER_ANSWERS, /* but reads the request */
+    HTTP_SERVER_HOLDS,         /* the request until http_server_release, then answers it */
     HTTP_SERVER_CUTS,          /* the connection, having read the request */
     HTTP_SERVER_CONTINUES,     /* says 100 Continue, then cuts */
     HTTP_SERVER_CUTS_HEADER,   /* in the middle of the answer's header */
@@ -59,8 +60,10 @@ int http_server_port(const struct http_server *server);
 /* Adds a script, or replaces the one of that path. */
 void http_server_script(struct http_server *server, const struct http_server_script *script);
 
-/* Waits until `count` requests have come, up to 10 s, and says how many there are. */
+/* Waits until `count` requests have come, up to 10 s (patience_ms), and says how many there are. */
 size_t http_server_wait(struct http_server *server, size_t count);
+/* Answers all that is held, and holds nothing any more. */
+void http_server_release(struct http_server *server);
 /* The request of that index, in the order in which they arrived. Valid until the server stops. */
 const struct http_server_request *http_server_request(struct http_server *server, size_t index);
 /* Connections so far, those without a request too. */

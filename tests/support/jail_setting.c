@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #if defined __has_feature
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -23,7 +24,14 @@ bool jail_possible(void)
     return !SANITIZED && !(wrapper && wrapper[0]) && !(build && strstr(build, "/coverage"));
 }
 
+static bool looked_into = false;
+
+void jail_allow_looking_inside(void)
+{
+    looked_into = geteuid() != 0;
+}
+
 const char *jail_setting(void)
 {
-    return jail_possible() ? "" : "jail = off\n";
+    return jail_possible() && !looked_into ? "" : "jail = off\n";
 }
