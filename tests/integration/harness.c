@@ -50,15 +50,18 @@ static void pause_a_little(void)
 
 /* --- setting up ------------------------------------------------------------------------------- */
 
-int house_free_port(void)
+/* Who says SO_REUSEADDR may listen at a port that is only bound, and the kernel gives it to nobody who
+ * has not asked for it. */
+int house_reserve_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int one = 1;
 
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one), 0);
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-    (void)close(fd);
     return ntohs(address.sin_port);
 }
 
@@ -79,7 +82,7 @@ struct house *house_new(void)
     ck_assert_ptr_nonnull(house);
     (void)snprintf(house->directory, sizeof house->directory, "/tmp/assentd-test.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(house->directory));
-    house->port = house_free_port();
+    house->port = house_reserve_port();
     house->socket = house_file(house, "control.sock");
     house->notify = open_notify(house);
     house_write(house, "secret", HOUSE_SECRET "\n");

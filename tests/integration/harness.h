@@ -62,8 +62,8 @@ int house_run(const struct house *house, const char *const *arguments, char **re
 /* Stops it if it runs, checks that it stopped well, and removes the directory. */
 void house_free(struct house *house);
 
-/* A port of loopback that was free a moment ago. */
-int house_free_port(void);
+/* A port of loopback at which only assentd can listen as long as this process lives. */
+int house_reserve_port(void);
 const char *house_directory(const struct house *house);
 int house_port(const struct house *house);
 const char *house_socket(const struct house *house);
@@ -72,6 +72,8 @@ pid_t house_pid(const struct house *house);
 pid_t house_role(const struct house *house, const char *title);
 /* The same, but not `old`. */
 pid_t house_next_role(const struct house *house, const char *title, pid_t old);
+/* True if there is one now. */
+bool house_has_role(const struct house *house, const char *title);
 /* SIGKILL to the role; waits until it is dead, and returns what it was. */
 pid_t house_kill_role(const struct house *house, const char *title);
 /* Waits until /readyz says ready. */

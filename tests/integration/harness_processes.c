@@ -222,6 +222,11 @@ pid_t house_role(const struct house *house, const char *title)
     return pid;
 }
 
+bool house_has_role(const struct house *house, const char *title)
+{
+    return find_role(house, title) != 0;
+}
+
 pid_t house_next_role(const struct house *house, const char *title, pid_t old)
 {
     int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;

@@ -115,17 +115,7 @@ static long long run_of_alice(void)
 
 static bool has_agent_gate(void)
 {
-    struct process_tree processes = house_processes(house);
-    bool found = false;
-
-    for (size_t i = 0; i < processes.count; i++) {
-        char *title = process_read(processes.items[i].pid, "cmdline");
-
-        found = found || strcmp(title, "assentd: gate agent\n") == 0;
-        free(title);
-    }
-    process_tree_free(&processes);
-    return found;
+    return house_has_role(house, "assentd: gate agent");
 }
 
 START_TEST(agents_have_a_gate_where_the_configuration_says_so)

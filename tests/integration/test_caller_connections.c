@@ -220,7 +220,7 @@ static void start_http2(void)
     start();
     caller_rig_file(&rig, "file", "0123456789");
     tls_server_certify(&certified, rig.directory, "own", "IP:127.0.0.1");
-    http2_server_start(&http2, &certified, rig.directory, house_free_port());
+    http2_server_start(&http2, &certified, rig.directory, house_reserve_port());
     rig.port = http2.port;
 }
 

@@ -42,9 +42,9 @@ static void configure(const char *more)
 static void begin(void)
 {
     house = house_new();
-    control_port = house_free_port();
+    control_port = house_reserve_port();
     do {
-        agent_port = house_free_port();
+        agent_port = house_reserve_port();
     } while (agent_port == control_port || agent_port == house_port(house));
     house_write(house, "ops", OPERATOR "\n");
     house_write(house, "alice", ALICE "\n");
