@@ -63,6 +63,7 @@ static int on_start_time(sd_event_source *source, uint64_t time, void *userdata)
     (void)source;
     (void)time;
     core_begin(core);
+    core->due_until = clock_now_ms();
     lanes_want_all(core);
     return 0;
 }
@@ -141,6 +142,27 @@ static void set(sd_event_source *source, int r, int64_t time)
     (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+/* Not from now on: what became due during the commit would be forgotten. */
+static void set_start_time(struct core *core)
+{
+    int64_t now = clock_now_ms();
+    int64_t time = 0;
+    int r;
+
+    if (core->quiescing) {
+        (void)sd_event_source_set_enabled(core->start_source, SD_EVENT_OFF);
+        return;
+    }
+    /* The clock may have been set back. */
+    core->due_until = core->due_until < now ? core->due_until : now;
+    r = store_job_next_start(core->store, core->due_until, &time);
+    if (core->rate_wakes_at > 0 && (r == -ENOENT || core->rate_wakes_at < time)) {
+        r = 0;
+        time = core->rate_wakes_at;
+    }
+    set(core->start_source, r, time);
+}
+
 void timers_set(struct core *core)
 {
     int64_t time = 0;
@@ -152,12 +174,7 @@ void timers_set(struct core *core)
     set(core->deadline_source, r, time);
     r = lookups_next(core, &time);
     set(core->poll_source, r, time);
-    r = store_job_next_start(core->store, clock_now_ms(), &time);
-    if (core->rate_wakes_at > 0 && (r == -ENOENT || core->rate_wakes_at < time)) {
-        r = 0;
-        time = core->rate_wakes_at;
-    }
-    set(core->start_source, r, time);
+    set_start_time(core);
 }
 
 void timers_close(struct core *core)

@@ -1,11 +1,14 @@
 /*
  * Runs that begin some time after their cause: they wait in the queue while their hook changes or
- * goes, a request expires by our own clock, and very many are approved at once.
+ * goes, a request expires by our own clock, a delay passes, and very many are approved at once.
  */
 #include <check.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "integration/harness.h"
@@ -208,6 +211,47 @@ START_TEST(a_deadline_that_passed_while_assentd_was_down_is_noticed)
 }
 END_TEST
 
+/* --- delays ----------------------------------------------------------------------------------- */
+
+/* Core has something to write without a pause until this process is killed. */
+static pid_t keep_core_writing(void)
+{
+    pid_t pid = fork();
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (int i = 0;; i++) {
+            char *body =
+                house_format(house, "{\"requestId\":\"other_%d\",\"action\":\"other\"}", i);
+            struct answer answer = house_control(house, "POST", "/v1/requests", body);
+
+            answer_clear(&answer);
+            free(body);
+        }
+    }
+    return pid;
+}
+
+START_TEST(what_becomes_due_while_core_writes_is_not_forgotten)
+{
+    pid_t writer;
+
+    start("[action go]\non_granted = note\n"
+          "[hook note]\nshell = true\ndelay = 50ms\n");
+    writer = keep_core_writing();
+    for (int i = 0; i < 20; i++) {
+        char *id = house_format(house, "req_%d", i);
+
+        go(id);
+        house_await_jobs(house, id, 1, "succeeded");
+        free(id);
+    }
+    (void)kill(writer, SIGKILL);
+    (void)waitpid(writer, NULL, 0);
+}
+END_TEST
+
 /* --- many ------------------------------------------------------------------------------------- */
 
 #define MANY 50
@@ -276,6 +320,7 @@ int main(void)
     Suite *suite = suite_create("run later");
     TCase *changes = house_scenarios(suite, "changes", set_up, tear_down);
     TCase *expiry = house_scenarios(suite, "expiry", set_up, tear_down);
+    TCase *delays = house_scenarios(suite, "delays", set_up, tear_down);
     TCase *many = house_scenarios(suite, "many", set_up, tear_down);
 
     tcase_add_test(changes, a_hook_that_is_gone_fails_what_waited_for_it);
@@ -284,6 +329,7 @@ int main(void)
     tcase_add_test(changes, what_runs_already_is_not_changed);
     tcase_add_test(expiry, a_request_without_a_decision_expires_by_our_own_clock);
     tcase_add_test(expiry, a_deadline_that_passed_while_assentd_was_down_is_noticed);
+    tcase_add_test(delays, what_becomes_due_while_core_writes_is_not_forgotten);
     tcase_add_test(many, many_at_once_run_once_each_and_so_many_at_a_time);
     return house_run_suite(suite);
 }

@@ -76,6 +76,7 @@ struct core {
     bool expiry_waits;     /* for room to ask about requests whose time is over */
     size_t next_hook;      /* whose turn it is to start something */
     int64_t rate_wakes_at; /* when a rate allows what is queued; ms since 1970, 0: none waits */
+    int64_t due_until;     /* what was to wait until then is wanted by its lane; ms since 1970 */
     bool quiescing;        /* start nothing new */
     unsigned frames_in_batch;
     uint64_t refused_webhooks; /* since the last line about them */
