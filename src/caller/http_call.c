@@ -27,16 +27,18 @@
 /* How late a timer may be, in microseconds. */
 #define TIMER_ACCURACY 1000
 #define NEVER          UINT64_MAX
-/* By how much the table of sockets grows at least. */
+/* By how much the table of sockets grows at least, and how many that are ready are served in one go. */
 #define WATCHED_MORE     64
+#define READY_LIMIT      64
 #define TIDYING_ACCURACY 100000
 
-/* A socket of libcurl's. It stays watched between the calls of a kept connection, for which libcurl
- * forgets it and asks for it again each time. */
+/* A socket of libcurl's. It stays in the epoll between the calls of a kept connection, for which
+ * libcurl forgets it and asks for it again each time. */
 struct watched {
-    sd_event_source *source;
-    bool ours;   /* opened and closed by open_socket and close_socket */
-    bool wanted; /* by libcurl */
+    uint32_t events;     /* in the epoll; 0: it is not there */
+    uint32_t generation; /* one more with every socket of this number */
+    bool ours;           /* opened and closed by open_socket and close_socket */
+    bool wanted;         /* by libcurl */
 };
 
 struct http_engine {
@@ -45,6 +47,8 @@ struct http_engine {
     sd_event_source *timer; /* wakes at `armed`, which is at or before `due` */
     uint64_t due;           /* when libcurl has something to do, on CLOCK_MONOTONIC, in us */
     uint64_t armed;
+    int epoll; /* of libcurl's sockets: sd-event looks at all that are ready for each that it serves */
+    sd_event_source *sockets;
     struct watched *watched; /* by descriptor */
     size_t watched_count;
     sd_event_source *tidying; /* off while no connection can be kept */
@@ -175,10 +179,19 @@ static struct watched *watched_at(struct http_engine *engine, int fd)
     return &grown[index];
 }
 
-static void unwatch(struct watched *watched)
+static void unwatch(struct http_engine *engine, struct watched *watched, int fd)
 {
-    watched->source = sd_event_source_disable_unref(watched->source);
-    *watched = (struct watched){0};
+    if (watched->events != 0) {
+        (void)epoll_ctl(engine->epoll, EPOLL_CTL_DEL, fd, NULL);
+        watched->events = 0;
+    }
+}
+
+/* What is still to be told of a socket that had this number before is void. */
+static void forget(struct http_engine *engine, struct watched *watched, int fd)
+{
+    unwatch(engine, watched, fd);
+    *watched = (struct watched){.generation = watched->generation + 1};
 }
 
 static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
@@ -194,7 +207,7 @@ static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
         return CURL_SOCKET_BAD;
     }
     if (watched) {
-        unwatch(watched);
+        forget(engine, watched, fd);
         watched->ours = true;
     }
     return fd;
@@ -205,7 +218,7 @@ static int close_socket(void *userdata, curl_socket_t fd)
     struct http_engine *engine = userdata;
 
     if ((size_t)fd < engine->watched_count) {
-        unwatch(&engine->watched[fd]);
+        forget(engine, &engine->watched[fd], fd);
     }
     return close(fd);
 }
@@ -537,28 +550,56 @@ static int act(struct http_engine *engine, curl_socket_t fd, int events)
                   NULL);
         return sd_event_exit(engine->loop, EXIT_FAILURE);
     }
-    end_finished(engine);
     return 0;
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static int serve(struct http_engine *engine, const struct epoll_event *ready)
 {
-    struct http_engine *engine = userdata;
-    int events = (revents & EPOLLIN ? CURL_CSELECT_IN : 0) |
-                 (revents & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                 (revents & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    int fd = (int)(uint32_t)ready->data.u64;
+    struct watched *watched = &engine->watched[fd];
+    int events = (ready->events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                 (ready->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                 (ready->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
 
-    if (!engine->watched[fd].wanted) {
+    if (watched->generation != (uint32_t)(ready->data.u64 >> 32)) {
+        return 0;
+    }
+    if (!watched->wanted) {
         /* The other end closed a kept connection: libcurl sees that when it wants to use it. */
-        return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        unwatch(engine, watched, fd);
+        return 0;
     }
     return act(engine, fd, events);
+}
+
+static int on_sockets(sd_event_source *source, int epoll, uint32_t revents, void *userdata)
+{
+    struct http_engine *engine = userdata;
+    struct epoll_event ready[READY_LIMIT];
+    int count = epoll_wait(epoll, ready, READY_LIMIT, 0);
+    int r = 0;
+
+    (void)source;
+    (void)revents;
+    for (int i = 0; r >= 0 && i < count; i++) {
+        r = serve(engine, &ready[i]);
+    }
+    end_finished(engine);
+    return r;
+}
+
+static int on_due(struct http_engine *engine)
+{
+    int r = act(engine, CURL_SOCKET_TIMEOUT, 0);
+
+    end_finished(engine);
+    return r;
 }
 
 static int on_kick(sd_event_source *source, void *userdata)
 {
     (void)source;
-    return act(userdata, CURL_SOCKET_TIMEOUT, 0);
+    return on_due(userdata);
 }
 
 static int arm(struct http_engine *engine, uint64_t time)
@@ -585,21 +626,28 @@ static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
         return arm(engine, engine->due);
     }
     engine->due = NEVER;
-    return act(engine, CURL_SOCKET_TIMEOUT, 0);
+    return on_due(engine);
 }
 
 static int watch(struct http_engine *engine, struct watched *watched, int fd, uint32_t events)
 {
-    int r;
+    struct epoll_event event = {.events = events,
+                                .data.u64 = (uint64_t)watched->generation << 32 | (uint32_t)fd};
 
-    if (!watched->source) {
-        r = sd_event_add_io(engine->loop, &watched->source, fd, events, on_io, engine);
-    } else {
-        r = sd_event_source_set_io_events(watched->source, events);
-        r = r < 0 ? r : sd_event_source_set_enabled(watched->source, SD_EVENT_ON);
+    watched->wanted = events != 0;
+    if (watched->events == events) {
+        return 0;
     }
-    watched->wanted = r >= 0;
-    return r < 0 ? -1 : 0;
+    if (events == 0) {
+        unwatch(engine, watched, fd);
+        return 0;
+    }
+    if (epoll_ctl(engine->epoll, watched->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) <
+        0) {
+        return -1;
+    }
+    watched->events = events;
+    return 0;
 }
 
 /* Of sockets that libcurl opens and closes by itself, those of its resolver, nothing may be left
@@ -620,7 +668,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, 
     }
     watched->wanted = false;
     if (!watched->ours) {
-        unwatch(watched);
+        forget(engine, watched, fd);
     }
     return 0;
 }
@@ -680,6 +728,16 @@ static int on_tidying(sd_event_source *source, uint64_t now, void *userdata)
     return sd_event_source_set_time_relative(source, engine->kept_s * UINT64_C(1000000));
 }
 
+static int add_sockets(struct http_engine *engine)
+{
+    engine->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (engine->epoll < 0) {
+        return -errno;
+    }
+    return sd_event_add_io(engine->loop, &engine->sockets, engine->epoll, EPOLLIN, on_sockets,
+                           engine);
+}
+
 static int add_timers(struct http_engine *engine)
 {
     int r = sd_event_add_time(engine->loop, &engine->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY,
@@ -713,11 +771,15 @@ int http_engine_new(sd_event *loop, unsigned kept_s, struct http_engine **ret_en
     engine->kept_s = kept_s;
     engine->due = NEVER;
     engine->armed = NEVER;
+    engine->epoll = -1;
     /* libcurl would write the keys of all TLS connections there. */
     (void)unsetenv("SSLKEYLOGFILE");
     engine->global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     r = engine->global ? multi_new(engine, &engine->multi) : -ENOMEM;
     if (r == 0) {
+        r = add_sockets(engine);
+    }
+    if (r >= 0) {
         r = add_timers(engine);
     }
     if (r < 0) {
@@ -742,8 +804,9 @@ void http_engine_free(struct http_engine *engine)
     sd_event_source_disable_unref(engine->kick);
     sd_event_source_disable_unref(engine->timer);
     sd_event_source_disable_unref(engine->tidying);
-    for (size_t i = 0; i < engine->watched_count; i++) {
-        unwatch(&engine->watched[i]);
+    sd_event_source_disable_unref(engine->sockets);
+    if (engine->epoll >= 0) {
+        (void)close(engine->epoll);
     }
     free(engine->watched);
     free(engine);
