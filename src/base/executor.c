@@ -15,8 +15,13 @@ enum attempt_state {
     ATTEMPT_SENT,     /* and for core's ACK */
 };
 
+/* As many as are ever run at once, for one look at each of them. */
+#define BUCKETS 1024
+/* So many results leave together at most; fewer where no more of them are at hand. */
+#define BATCH 16
+
 struct attempt {
-    struct attempt *next;
+    struct attempt *next; /* in its bucket */
     char *key;
     int64_t item;
     uint32_t n;
@@ -28,23 +33,56 @@ struct executor {
     struct executor_setup setup;
     unsigned char incarnation[PROTOCOL_INCARNATION_SIZE];
     struct protocol_digests digests;
-    struct attempt *attempts;
+    struct attempt *buckets[BUCKETS];
     size_t held;
+    size_t waiting; /* finished, and not sent */
     bool quiesced;
     struct stream *stream;
+    sd_event_source *letting_go; /* of the results that the stream holds back */
+    size_t held_back;
     int waiting_fd; /* the next stream, while the present one is read to its end; or -1 */
 };
 
 /* --- attempts --------------------------------------------------------------------------------- */
 
+/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
+static size_t bucket_of(const struct protocol_attempt *id)
+{
+    uint32_t hash = UINT32_C(2166136261);
+
+    for (const char *at = id->key; *at; at++) {
+        hash = (hash ^ (unsigned char)*at) * UINT32_C(16777619);
+    }
+    hash = (hash ^ (uint32_t)id->item) * UINT32_C(16777619);
+    return (hash ^ id->n) % BUCKETS;
+}
+
 static struct attempt **attempt_find(struct executor *executor, const struct protocol_attempt *id)
 {
-    struct attempt **place = &executor->attempts;
+    struct attempt **place = &executor->buckets[bucket_of(id)];
     while (*place && !((*place)->n == id->n && (*place)->item == id->item &&
                        strcmp((*place)->key, id->key) == 0)) {
         place = &(*place)->next;
     }
     return place;
+}
+
+/* The attempt behind `attempt`, in any order; the first one behind NULL. */
+static struct attempt *attempt_next(const struct executor *executor, const struct attempt *attempt)
+{
+    size_t bucket = 0;
+    if (attempt) {
+        if (attempt->next) {
+            return attempt->next;
+        }
+        const struct protocol_attempt id = {
+            .key = attempt->key, .item = attempt->item, .n = attempt->n};
+        bucket = bucket_of(&id) + 1;
+    }
+    while (bucket < BUCKETS && !executor->buckets[bucket]) {
+        bucket++;
+    }
+    return bucket < BUCKETS ? executor->buckets[bucket] : NULL;
 }
 
 static struct protocol_attempt attempt_id(const struct attempt *attempt)
@@ -65,8 +103,9 @@ static int attempt_add(struct executor *executor, const struct protocol_attempt 
     }
     attempt->item = id->item;
     attempt->n = id->n;
-    attempt->next = executor->attempts;
-    executor->attempts = attempt;
+    struct attempt **bucket = &executor->buckets[bucket_of(id)];
+    attempt->next = *bucket;
+    *bucket = attempt;
     executor->held++;
     return 0;
 }
@@ -75,28 +114,64 @@ static void attempt_remove(struct executor *executor, struct attempt **place)
 {
     struct attempt *attempt = *place;
     *place = attempt->next;
+    executor->waiting -= attempt->state == ATTEMPT_FINISHED;
     buffer_free(&attempt->result);
     free(attempt->key);
     free(attempt);
     executor->held--;
 }
 
+static void attempt_finished(struct executor *executor, struct attempt *attempt)
+{
+    executor->waiting += attempt->state != ATTEMPT_FINISHED;
+    attempt->state = ATTEMPT_FINISHED;
+}
+
+static void let_go(struct executor *executor)
+{
+    executor->held_back = 0;
+    (void)sd_event_source_set_enabled(executor->letting_go, SD_EVENT_OFF);
+    if (executor->stream) {
+        stream_cork(executor->stream, false);
+    }
+}
+
+static int on_turn_over(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    let_go(userdata);
+    return 0;
+}
+
+/* Results that come together leave together: to write and to read each by itself costs more than
+ * all else that is done with it here. */
+static int result_send(struct executor *executor, struct attempt *attempt)
+{
+    if (sd_event_source_set_enabled(executor->letting_go, SD_EVENT_ONESHOT) >= 0) {
+        stream_cork(executor->stream, true);
+    }
+    int r =
+        stream_send(executor->stream, FRAME_RESULT, attempt->result.data, attempt->result.length);
+    if (r < 0) {
+        return r;
+    }
+    attempt->state = ATTEMPT_SENT;
+    executor->waiting--;
+    if (++executor->held_back >= BATCH) {
+        let_go(executor);
+    }
+    return 0;
+}
+
 /* Sends every result that waits. What can't be queued waits for the next occasion. */
 static void results_send(struct executor *executor)
 {
-    for (struct attempt *attempt = executor->attempts; attempt; attempt = attempt->next) {
-        if (!executor->stream) {
+    struct attempt *attempt = NULL;
+    while (executor->waiting > 0 && executor->stream &&
+           (attempt = attempt_next(executor, attempt))) {
+        if (attempt->state == ATTEMPT_FINISHED && result_send(executor, attempt) < 0) {
             return;
         }
-        if (attempt->state != ATTEMPT_FINISHED) {
-            continue;
-        }
-        int r = stream_send(executor->stream, FRAME_RESULT, attempt->result.data,
-                            attempt->result.length);
-        if (r < 0) {
-            return;
-        }
-        attempt->state = ATTEMPT_SENT;
     }
 }
 
@@ -135,7 +210,7 @@ static int take_start(struct executor *executor, const struct frame *frame)
     struct attempt *known = *attempt_find(executor, &start.attempt);
     if (known) {
         if (known->state == ATTEMPT_SENT) {
-            known->state = ATTEMPT_FINISHED;
+            attempt_finished(executor, known);
         }
         return 0;
     }
@@ -252,7 +327,7 @@ static int say_hello(struct executor *executor)
             goto out;
         }
     }
-    for (struct attempt *attempt = executor->attempts; attempt; attempt = attempt->next) {
+    for (const struct attempt *attempt = NULL; (attempt = attempt_next(executor, attempt));) {
         hello.attempts[hello.attempt_count++] = attempt_id(attempt);
     }
     r = protocol_encode_hello(&payload, &hello);
@@ -285,9 +360,9 @@ static int open_stream(struct executor *executor, int fd)
         executor->stream = NULL;
         return r;
     }
-    for (struct attempt *attempt = executor->attempts; attempt; attempt = attempt->next) {
+    for (struct attempt *attempt = NULL; (attempt = attempt_next(executor, attempt));) {
         if (attempt->state == ATTEMPT_SENT) {
-            attempt->state = ATTEMPT_FINISHED;
+            attempt_finished(executor, attempt);
         }
     }
     results_send(executor);
@@ -337,8 +412,14 @@ int executor_new(const struct executor_setup *setup, struct executor **ret_execu
     executor->setup = *setup;
     executor->waiting_fd = -1;
     int r = digest_random(executor->incarnation, sizeof executor->incarnation);
+    if (r == 0) {
+        r = sd_event_add_defer(setup->loop, &executor->letting_go, on_turn_over, executor);
+    }
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(executor->letting_go, SD_EVENT_OFF);
+    }
     if (r < 0) {
-        free(executor);
+        executor_free(executor);
         return r;
     }
     *ret_executor = executor;
@@ -426,8 +507,10 @@ int executor_finish(struct executor *executor, const struct protocol_result *res
         return r;
     }
     attempt->result = encoded;
-    attempt->state = ATTEMPT_FINISHED;
-    results_send(executor);
+    attempt_finished(executor, attempt);
+    if (executor->stream) {
+        (void)result_send(executor, attempt); /* else it waits */
+    }
     return 0;
 }
 
@@ -441,12 +524,15 @@ void executor_free(struct executor *executor)
     if (!executor) {
         return;
     }
+    (void)sd_event_source_disable_unref(executor->letting_go);
     stream_free(executor->stream);
     if (executor->waiting_fd >= 0) {
         close(executor->waiting_fd);
     }
-    while (executor->attempts) {
-        attempt_remove(executor, &executor->attempts);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (executor->buckets[i]) {
+            attempt_remove(executor, &executor->buckets[i]);
+        }
     }
     digests_clear(&executor->digests);
     free(executor);

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "assent/base/capture.h"
 #include "assent/base/digest.h"
@@ -24,12 +25,32 @@
 /* At once, kept ones included: as many as hooks may run at once. */
 #define CONNECTION_LIMIT 1024L
 /* How late a timer may be, in microseconds. */
-#define TIMER_ACCURACY   1000
+#define TIMER_ACCURACY 1000
+#define NEVER          UINT64_MAX
+/* By how much the table of sockets grows at least, and how many that are ready are served in one go. */
+#define WATCHED_MORE     64
+#define READY_LIMIT      64
 #define TIDYING_ACCURACY 100000
+
+/* A socket of libcurl's. It stays in the epoll between the calls of a kept connection, for which
+ * libcurl forgets it and asks for it again each time. */
+struct watched {
+    uint32_t events;     /* in the epoll; 0: it is not there */
+    uint32_t generation; /* one more with every socket of this number */
+    bool ours;           /* opened and closed by open_socket and close_socket */
+    bool wanted;         /* by libcurl */
+};
 
 struct http_engine {
     sd_event *loop;
-    sd_event_source *timer;
+    sd_event_source *kick;  /* libcurl has something to do at once */
+    sd_event_source *timer; /* wakes at `armed`, which is at or before `due` */
+    uint64_t due;           /* when libcurl has something to do, on CLOCK_MONOTONIC, in us */
+    uint64_t armed;
+    int epoll; /* of libcurl's sockets: sd-event looks at all that are ready for each that it serves */
+    sd_event_source *sockets;
+    struct watched *watched; /* by descriptor */
+    size_t watched_count;
     sd_event_source *tidying; /* off while no connection can be kept */
     CURLM *multi;
     bool global;
@@ -136,12 +157,70 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *userdata)
     return call->body_length > call->body_limit ? 0 : length;
 }
 
+/* --- sockets ---------------------------------------------------------------------------------- */
+
+/* The place of a descriptor in the table, or NULL without memory. */
+static struct watched *watched_at(struct http_engine *engine, int fd)
+{
+    size_t index = (size_t)fd;
+    size_t count = engine->watched_count;
+    struct watched *grown;
+
+    if (index < count) {
+        return &engine->watched[index];
+    }
+    grown = reallocarray(engine->watched, index + WATCHED_MORE, sizeof *grown);
+    if (!grown) {
+        return NULL;
+    }
+    memset(grown + count, 0, (index + WATCHED_MORE - count) * sizeof *grown);
+    engine->watched = grown;
+    engine->watched_count = index + WATCHED_MORE;
+    return &grown[index];
+}
+
+static void unwatch(struct http_engine *engine, struct watched *watched, int fd)
+{
+    if (watched->events != 0) {
+        (void)epoll_ctl(engine->epoll, EPOLL_CTL_DEL, fd, NULL);
+        watched->events = 0;
+    }
+}
+
+/* What is still to be told of a socket that had this number before is void. */
+static void forget(struct http_engine *engine, struct watched *watched, int fd)
+{
+    unwatch(engine, watched, fd);
+    *watched = (struct watched){.generation = watched->generation + 1};
+}
+
 static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
                                  struct curl_sockaddr *address)
 {
-    (void)userdata;
+    struct http_engine *engine = userdata;
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    struct watched *watched = fd < 0 ? NULL : watched_at(engine, fd);
+
     (void)purpose;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd >= 0 && !watched) {
+        (void)close(fd);
+        return CURL_SOCKET_BAD;
+    }
+    if (watched) {
+        forget(engine, watched, fd);
+        watched->ours = true;
+    }
+    return fd;
+}
+
+static int close_socket(void *userdata, curl_socket_t fd)
+{
+    struct http_engine *engine = userdata;
+
+    if ((size_t)fd < engine->watched_count) {
+        forget(engine, &engine->watched[fd], fd);
+    }
+    return close(fd);
 }
 
 /* --- one call --------------------------------------------------------------------------------- */
@@ -237,7 +316,8 @@ static bool set_keeping(CURL *easy, const struct http_request *request, unsigned
     return !failed;
 }
 
-static bool set_connection(CURL *easy, const struct http_request *request)
+static bool set_connection(CURL *easy, const struct http_request *request,
+                           struct http_engine *engine)
 {
     bool failed = false;
     long timeout = request->timeout_ms < LONG_MAX ? (long)request->timeout_ms : LONG_MAX;
@@ -248,6 +328,9 @@ static bool set_connection(CURL *easy, const struct http_request *request)
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_TIMEOUT_MS, timeout);
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, engine);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    SET(CURLOPT_CLOSESOCKETDATA, engine);
     /* Else the end of a call would wait for a name that is still being looked up. */
     SET(CURLOPT_QUICK_EXIT, 1L);
     return !failed;
@@ -328,7 +411,7 @@ int http_call_begin(struct http_engine *engine, const struct http_request *reque
     };
     call->easy = curl_easy_init();
     if (!call->easy || capture_new(request->output_limit, &call->capture) < 0 ||
-        append_headers(call, request) < 0 || !set_connection(call->easy, request) ||
+        append_headers(call, request) < 0 || !set_connection(call->easy, request, engine) ||
         !set_keeping(call->easy, request, engine->kept_s) || !set_trust(call->easy, request) ||
         !set_request(call->easy, request) || !set_method(call->easy, request) ||
         !set_callbacks(call->easy, call) ||
@@ -467,63 +550,148 @@ static int act(struct http_engine *engine, curl_socket_t fd, int events)
                   NULL);
         return sd_event_exit(engine->loop, EXIT_FAILURE);
     }
-    end_finished(engine);
     return 0;
 }
 
-static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static int serve(struct http_engine *engine, const struct epoll_event *ready)
 {
-    int events = (revents & EPOLLIN ? CURL_CSELECT_IN : 0) |
-                 (revents & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                 (revents & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    int fd = (int)(uint32_t)ready->data.u64;
+    struct watched *watched = &engine->watched[fd];
+    int events = (ready->events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                 (ready->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                 (ready->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+
+    if (watched->generation != (uint32_t)(ready->data.u64 >> 32)) {
+        return 0;
+    }
+    if (!watched->wanted) {
+        /* The other end closed a kept connection: libcurl sees that when it wants to use it. */
+        unwatch(engine, watched, fd);
+        return 0;
+    }
+    return act(engine, fd, events);
+}
+
+static int on_sockets(sd_event_source *source, int epoll, uint32_t revents, void *userdata)
+{
+    struct http_engine *engine = userdata;
+    struct epoll_event ready[READY_LIMIT];
+    int count = epoll_wait(epoll, ready, READY_LIMIT, 0);
+    int r = 0;
 
     (void)source;
-    return act(userdata, fd, events);
+    (void)revents;
+    for (int i = 0; r >= 0 && i < count; i++) {
+        r = serve(engine, &ready[i]);
+    }
+    end_finished(engine);
+    return r;
+}
+
+static int on_due(struct http_engine *engine)
+{
+    int r = act(engine, CURL_SOCKET_TIMEOUT, 0);
+
+    end_finished(engine);
+    return r;
+}
+
+static int on_kick(sd_event_source *source, void *userdata)
+{
+    (void)source;
+    return on_due(userdata);
+}
+
+static int arm(struct http_engine *engine, uint64_t time)
+{
+    int r = sd_event_source_set_time(engine->timer, time);
+
+    engine->armed = time;
+    return r < 0 ? r : sd_event_source_set_enabled(engine->timer, SD_EVENT_ONESHOT);
 }
 
 static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
 {
+    struct http_engine *engine = userdata;
+    uint64_t time = 0;
+
     (void)source;
     (void)now;
-    return act(userdata, CURL_SOCKET_TIMEOUT, 0);
-}
-
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *watched)
-{
-    struct http_engine *engine = userdata;
-    sd_event_source *source = watched;
-    uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        (void)curl_multi_assign(engine->multi, fd, NULL);
-        sd_event_source_disable_unref(source);
+    engine->armed = NEVER;
+    if (engine->due == NEVER) {
         return 0;
     }
-    if (source) {
-        return sd_event_source_set_io_events(source, events) < 0 ? -1 : 0;
+    (void)sd_event_now(engine->loop, CLOCK_MONOTONIC, &time);
+    if (engine->due > time) {
+        return arm(engine, engine->due);
     }
-    if (sd_event_add_io(engine->loop, &source, fd, events, on_io, engine) < 0) {
+    engine->due = NEVER;
+    return on_due(engine);
+}
+
+static int watch(struct http_engine *engine, struct watched *watched, int fd, uint32_t events)
+{
+    struct epoll_event event = {.events = events,
+                                .data.u64 = (uint64_t)watched->generation << 32 | (uint32_t)fd};
+
+    watched->wanted = events != 0;
+    if (watched->events == events) {
+        return 0;
+    }
+    if (events == 0) {
+        unwatch(engine, watched, fd);
+        return 0;
+    }
+    if (epoll_ctl(engine->epoll, watched->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) <
+        0) {
         return -1;
     }
-    (void)curl_multi_assign(engine->multi, fd, source);
+    watched->events = events;
     return 0;
 }
 
+/* Of sockets that libcurl opens and closes by itself, those of its resolver, nothing may be left
+ * when it has done with them. */
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *data)
+{
+    struct http_engine *engine = userdata;
+    struct watched *watched = watched_at(engine, fd);
+
+    (void)easy;
+    (void)data;
+    if (!watched) {
+        return -1;
+    }
+    if (what != CURL_POLL_REMOVE) {
+        return watch(engine, watched, fd,
+                     (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0));
+    }
+    watched->wanted = false;
+    if (!watched->ours) {
+        forget(engine, watched, fd);
+    }
+    return 0;
+}
+
+/* libcurl changes its mind with every call, most often to what is later: a timer that fires in vain
+ * now and then costs less than one that is always set anew. */
 static int set_timer(CURLM *multi, long delay_ms, void *userdata)
 {
     struct http_engine *engine = userdata;
-    int r;
+    uint64_t now = 0;
 
     (void)multi;
-    if (delay_ms < 0) {
-        return sd_event_source_set_enabled(engine->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
+    engine->due = NEVER;
+    if (delay_ms <= 0) {
+        return sd_event_source_set_enabled(engine->kick,
+                                           delay_ms == 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF) < 0
+                   ? -1
+                   : 0;
     }
-    r = sd_event_source_set_time_relative(engine->timer, (uint64_t)delay_ms * 1000);
-    if (r >= 0) {
-        r = sd_event_source_set_enabled(engine->timer, SD_EVENT_ONESHOT);
-    }
-    return r < 0 ? -1 : 0;
+    (void)sd_event_source_set_enabled(engine->kick, SD_EVENT_OFF);
+    (void)sd_event_now(engine->loop, CLOCK_MONOTONIC, &now);
+    engine->due = now + (uint64_t)delay_ms * 1000;
+    return engine->due < engine->armed && arm(engine, engine->due) < 0 ? -1 : 0;
 }
 
 static int multi_new(struct http_engine *engine, CURLM **ret_multi)
@@ -560,6 +728,16 @@ static int on_tidying(sd_event_source *source, uint64_t now, void *userdata)
     return sd_event_source_set_time_relative(source, engine->kept_s * UINT64_C(1000000));
 }
 
+static int add_sockets(struct http_engine *engine)
+{
+    engine->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (engine->epoll < 0) {
+        return -errno;
+    }
+    return sd_event_add_io(engine->loop, &engine->sockets, engine->epoll, EPOLLIN, on_sockets,
+                           engine);
+}
+
 static int add_timers(struct http_engine *engine)
 {
     int r = sd_event_add_time(engine->loop, &engine->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY,
@@ -567,6 +745,12 @@ static int add_timers(struct http_engine *engine)
 
     if (r >= 0) {
         r = sd_event_source_set_enabled(engine->timer, SD_EVENT_OFF);
+    }
+    if (r >= 0) {
+        r = sd_event_add_defer(engine->loop, &engine->kick, on_kick, engine);
+    }
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(engine->kick, SD_EVENT_OFF);
     }
     if (r >= 0) {
         r = sd_event_add_time(engine->loop, &engine->tidying, CLOCK_MONOTONIC, 0, TIDYING_ACCURACY,
@@ -585,11 +769,17 @@ int http_engine_new(sd_event *loop, unsigned kept_s, struct http_engine **ret_en
     }
     engine->loop = loop;
     engine->kept_s = kept_s;
+    engine->due = NEVER;
+    engine->armed = NEVER;
+    engine->epoll = -1;
     /* libcurl would write the keys of all TLS connections there. */
     (void)unsetenv("SSLKEYLOGFILE");
     engine->global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     r = engine->global ? multi_new(engine, &engine->multi) : -ENOMEM;
     if (r == 0) {
+        r = add_sockets(engine);
+    }
+    if (r >= 0) {
         r = add_timers(engine);
     }
     if (r < 0) {
@@ -611,7 +801,13 @@ void http_engine_free(struct http_engine *engine)
     if (engine->global) {
         curl_global_cleanup();
     }
+    sd_event_source_disable_unref(engine->kick);
     sd_event_source_disable_unref(engine->timer);
     sd_event_source_disable_unref(engine->tidying);
+    sd_event_source_disable_unref(engine->sockets);
+    if (engine->epoll >= 0) {
+        (void)close(engine->epoll);
+    }
+    free(engine->watched);
     free(engine);
 }

@@ -57,7 +57,8 @@ int executor_take_stream(struct executor *executor, int fd);
 /* From now on every attempt that is not held already is REFUSED: the end of this process is near. */
 void executor_quiesce(struct executor *executor);
 
-/* The attempt ended so. The result is copied, sent, and kept until core's ACK. 0, -ENOENT for an
+/* The attempt ended so. The result is copied, sent, together with others that come in the same turn
+ * of the loop, and kept until core's ACK. 0, -ENOENT for an
  * attempt that is not running here, or -ENOMEM (the attempt then stays as if running; core learns
  * of it when this process ends). */
 int executor_finish(struct executor *executor, const struct protocol_result *result);
