@@ -279,10 +279,10 @@ static int take_peek(struct executor *executor, const struct frame *frame)
     }
     r = protocol_encode_peeked(&payload, &peeked);
     if (r == 0) {
-        r = stream_send(executor->stream, FRAME_PEEKED, payload.data, payload.length);
+        r = executor_send(executor, FRAME_PEEKED, &payload);
     }
     buffer_free(&payload);
-    return r == -EPIPE ? 0 : r;
+    return r;
 }
 
 static int take_frame(struct executor *executor, const struct frame *frame)
@@ -297,7 +297,8 @@ static int take_frame(struct executor *executor, const struct frame *frame)
     case FRAME_PEEK:
         return take_peek(executor, frame);
     default:
-        return -EBADMSG;
+        return executor->setup.frame ? executor->setup.frame(executor->setup.userdata, frame)
+                                     : -EBADMSG;
     }
 }
 
@@ -377,6 +378,9 @@ static void on_end(struct stream *stream, int reason, void *userdata)
     }
     stream_free(stream);
     executor->stream = NULL;
+    if (executor->setup.on_lost) {
+        executor->setup.on_lost(executor->setup.userdata);
+    }
     if (executor->waiting_fd < 0) {
         return;
     }
@@ -460,16 +464,13 @@ static int digests_copy(const struct protocol_digests *digests, struct protocol_
 
 static int digests_send(struct executor *executor, const struct protocol_digests *digests)
 {
-    if (!executor->stream) {
-        return 0;
-    }
     struct buffer payload = {0};
     int r = protocol_encode_digests(&payload, digests);
     if (r == 0) {
-        r = stream_send(executor->stream, FRAME_DIGESTS, payload.data, payload.length);
+        r = executor_send(executor, FRAME_DIGESTS, &payload);
     }
     buffer_free(&payload);
-    return r == -EPIPE ? 0 : r;
+    return r;
 }
 
 int executor_set_digests(struct executor *executor, const struct protocol_digests *digests)
@@ -512,6 +513,14 @@ int executor_finish(struct executor *executor, const struct protocol_result *res
         (void)result_send(executor, attempt); /* else it waits */
     }
     return 0;
+}
+
+int executor_send(struct executor *executor, uint16_t type, const struct buffer *payload)
+{
+    int r =
+        executor->stream ? stream_send(executor->stream, type, payload->data, payload->length) : 0;
+
+    return r == -EPIPE ? 0 : r;
 }
 
 size_t executor_held(const struct executor *executor)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "assent/base/json.h"
+#include "assent/caller/relay_request.h"
 
 static int copy_settings(struct call_plan *plan, const struct config_hook *hook)
 {
@@ -21,14 +22,16 @@ static int copy_settings(struct call_plan *plan, const struct config_hook *hook)
     return 0;
 }
 
-static int fill(struct call_plan *plan, const struct config_hook *hook, const json_t *record,
-                struct problem *ret_problem)
+static int fill(struct call_plan *plan, const struct config *config, const struct config_hook *hook,
+                const json_t *record, struct problem *ret_problem)
 {
     struct hook_request *made = &plan->made;
     int r = copy_settings(plan, hook);
 
     if (r == 0) {
-        r = hook_request_make(hook, record, made, ret_problem);
+        r = hook->purpose == PURPOSE_RELAY
+                ? relay_request_make(config, hook, record, made, ret_problem)
+                : hook_request_make(hook, record, made, ret_problem);
     }
     plan->request.method = made->method;
     plan->request.url = made->url;
@@ -41,8 +44,8 @@ static int fill(struct call_plan *plan, const struct config_hook *hook, const js
     return r;
 }
 
-int call_plan_make(const struct config_hook *hook, const void *record, size_t record_length,
-                   struct call_plan **ret_plan, struct problem *ret_problem)
+int call_plan_make(const struct config *config, const struct config_hook *hook, const void *record,
+                   size_t record_length, struct call_plan **ret_plan, struct problem *ret_problem)
 {
     struct problem problem;
     struct call_plan *plan;
@@ -57,7 +60,7 @@ int call_plan_make(const struct config_hook *hook, const void *record, size_t re
         return r;
     }
     plan = calloc(1, sizeof *plan);
-    r = plan ? fill(plan, hook, json, ret_problem) : -ENOMEM;
+    r = plan ? fill(plan, config, hook, json, ret_problem) : -ENOMEM;
     json_decref(json);
     if (r < 0) {
         call_plan_free(plan);

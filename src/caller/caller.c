@@ -1,5 +1,6 @@
 #include "assent/caller/caller.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -11,6 +12,7 @@
 #include "assent/base/member.h"
 #include "assent/caller/hook_call.h"
 #include "assent/caller/jail.h"
+#include "assent/caller/lookup_call.h"
 #include "assent/caller/renewal.h"
 #include "assent/config/config.h"
 
@@ -25,6 +27,7 @@ struct caller {
     struct config *config;
     struct executor *executor;
     struct hook_calls *calls;
+    struct lookup_calls *lookups;
     struct renewal *renewal; /* NULL without a jail that knows files */
     sd_event_source *grace;
     sd_event_source *deadline;
@@ -35,7 +38,7 @@ static void on_begin(void *userdata, const struct protocol_start *start)
 {
     struct caller *caller = userdata;
 
-    hook_call_begin(caller->calls, config_hook(caller->config, start->hook), start);
+    hook_call_begin(caller->calls, caller->config, start);
 }
 
 static void on_cancel(void *userdata, const struct protocol_attempt *attempt)
@@ -50,6 +53,25 @@ static bool on_peek(void *userdata, struct protocol_peeked *peeked)
     struct caller *caller = userdata;
 
     return hook_call_peek(caller->calls, peeked);
+}
+
+static int on_frame(void *userdata, const struct frame *frame)
+{
+    struct caller *caller = userdata;
+    struct protocol_lookup lookup;
+    int r = frame->type == FRAME_LOOKUP ? protocol_decode_lookup(frame, &lookup) : -EBADMSG;
+
+    if (r == 0) {
+        lookup_call_begin(caller->lookups, caller->config, &lookup);
+    }
+    return r;
+}
+
+static void on_lost(void *userdata)
+{
+    struct caller *caller = userdata;
+
+    lookup_calls_drop(caller->lookups);
 }
 
 static void on_empty(void *userdata)
@@ -94,6 +116,8 @@ static int prepare(struct caller *caller)
         .begin = on_begin,
         .cancel = on_cancel,
         .peek = on_peek,
+        .frame = on_frame,
+        .on_lost = on_lost,
         .on_empty = on_empty,
         .userdata = caller,
     };
@@ -103,7 +127,10 @@ static int prepare(struct caller *caller)
         return r;
     }
     raise_descriptor_limit();
-    return hook_calls_new(caller->loop, caller->executor, &caller->calls);
+    r = hook_calls_new(caller->loop, caller->executor, &caller->calls);
+    return r < 0 ? r
+                 : lookup_calls_new(caller->executor, hook_calls_engine(caller->calls),
+                                    &caller->lookups);
 }
 
 static int on_config(void *userdata, const void *bytes, size_t length)
@@ -200,6 +227,7 @@ int caller_main(void)
     sd_event_source_disable_unref(caller.grace);
     sd_event_source_disable_unref(caller.deadline);
     renewal_free(caller.renewal);
+    lookup_calls_free(caller.lookups);
     hook_calls_free(caller.calls);
     executor_free(caller.executor);
     config_free(caller.config);

@@ -160,13 +160,14 @@ static struct hook_call *hook_call_new(struct hook_calls *calls, const struct co
     return call;
 }
 
-static int begin(struct hook_calls *calls, const struct config_hook *hook,
-                 const struct protocol_start *start, struct problem *ret_problem)
+static int begin(struct hook_calls *calls, const struct config *config,
+                 const struct config_hook *hook, const struct protocol_start *start,
+                 struct problem *ret_problem)
 {
     struct hook_call *call = hook_call_new(calls, hook, &start->attempt);
-    int r =
-        call ? call_plan_make(hook, start->record, start->record_length, &call->plan, ret_problem)
-             : -ENOMEM;
+    int r = call ? call_plan_make(config, hook, start->record, start->record_length, &call->plan,
+                                  ret_problem)
+                 : -ENOMEM;
 
     if (r == 0) {
         r = http_call_begin(calls->engine, &call->plan->request, on_done, call, &call->http);
@@ -183,9 +184,10 @@ static int begin(struct hook_calls *calls, const struct config_hook *hook,
     return 0;
 }
 
-void hook_call_begin(struct hook_calls *calls, const struct config_hook *hook,
+void hook_call_begin(struct hook_calls *calls, const struct config *config,
                      const struct protocol_start *start)
 {
+    const struct config_hook *hook = config_hook(config, start->hook);
     struct problem problem = {"out of memory"};
     struct problem told;
     int r;
@@ -195,7 +197,7 @@ void hook_call_begin(struct hook_calls *calls, const struct config_hook *hook,
                       "not sent: there is no such http hook here");
         return;
     }
-    r = begin(calls, hook, start, &problem);
+    r = begin(calls, config, hook, start, &problem);
     if (r < 0) {
         problem_set(&told, "not sent: %s", problem.text);
         finish_unsent(calls, &start->attempt, r == -ENOMEM ? AGAIN_COUNTED : AGAIN_NEVER,
@@ -306,6 +308,11 @@ int hook_calls_new(sd_event *loop, struct executor *executor, struct hook_calls 
     }
     *ret_calls = calls;
     return 0;
+}
+
+struct http_engine *hook_calls_engine(struct hook_calls *calls)
+{
+    return calls->engine;
 }
 
 void hook_calls_free(struct hook_calls *calls)

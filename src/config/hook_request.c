@@ -32,8 +32,7 @@ static int render_text(const struct template *template, const char *place, const
     return 0;
 }
 
-/* Takes the text over, also on failure. */
-static int add_header(struct hook_request *request, char *header)
+int hook_request_add_header(struct hook_request *request, char *header)
 {
     char **grown =
         header ? reallocarray(request->headers, request->header_count + 1, sizeof *grown) : NULL;
@@ -68,7 +67,7 @@ static int add_headers(struct hook_request *request, const struct config_hook *h
         int r = render_text(hook->headers.items[i], "header", record, &header, ret_problem);
 
         if (r == 0) {
-            r = add_header(request, header);
+            r = hook_request_add_header(request, header);
         }
         if (r < 0) {
             return r;
@@ -92,7 +91,7 @@ static int add_bearer(struct hook_request *request, const struct signature_secre
         text = buffer_take_text(&header);
     }
     buffer_wipe(&header);
-    return add_header(request, text);
+    return hook_request_add_header(request, text);
 }
 
 static int add_body(struct hook_request *request, const struct config_hook *hook,
@@ -114,7 +113,7 @@ static int add_body(struct hook_request *request, const struct config_hook *hook
         return -EINVAL;
     }
     if (r == 0 && !has_header(request, "Content-Type")) {
-        r = add_header(request, strdup(type));
+        r = hook_request_add_header(request, strdup(type));
     }
     return r;
 }

@@ -4,6 +4,7 @@
 
 #include "assent/config/setters.h"
 #include "assent/config/source.h"
+#include "assent/domain/standard_webhooks.h"
 #include "assent/domain/url.h"
 
 #define SPACES " \t\n"
@@ -149,8 +150,12 @@ int set_relay_allow(const struct source_entry *entry, void *object, struct probl
 int set_relay_secret(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     struct config *config = object;
+    const struct signature_secret secret = {entry->content.data, entry->content.length};
 
-    (void)ret_problem;
+    if (!standard_webhooks_secret_valid(&secret)) {
+        problem_set(ret_problem, "what is behind whsec_ is no base64");
+        return -EINVAL;
+    }
     return content_copy(entry, &config->relay_secret);
 }
 

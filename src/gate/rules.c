@@ -7,12 +7,19 @@
 #include <strings.h>
 
 #include "assent/base/text.h"
+#include "assent/domain/url_token.h"
+
+/* Sorted. */
+struct paths {
+    char **items;
+    size_t count;
+};
 
 struct rules {
     enum role role;
-    pthread_rwlock_t lock; /* of what follows */
-    char **paths;          /* sorted */
-    size_t path_count;
+    pthread_rwlock_t lock;    /* of what follows */
+    struct paths paths;       /* of all services */
+    struct paths token_paths; /* below which tokens stand */
     uint64_t body_limit;
 };
 
@@ -31,12 +38,13 @@ int rules_new(enum role role, struct rules **ret_rules)
     return 0;
 }
 
-static void paths_free(char **paths, size_t count)
+static void paths_free(struct paths *paths)
 {
-    for (size_t i = 0; i < count; i++) {
-        free(paths[i]);
+    for (size_t i = 0; i < paths->count; i++) {
+        free(paths->items[i]);
     }
-    free(paths);
+    free(paths->items);
+    *paths = (struct paths){0};
 }
 
 static int compare_paths(const void *left, const void *right)
@@ -44,47 +52,76 @@ static int compare_paths(const void *left, const void *right)
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-static int paths_of(const struct config *config, char ***ret_paths)
+/* Those of all services, or of those that are told URLs with a token only. */
+static int paths_of(const struct config *config, bool with_token, struct paths *ret_paths)
 {
-    char **paths = calloc(config->service_count + 1, sizeof(*paths));
-    if (!paths) {
+    struct paths paths = {.items = calloc(config->service_count + 1, sizeof(*paths.items))};
+
+    if (!paths.items) {
         return -ENOMEM;
     }
     for (size_t i = 0; i < config->service_count; i++) {
-        paths[i] = strdup(config->services[i].path);
-        if (!paths[i]) {
-            paths_free(paths, i);
+        const struct config_service *service = &config->services[i];
+
+        if (with_token && !service->url_token) {
+            continue;
+        }
+        paths.items[paths.count] = strdup(service->path);
+        if (!paths.items[paths.count]) {
+            paths_free(&paths);
             return -ENOMEM;
         }
+        paths.count++;
     }
-    qsort(paths, config->service_count, sizeof(*paths), compare_paths);
+    qsort(paths.items, paths.count, sizeof(*paths.items), compare_paths);
     *ret_paths = paths;
     return 0;
 }
 
 int rules_configure(struct rules *rules, const struct config *config)
 {
-    char **paths = NULL;
-    int error = paths_of(config, &paths);
+    struct paths paths = {0};
+    struct paths token_paths = {0};
+    int error = paths_of(config, false, &paths);
+    if (!error) {
+        error = paths_of(config, true, &token_paths);
+    }
     if (error) {
+        paths_free(&paths);
         return error;
     }
     pthread_rwlock_wrlock(&rules->lock);
-    char **old_paths = rules->paths;
-    size_t old_count = rules->path_count;
+    struct paths old_paths = rules->paths;
+    struct paths old_token_paths = rules->token_paths;
     rules->paths = paths;
-    rules->path_count = config->service_count;
+    rules->token_paths = token_paths;
     rules->body_limit =
         rules->role == ROLE_GATE_PUBLIC ? config->max_body : RULES_CONTROL_BODY_LIMIT;
     pthread_rwlock_unlock(&rules->lock);
-    paths_free(old_paths, old_count);
+    paths_free(&old_paths);
+    paths_free(&old_token_paths);
     return 0;
+}
+
+/* The path itself of a service with tokens is let through too: core answers it as it does a wrong
+ * token. */
+static bool is_webhook_path(const struct rules *rules, const char *path)
+{
+    if (rules->paths.count && bsearch(&path, rules->paths.items, rules->paths.count,
+                                      sizeof(*rules->paths.items), compare_paths)) {
+        return true;
+    }
+    for (size_t i = 0; i < rules->token_paths.count; i++) {
+        if (url_token_below(rules->token_paths.items[i], path)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static enum answer check_public_path(const struct rules *rules, const struct rules_head *head)
 {
-    if (rules->path_count && bsearch(&head->path, rules->paths, rules->path_count,
-                                     sizeof(*rules->paths), compare_paths)) {
+    if (is_webhook_path(rules, head->path)) {
         return strcmp(head->method, "POST") ? ANSWER_ONLY_POST : ANSWER_NONE;
     }
     if (strcmp(head->path, "/healthz")) {
@@ -138,7 +175,8 @@ void rules_free(struct rules *rules)
     if (!rules) {
         return;
     }
-    paths_free(rules->paths, rules->path_count);
+    paths_free(&rules->paths);
+    paths_free(&rules->token_paths);
     pthread_rwlock_destroy(&rules->lock);
     free(rules);
 }

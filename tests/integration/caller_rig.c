@@ -376,6 +376,31 @@ void caller_rig_peek(struct caller_rig *rig, const char *key, struct protocol_pe
     ck_assert_str_eq(ret_peeked->attempt.key, key);
 }
 
+void caller_rig_send_lookup(struct caller_rig *rig, uint64_t id, const char *hook,
+                            const char *record)
+{
+    const struct config_hook *config = config_hook(rig->config, hook);
+    struct protocol_lookup lookup = {
+        .id = id, .hook = hook, .record = record, .record_length = strlen(record)};
+    struct buffer payload = {0};
+
+    ck_assert_msg(config != NULL, "no hook %s", hook);
+    memcpy(lookup.digest, config->digest, sizeof lookup.digest);
+    ck_assert_int_eq(protocol_encode_lookup(&payload, &lookup), 0);
+    send_frame(rig, FRAME_LOOKUP, &payload);
+    buffer_free(&payload);
+}
+
+void caller_rig_receive_looked_up(struct caller_rig *rig, struct protocol_looked_up *ret_looked_up)
+{
+    struct frame frame = {.type = caller_rig_receive(rig)};
+
+    ck_assert_uint_eq(frame.type, FRAME_LOOKED_UP);
+    frame.payload = rig->payload.data;
+    frame.length = rig->payload.length;
+    ck_assert_int_eq(protocol_decode_looked_up(&frame, ret_looked_up), 0);
+}
+
 void caller_rig_run(struct caller_rig *rig, const char *hook, const char *record,
                     struct protocol_result *ret_result)
 {

@@ -62,6 +62,11 @@ void caller_rig_ack(struct caller_rig *rig, const char *key);
 void caller_rig_cancel(struct caller_rig *rig, const char *key);
 /* Sends PEEK; the next frame must be PEEKED. Views as above. */
 void caller_rig_peek(struct caller_rig *rig, const char *key, struct protocol_peeked *ret_peeked);
+/* Sends LOOKUP with the digest of the present configuration. */
+void caller_rig_send_lookup(struct caller_rig *rig, uint64_t id, const char *hook,
+                            const char *record);
+/* The next frame must be a LOOKED_UP. Views as above. */
+void caller_rig_receive_looked_up(struct caller_rig *rig, struct protocol_looked_up *ret_looked_up);
 /* START, RESULT, ACK. */
 void caller_rig_run(struct caller_rig *rig, const char *hook, const char *record,
                     struct protocol_result *ret_result);

@@ -29,6 +29,8 @@ static unsigned begun;
 static char begun_key[PROTOCOL_KEY_LIMIT + 1];
 static unsigned emptied;
 static unsigned canceled;
+static unsigned asked;
+static unsigned lost;
 static bool finish_at_once;
 
 /* --- the two sides ---------------------------------------------------------------------------- */
@@ -92,6 +94,19 @@ static bool on_peek(void *userdata, struct protocol_peeked *peeked)
     return true;
 }
 
+static int on_other_frame(void *userdata, const struct frame *frame)
+{
+    (void)userdata;
+    asked += frame->type == FRAME_LOOKUP;
+    return frame->type == FRAME_LOOKUP ? 0 : -EBADMSG;
+}
+
+static void on_lost(void *userdata)
+{
+    (void)userdata;
+    lost++;
+}
+
 static void on_empty(void *userdata)
 {
     (void)userdata;
@@ -102,7 +117,13 @@ static void on_empty(void *userdata)
 static void set_up(void)
 {
     const struct executor_setup setup = {
-        .begin = on_begin, .cancel = on_cancel, .peek = on_peek, .on_empty = on_empty};
+        .begin = on_begin,
+        .cancel = on_cancel,
+        .peek = on_peek,
+        .frame = on_other_frame,
+        .on_lost = on_lost,
+        .on_empty = on_empty,
+    };
     struct executor_setup complete = setup;
     struct protocol_digest digest = {.hook = "tell-team"};
     const struct protocol_digests digests = {.count = 1, .digests = &digest};
@@ -115,6 +136,8 @@ static void set_up(void)
     begun = 0;
     emptied = 0;
     canceled = 0;
+    asked = 0;
+    lost = 0;
     finish_at_once = false;
     memset(cores, 0, sizeof cores);
 }
@@ -408,6 +431,49 @@ START_TEST(what_runs_can_be_looked_at_and_nothing_else)
 }
 END_TEST
 
+START_TEST(what_is_no_frame_of_attempts_is_handed_on)
+{
+    struct buffer payload = {0};
+    struct frame frame;
+
+    connect_core(&cores[0]);
+    ck_assert_int_eq(stream_send(cores[0].stream, FRAME_LOOKUP, "what?", 5), 0);
+    settle(&cores[0]);
+    ck_assert_uint_eq(asked, 1);
+    ck_assert_int_eq(buffer_append_text(&payload, "that"), 0);
+    ck_assert_int_eq(executor_send(executor, FRAME_LOOKED_UP, &payload), 0);
+    settle(&cores[0]);
+    frame = frame_at(&cores[0], 2);
+    ck_assert_uint_eq(frame.type, FRAME_LOOKED_UP);
+    ck_assert_uint_eq(frame.length, 4);
+    ck_assert_mem_eq(frame.payload, "that", 4);
+    ck_assert_uint_eq(lost, 0);
+    core_goes(&cores[0]);
+    while (lost == 0) {
+        ck_assert_int_gt(sd_event_run(loop, (uint64_t)PATIENCE_MS * 1000), 0);
+    }
+    ck_assert_int_eq(executor_send(executor, FRAME_LOOKED_UP, &payload), 0);
+    connect_core(&cores[1]);
+    settle(&cores[1]);
+    ck_assert_uint_eq(cores[1].count, 2);
+    ck_assert_uint_eq(cores[1].types[0], FRAME_HELLO);
+    ck_assert_uint_eq(lost, 1);
+    buffer_free(&payload);
+}
+END_TEST
+
+START_TEST(a_frame_that_nobody_takes_breaks_the_stream)
+{
+    connect_core(&cores[0]);
+    ck_assert_int_eq(stream_send(cores[0].stream, FRAME_RESPONSE, "", 0), 0);
+    while (!cores[0].ended) {
+        ck_assert_int_gt(sd_event_run(loop, (uint64_t)PATIENCE_MS * 1000), 0);
+    }
+    ck_assert_uint_eq(asked, 0);
+    ck_assert_uint_eq(lost, 1);
+}
+END_TEST
+
 START_TEST(an_ack_of_a_running_attempt_breaks_the_stream_and_forgets_nothing)
 {
     connect_core(&cores[0]);
@@ -643,6 +709,8 @@ int main(void)
     tcase_add_test(tests, an_ack_forgets_so_that_the_same_start_would_begin_again);
     tcase_add_test(tests, a_cancel_reaches_what_runs_and_nothing_else);
     tcase_add_test(tests, what_runs_can_be_looked_at_and_nothing_else);
+    tcase_add_test(tests, what_is_no_frame_of_attempts_is_handed_on);
+    tcase_add_test(tests, a_frame_that_nobody_takes_breaks_the_stream);
     tcase_add_test(tests, an_ack_of_a_running_attempt_breaks_the_stream_and_forgets_nothing);
     tcase_add_test(tests, an_unknown_hook_is_refused);
     tcase_add_test(tests, another_digest_is_refused_and_taken_once_it_is_the_executors_own);

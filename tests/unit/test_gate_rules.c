@@ -59,6 +59,38 @@ START_TEST(a_webhook_may_pass_and_grow_to_the_limit)
 }
 END_TEST
 
+#define TOKEN "0123456789abcdefghijklmnopqrstuvwxyzABCD-_E"
+
+START_TEST(a_token_may_stand_below_the_path_of_a_service_that_has_one)
+{
+    static const char *const none[] = {
+        "/webhook/a/",           "/webhook/a/short",
+        "/webhook/a/" TOKEN "F", "/webhook/a/" TOKEN "/",
+        "/webhook/a//" TOKEN,    "/webhook/a/x/" TOKEN,
+        "/webhook/a" TOKEN,      "/webhook/z/" TOKEN,
+        "/webhook/" TOKEN,       "/" TOKEN,
+        "/healthz/" TOKEN,
+    };
+    struct rules_head head = webhook();
+
+    list[1].url_token = true;
+    head.path = "/webhook/a/" TOKEN;
+    ck_assert_int_eq(admit(ROLE_GATE_PUBLIC, &head), ANSWER_NONE);
+    head.path = "/webhook/a";
+    ck_assert_int_eq(admit(ROLE_GATE_PUBLIC, &head), ANSWER_NONE);
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        head.path = none[i];
+        ck_assert_msg(admit(ROLE_GATE_PUBLIC, &head) == ANSWER_NOT_FOUND, "%s", none[i]);
+    }
+    head.path = "/webhook/a/" TOKEN;
+    head.method = "GET";
+    ck_assert_int_eq(admit(ROLE_GATE_PUBLIC, &head), ANSWER_ONLY_POST);
+    head.method = "POST";
+    list[1].url_token = false;
+    ck_assert_int_eq(admit(ROLE_GATE_PUBLIC, &head), ANSWER_NOT_FOUND);
+}
+END_TEST
+
 START_TEST(unconfigured_rules_let_no_webhook_through)
 {
     struct rules *rules = NULL;
@@ -262,6 +294,7 @@ int main(void)
     TCase *tests = tcase_create("rules");
     SRunner *runner = srunner_create(suite);
 
+    tcase_add_test(tests, a_token_may_stand_below_the_path_of_a_service_that_has_one);
     tcase_add_test(tests, a_webhook_may_pass_and_grow_to_the_limit);
     tcase_add_test(tests, unconfigured_rules_let_no_webhook_through);
     tcase_add_test(tests, the_first_objection_in_order_is_made);

@@ -39,6 +39,12 @@ struct executor_setup {
     void (*cancel)(void *userdata, const struct protocol_attempt *attempt);
     /* Fills in what an attempt that runs has written so far, as views; false if there is none. */
     bool (*peek)(void *userdata, struct protocol_peeked *peeked);
+    /* Takes a frame that is none of those above; 0, or negative errno to break the stream. NULL: there
+     * are no such frames. */
+    int (*frame)(void *userdata, const struct frame *frame);
+    /* The stream has ended: what was asked on it by such frames is not answered any more. May be
+     * NULL. */
+    void (*on_lost)(void *userdata);
     /* Called whenever the last attempt without ACK has gone. May be NULL. */
     void (*on_empty)(void *userdata);
     void *userdata;
@@ -62,6 +68,9 @@ void executor_quiesce(struct executor *executor);
  * attempt that is not running here, or -ENOMEM (the attempt then stays as if running; core learns
  * of it when this process ends). */
 int executor_finish(struct executor *executor, const struct protocol_result *result);
+
+/* Sends a frame on the present stream, if there is one. 0 or -ENOMEM. */
+int executor_send(struct executor *executor, uint16_t type, const struct buffer *payload);
 
 /* Attempts that are held: running, or finished without ACK. */
 size_t executor_held(const struct executor *executor);

@@ -2,7 +2,7 @@
  * A hook of kind http and a record make one call: everything rendered, nothing sent yet.
  *
  * Owns: what its request points to; secrets are wiped when it is freed. Runs in: the caller.
- * May call: hook_request, json.
+ * May call: hook_request, relay_request, json.
  */
 #ifndef ASSENT_CALLER_CALL_PLAN_H
 #define ASSENT_CALLER_CALL_PLAN_H
@@ -18,10 +18,11 @@ struct call_plan {
     struct buffer tls_ca;
 };
 
-/* Fills the templates from the record (JSON). Keeps no pointer to either. 0 (call_plan_free),
+/* Fills the hook's templates from the record (JSON), or of a relay takes what stands there. Keeps no
+ * pointer to any of them. 0 (call_plan_free),
  * -EINVAL with a problem where the call can't be made of it, or -ENOMEM. */
-int call_plan_make(const struct config_hook *hook, const void *record, size_t record_length,
-                   struct call_plan **ret_plan, struct problem *ret_problem);
+int call_plan_make(const struct config *config, const struct config_hook *hook, const void *record,
+                   size_t record_length, struct call_plan **ret_plan, struct problem *ret_problem);
 
 /* Takes NULL. */
 void call_plan_free(struct call_plan *plan);

@@ -21,9 +21,9 @@ struct hook_calls;
 /* The executor is told of every end; it is not owned. 0 or negative errno. */
 int hook_calls_new(sd_event *loop, struct executor *executor, struct hook_calls **ret_calls);
 
-/* Begins the attempt; what keeps it from beginning becomes its result. `hook` may be NULL, and is
- * not needed any more afterwards. */
-void hook_call_begin(struct hook_calls *calls, const struct config_hook *hook,
+/* Begins the attempt; what keeps it from beginning becomes its result. The configuration is not needed
+ * any more afterwards. */
+void hook_call_begin(struct hook_calls *calls, const struct config *config,
                      const struct protocol_start *start);
 
 /* Ends the attempt's call as interrupted, and says whether it can have done anything by then; one
@@ -36,6 +36,9 @@ bool hook_call_peek(struct hook_calls *calls, struct protocol_peeked *peeked);
 /* Ends all calls under way, for that reason: by their status if they have one by then, those of
  * which nothing was sent as failed, the others as interrupted. */
 void hook_calls_cut_off(struct hook_calls *calls, const char *reason);
+
+/* By which they are made, lent for other calls that end before it. */
+struct http_engine *hook_calls_engine(struct hook_calls *calls);
 
 /* Ends them without a word. Takes NULL. */
 void hook_calls_free(struct hook_calls *calls);

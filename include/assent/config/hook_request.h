@@ -31,6 +31,10 @@ struct hook_request {
 int hook_request_make(const struct config_hook *hook, const json_t *record,
                       struct hook_request *request, struct problem *ret_problem);
 
+/* Adds `Name: value` and takes it over, also on failure; NULL is taken for want of memory. 0 or
+ * -ENOMEM. */
+int hook_request_add_header(struct hook_request *request, char *header);
+
 void hook_request_clear(struct hook_request *request);
 
 #endif

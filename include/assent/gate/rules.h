@@ -1,7 +1,8 @@
 /*
  * What a gate lets through to core, by what the head of a request says.
  *
- * The public gate knows the services' paths and /healthz; the others let every path and method
+ * The public gate knows the services' paths, below those with url-token what has a token's form, and
+ * /healthz; the others let every path and method
  * through, because core knows its calls best. Checks come in the order 404, 405, 413, 415,
  * 431.
  *
