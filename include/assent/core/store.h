@@ -410,12 +410,28 @@ struct store_event {
     int64_t request;     /* 0: about none */
     int64_t job;         /* 0: about none */
     const char *details; /* a JSON object, or NULL */
+    /* Of the request, by store_event_after only; NULL where it is about none. */
+    const char *request_id;
+    const char *service;
 };
 
 int store_event_add(struct store *store, const struct store_event *event);
 /* Calls `each` for at most `limit` events of one request, oldest first. Lent. */
 int store_event_list(struct store *store, int64_t request, int limit,
                      int (*each)(void *userdata, const struct store_event *event), void *userdata);
+
+/* Rows that one store_event_after looks at, at most. */
+#define STORE_EVENT_LOOKS 4096
+/* Calls `each` for at most `limit` events behind the sequence `after`, oldest first: those of requests
+ * of that owner, or with NULL of all. `each` returns 0, 1 to have no more, or a negative error. Lent.
+ * `ret_reached` is up to which sequence everything was told: where to go on. It is behind `after`
+ * unless nothing is there, and less than the newest if there may be more; an `after` that was never
+ * given is taken for the newest. */
+int store_event_after(struct store *store, int64_t after, const char *owner, int limit,
+                      int (*each)(void *userdata, const struct store_event *event), void *userdata,
+                      int64_t *ret_reached);
+/* The highest sequence that was ever given; 0 before the first. */
+int64_t store_event_newest(const struct store *store);
 
 /* --- retention -------------------------------------------------------------------------------- */
 
