@@ -37,6 +37,7 @@ static const struct route routes[] = {
     {"POST", {"v1", "resume"}, api_resume, true},
     {"GET", {"healthz"}, api_health, false},
     {"GET", {"readyz"}, api_ready, false},
+    {"GET", {"metrics"}, api_metrics, true},
 };
 
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])

@@ -70,6 +70,8 @@ void api_resume(const struct api_call *call);
 json_t *api_paused(struct core *core); /* rows of what is paused */
 /* api_events.c */
 void api_list_events(const struct api_call *call);
+/* api_metrics.c */
+void api_metrics(const struct api_call *call);
 /* api_health.c */
 void api_ready(const struct api_call *call);
 void api_health(const struct api_call *call);

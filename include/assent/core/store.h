@@ -45,6 +45,8 @@ void store_free(struct store *store);
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 bool store_in_transaction(const struct store *store);
+/* True if the open transaction has changed something, so that its commit waits for the disk. */
+bool store_has_changed(const struct store *store);
 
 /* What new work leaves free on the file system, so that there is room for the results of what is
  * under way; where the whole file system is smaller than STORE_SMALL_DISK, an eighth of it. */
@@ -444,5 +446,19 @@ int store_expire(struct store *store, int64_t before, int limit, int *ret_remove
 /* Counts for status: requests by state, jobs by state. */
 int store_count(struct store *store, int64_t ret_requests[REQUEST_STATE_COUNT],
                 int64_t ret_jobs[JOB_STATE_COUNT]);
+
+/* When the oldest request that is not decided was made; -ENOENT if there is none. */
+int store_request_oldest(struct store *store, int64_t *ret_created_at);
+/* Call `each` for every hook that has any: how many of its jobs are queued; how many items of its
+ * fan-outs have not ended. The hook is lent. */
+int store_job_count_queued(struct store *store,
+                           int (*each)(void *userdata, const char *hook, int64_t count),
+                           void *userdata);
+int store_item_count_left(struct store *store,
+                          int (*each)(void *userdata, const char *hook, int64_t count),
+                          void *userdata);
+/* Bytes of the database and its log, and what the file system has free for us; 0 where it can't be
+ * told. */
+void store_space(const struct store *store, int64_t *ret_used, int64_t *ret_free);
 
 #endif
