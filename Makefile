@@ -153,6 +153,7 @@ export ASSENT_SOURCE = $(CURDIR)
 export ASSENT_RESULTS
 # What deps.sh puts there if the machine has none.
 export ASSENT_NGINX = $(or $(wildcard /usr/sbin/nginx),$(abspath $(BUILD))/nginx/usr/sbin/nginx)
+export ASSENT_PROMTOOL = $(or $(wildcard /usr/bin/promtool),$(abspath $(BUILD))/prometheus/usr/bin/promtool)
 RESULTS = $(or $(ASSENT_RESULTS),$(abspath $(OUT))/tests/results)
 RUN_TESTS = tests/run-tests.sh -o $(OUT)/tests/log -l $(TEST_SECONDS) -j $(TEST_JOBS)
 SUBMAKE = +$(MAKE) --no-print-directory

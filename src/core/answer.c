@@ -65,6 +65,19 @@ void answer_text(const struct asker *asker, unsigned status, const char *body)
     send_response(asker, &response);
 }
 
+void answer_plain(const struct asker *asker, const char *type, const struct buffer *body)
+{
+    const struct protocol_response response = {
+        .id = asker->id,
+        .status = 200,
+        .type = type,
+        .body = body->data,
+        .body_length = body->length,
+    };
+
+    send_response(asker, &response);
+}
+
 static json_t *steps(const char *next_step)
 {
     return next_step ? json_pack("[s]", next_step) : json_array();

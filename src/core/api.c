@@ -32,10 +32,12 @@ static const struct route routes[] = {
     {"POST", {"v1", "jobs", SUBJECT, "cancel"}, api_cancel_job, true},
     {"POST", {"v1", "jobs", "retry"}, api_retry_jobs, true},
     {"POST", {"v1", "jobs", "cancel"}, api_cancel_jobs, true},
+    {"GET", {"v1", "events"}, api_list_events, false},
     {"POST", {"v1", "pause"}, api_pause, true},
     {"POST", {"v1", "resume"}, api_resume, true},
     {"GET", {"healthz"}, api_health, false},
     {"GET", {"readyz"}, api_ready, false},
+    {"GET", {"metrics"}, api_metrics, true},
 };
 
 #define ROUTE_COUNT (sizeof routes / sizeof routes[0])
@@ -198,19 +200,19 @@ void api_request(struct link *link, const struct protocol_request *request)
     }
 }
 
-bool api_page(const struct api_call *call, struct api_page *ret_page)
+static bool read_page(const struct api_call *call, int64_t least_cursor, struct api_page *ret_page)
 {
     char *limit = api_query(call, "limit");
     char *cursor = api_query(call, "cursor");
+    struct api_page page = {.limit = API_PAGE_DEFAULT};
     int64_t number = API_PAGE_DEFAULT;
-    int64_t before = 0;
     bool valid = true;
 
     if (limit && (text_to_number(limit, &number) < 0 || number < 1 || number > API_PAGE_LARGEST)) {
         answer_error(&call->asker, 400, "invalid_request", NULL,
                      "limit: expected a number from 1 to %d", API_PAGE_LARGEST);
         valid = false;
-    } else if (cursor && (text_to_number(cursor, &before) < 0 || before < 1)) {
+    } else if (cursor && (text_to_number(cursor, &page.cursor) < 0 || page.cursor < least_cursor)) {
         answer_error(&call->asker, 400, "invalid_request", NULL,
                      "cursor: expected the cursor of an earlier answer");
         valid = false;
@@ -218,9 +220,20 @@ bool api_page(const struct api_call *call, struct api_page *ret_page)
     free(limit);
     free(cursor);
     if (valid) {
-        *ret_page = (struct api_page){.limit = (int)number, .before = before};
+        page.limit = (int)number;
+        *ret_page = page;
     }
     return valid;
+}
+
+bool api_page(const struct api_call *call, struct api_page *ret_page)
+{
+    return read_page(call, 1, ret_page);
+}
+
+bool api_page_onward(const struct api_call *call, struct api_page *ret_page)
+{
+    return read_page(call, 0, ret_page);
 }
 
 static bool find_in_service(const struct api_call *call, const char *service,

@@ -73,7 +73,7 @@ void api_list_jobs(const struct api_call *call)
         return;
     }
     listing.rows = json_array();
-    filter.before = page.before;
+    filter.before = page.cursor;
     core_must(store_job_list(call->core->store, &filter, page.limit, add_row, &listing), "list");
     cursor = json_array_size(listing.rows) == (size_t)page.limit
                  ? json_sprintf("%lld", (long long)listing.last)
@@ -186,7 +186,7 @@ static void list_items(const struct api_call *call, const struct store_job *job,
     json_t *cursor;
 
     core_must(store_item_list(call->core->store, job->number, state,
-                              page->before > 0 ? page->before - 1 : -1, page->limit, add_item_row,
+                              page->cursor > 0 ? page->cursor - 1 : -1, page->limit, add_item_row,
                               &listing),
               "items");
     cursor = json_array_size(listing.rows) == (size_t)page->limit

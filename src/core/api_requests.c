@@ -190,7 +190,7 @@ void api_list_requests(const struct api_call *call)
     } else if (!api_page(call, &page)) {
         json_decref(listing.rows);
     } else {
-        filter.before = page.before;
+        filter.before = page.cursor;
         core_must(store_request_list(call->core->store, &filter, page.limit, add_row, &listing),
                   "list");
         cursor = json_array_size(listing.rows) == (size_t)page.limit

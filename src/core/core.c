@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "assent/base/channel.h"
+#include "assent/base/clock.h"
 #include "assent/base/log.h"
 #include "assent/base/member.h"
 #include "assent/core/fanout.h"
@@ -15,6 +16,7 @@
 #include "assent/core/lanes.h"
 #include "assent/core/links.h"
 #include "assent/core/lookups.h"
+#include "assent/core/metrics.h"
 #include "assent/core/peeks.h"
 #include "assent/core/steps.h"
 #include "assent/core/submission.h"
@@ -41,6 +43,17 @@ void core_must(int r, const char *what)
     }
 }
 
+static void store_batch(struct core *core)
+{
+    bool changed = store_has_changed(core->store);
+    int64_t began = clock_monotonic_us();
+
+    core_must(store_commit(core->store), "commit");
+    if (changed) {
+        metrics_commit(core->metrics, clock_monotonic_us() - began);
+    }
+}
+
 /* One commit for all that came. Only after it may anything be seen: log lines, answers, STARTs. */
 static void commit(struct core *core)
 {
@@ -51,7 +64,7 @@ static void commit(struct core *core)
         fanout_grow(core);
         work_start_queued(core);
         waiters_answer(core);
-        core_must(store_commit(core->store), "commit");
+        store_batch(core);
     }
     log_release();
     links_flush(core);
@@ -208,6 +221,9 @@ static int on_first_config(void *userdata, const void *bytes, size_t length)
     if (r >= 0) {
         r = waiters_open(core);
     }
+    if (r >= 0) {
+        r = metrics_new(&core->metrics);
+    }
     return r == 0 && core->config->jail ? core_jail_enter(core->config->store_path) : r;
 }
 
@@ -227,6 +243,7 @@ int core_main(void)
     links_prepare(&core);
     status = member_run(ROLE_CORE, &handlers, &core, &core.loop);
     waiters_free(&core);
+    metrics_free(core.metrics);
     links_close(&core);
     timers_close(&core);
     sd_event_source_disable_unref(core.commit_source);

@@ -36,6 +36,7 @@ struct database_statement {
 struct database {
     sqlite3 *connection;
     int error;
+    int changes_before;               /* the open transaction */
     struct database_statement failed; /* what is given out after a failure */
     struct database_statement slots[STATEMENT_SLOTS];
 };
@@ -255,6 +256,7 @@ int database_checkpoint(struct database *database)
 
 int database_begin(struct database *database)
 {
+    database->changes_before = sqlite3_total_changes(database->connection);
     return database_run(database_query(database, &BEGIN));
 }
 
@@ -267,6 +269,11 @@ int database_commit(struct database *database)
 bool database_in_transaction(const struct database *database)
 {
     return sqlite3_get_autocommit(database->connection) == 0;
+}
+
+bool database_has_changed(const struct database *database)
+{
+    return sqlite3_total_changes(database->connection) != database->changes_before;
 }
 
 /* --- statements ------------------------------------------------------------------------------- */

@@ -71,6 +71,7 @@ void endings_finish(struct core *core, struct task *task, enum job_event event, 
     task_set_error(task, error);
     task_save(core, task);
     tell_end(core, task);
+    lanes_find(core, task->job.hook)->ended[task->state] += !task_is_item(task);
     lanes_want(core, task->job.hook);
     give_up(core, task);
     if (task_is_item(task)) {

@@ -127,6 +127,7 @@ static int attach(struct link *link, int fd)
 
     if (r == 0) {
         stream_cork(link->stream, true);
+        link->connected++;
     }
     return r;
 }

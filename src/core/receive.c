@@ -9,6 +9,7 @@
 #include "assent/base/log.h"
 #include "assent/core/answer.h"
 #include "assent/core/decide.h"
+#include "assent/core/metrics.h"
 #include "assent/domain/event.h"
 
 #define RETRY_AFTER_FULL        30
@@ -351,6 +352,7 @@ static void take_event(struct core *core, const struct asker *asker, const struc
     if (!store_has_room(core->store)) {
         log_event(LOG_LEVEL_ERROR, "webhook put off: the disk of the store is almost full",
                   "service", service->name, NULL);
+        metrics_webhook(core->metrics, service->name, WEBHOOK_PUT_OFF);
         answer_unavailable(asker, RETRY_AFTER_FULL, "the store has no room at the moment");
         return;
     }
@@ -360,6 +362,7 @@ static void take_event(struct core *core, const struct asker *asker, const struc
         r = take_decision(core, arrival, event, &outcome);
     }
     if (r == -EACCES) {
+        metrics_webhook(core->metrics, service->name, WEBHOOK_REFUSED);
         log_webhook(service, event, "webhook refused: its URL was made for another request");
         answer_unauthorized(asker);
         return;
@@ -367,10 +370,12 @@ static void take_event(struct core *core, const struct asker *asker, const struc
     if (r < 0) {
         log_event(LOG_LEVEL_ERROR, "webhook put off: too many decisions for unknown requests",
                   "service", service->name, NULL);
+        metrics_webhook(core->metrics, service->name, WEBHOOK_PUT_OFF);
         answer_unavailable(asker, RETRY_AFTER_FULL,
                            "too many decisions about requests that are not registered");
         return;
     }
+    metrics_webhook(core->metrics, service->name, (int)outcome);
     if (outcome == OUTCOME_DUPLICATE) {
         log_webhook(service, event, "webhook came again: nothing is done");
     }
@@ -389,12 +394,14 @@ static void take_webhook(struct core *core, const struct asker *asker, struct ar
     r = verify(arrival, request);
 
     if (r < 0) {
+        metrics_webhook(core->metrics, service->name, WEBHOOK_REFUSED);
         log_refused(core, service, request);
         answer_unauthorized(asker);
         return;
     }
     r = event_parse(request->body, request->body_length, &service->pointers, &event, &problem);
     if (r < 0) {
+        metrics_webhook(core->metrics, service->name, WEBHOOK_INVALID);
         log_event(LOG_LEVEL_WARNING, "webhook refused: its body is not understood", "service",
                   service->name, "peer", peer_of(request).text, "error",
                   r == -EBADMSG ? problem.text : strerror(-r), NULL);

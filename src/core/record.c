@@ -294,15 +294,27 @@ static json_t *jobs_of(struct core *core, const struct store_request *request)
     return rows.rows;
 }
 
-static int add_event(void *userdata, const struct store_event *event)
+static json_t *details_of(const struct store_event *event)
 {
     json_t *details = event->details ? json_loads(event->details, 0, NULL) : NULL;
 
-    return json_array_append_new(userdata, json_pack("{s:I, s:o, s:s, s:o, s:o}", "sequence",
-                                                     (json_int_t)event->sequence, "at",
-                                                     record_time(event->at), "kind", event->kind,
-                                                     "job", number_or_null(event->job, 0),
-                                                     "details", details ? details : json_null()));
+    return details ? details : json_null();
+}
+
+json_t *record_event(const struct store_event *event)
+{
+    return json_pack("{s:I, s:o, s:s, s:s?, s:s?, s:o, s:o}", "sequence",
+                     (json_int_t)event->sequence, "at", record_time(event->at), "kind", event->kind,
+                     "requestId", event->request_id, "service", event->service, "job",
+                     number_or_null(event->job, 0), "details", details_of(event));
+}
+
+static int add_event(void *userdata, const struct store_event *event)
+{
+    return json_array_append_new(
+        userdata, json_pack("{s:I, s:o, s:s, s:o, s:o}", "sequence", (json_int_t)event->sequence,
+                            "at", record_time(event->at), "kind", event->kind, "job",
+                            number_or_null(event->job, 0), "details", details_of(event)));
 }
 
 static json_t *events_of(struct core *core, const struct store_request *request)

@@ -23,6 +23,11 @@ int store_commit(struct store *store)
     return database_commit(store->database);
 }
 
+bool store_has_changed(const struct store *store)
+{
+    return database_has_changed(store->database);
+}
+
 bool store_in_transaction(const struct store *store)
 {
     return database_in_transaction(store->database);

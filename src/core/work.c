@@ -115,6 +115,7 @@ static void start_task(struct core *core, struct link *link, const struct config
     memcpy(attempt.incarnation, link->incarnation, sizeof attempt.incarnation);
     core_must(store_attempt_start(core->store, &attempt), "attempt");
     task->attempt = attempt.n;
+    lanes_find(core, task->job.hook)->attempts++;
     task->started_at = attempt.started_at;
     task->ended_at = 0;
     task_set_error(task, NULL);

@@ -87,7 +87,9 @@ static bool add_headers(struct MHD_Response *made, const struct protocol_respons
     char seconds[16];
 
     (void)snprintf(seconds, sizeof seconds, "%u", response->retry_after);
-    return MHD_add_response_header(made, "Content-Type", "application/json") == MHD_YES &&
+    return MHD_add_response_header(made, "Content-Type",
+                                   response->type ? response->type : "application/json") ==
+               MHD_YES &&
            MHD_add_response_header(made, "Cache-Control", "no-store") == MHD_YES &&
            (!response->retry_after ||
             MHD_add_response_header(made, "Retry-After", seconds) == MHD_YES) &&

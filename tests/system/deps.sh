@@ -1,12 +1,14 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: deps.sh SET... (build demo check ci bench).
 # ASSENT_NO_INSTALL=1: says which are missing, and fails, instead.
-# The package nginx would start a service on port 80, and at every start of this machine again. The tests need its program
-# only, which is taken out of it and put at ASSENT_NGINX (build/nginx/usr/sbin/nginx), unless this machine has one.
+# The packages nginx and prometheus would start services, and at every start of this machine again. The tests need a
+# program of each only, which is taken out of it and put at ASSENT_NGINX (build/nginx/usr/sbin/nginx) and ASSENT_PROMTOOL
+# (build/prometheus/usr/bin/promtool), unless this machine has one.
 set -eu
 
 packages=
 nginx=
+promtool=
 for set; do
     case $set in
     build) add='gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libjansson-dev libcurl4-openssl-dev
@@ -15,6 +17,7 @@ for set; do
     check)
         add='check strace scdoc man-db spin curl openssl nghttp2-server testssl.sh shellcheck clang-format'
         nginx=${ASSENT_NGINX:-${BUILD:-build}/nginx/usr/sbin/nginx}
+        promtool=${ASSENT_PROMTOOL:-${BUILD:-build}/prometheus/usr/bin/promtool}
         ;;
     ci) add='clang libclang-rt-14-dev valgrind' ;;
     bench) add='wrk' ;;
@@ -33,9 +36,12 @@ done
 if [ -x /usr/sbin/nginx ] || [ -x "$nginx" ]; then
     nginx=
 fi
-[ -n "$missing$nginx" ] || exit 0
+if [ -x /usr/bin/promtool ] || [ -x "$promtool" ]; then
+    promtool=
+fi
+[ -n "$missing$nginx$promtool" ] || exit 0
 
-echo "missing packages:$missing${nginx:+ nginx}"
+echo "missing packages:$missing${nginx:+ nginx}${promtool:+ prometheus}"
 if [ "${ASSENT_NO_INSTALL-0}" = 1 ]; then
     exit 1
 fi
@@ -56,21 +62,22 @@ quietly() {
         exit 1
     }
 }
-# Runs where `set -e` has no effect.
-take_nginx() {
-    to=${nginx%/usr/sbin/nginx}
+# take PACKAGE PATH TO: puts that file of the package at TO, which ends in PATH. Runs where `set -e` has no effect.
+take() {
+    to=${3%"$2"}
     mkdir -p "$to" && scratch=$(mktemp -d) || return
     # apt gives up root where it may, and its user must be able to write there then.
     chmod 1777 "$scratch"
     status=0
-    (cd "$scratch" && apt-get -q download nginx && dpkg-deb --fsys-tarfile nginx_*.deb >nginx.tar) 2>&1 &&
-        tar -x -C "$to" -f "$scratch/nginx.tar" ./usr/sbin/nginx || status=1
+    (cd "$scratch" && apt-get -q download "$1" && dpkg-deb --fsys-tarfile "$1"_*.deb >all.tar) 2>&1 &&
+        tar -x -C "$to" -f "$scratch/all.tar" ".$2" || status=1
     rm -rf "$scratch"
     return $status
 }
 install_all() {
     [ -z "$missing" ] || install || return
-    [ -z "$nginx" ] || take_nginx
+    [ -z "$nginx" ] || take nginx /usr/sbin/nginx "$nginx" || return
+    [ -z "$promtool" ] || take prometheus /usr/bin/promtool "$promtool"
 }
 echo 'installing them with apt-get; this can take a minute'
 # Lists of packages that are missing, or so old that what they name is gone, are the usual reason to fail.

@@ -230,6 +230,114 @@ START_TEST(deliveries_and_events_that_belong_to_none_go_by_their_age)
 }
 END_TEST
 
+/* --- all events, in order --------------------------------------------------------------------- */
+
+static struct fixture_numbers events_after(int64_t after, const char *owner, int limit,
+                                           int64_t *ret_reached)
+{
+    struct fixture_numbers taken = {.count = 0};
+    ck_assert_int_eq(store_event_after(store, after, owner, limit, take_event, &taken, ret_reached),
+                     0);
+    return taken;
+}
+
+static int64_t add_owned(const char *id, const char *owner)
+{
+    struct store_request request = fixture_request(id);
+    request.owner = (char *)(uintptr_t)owner;
+    return fixture_add(&request);
+}
+
+START_TEST(pages_of_events_go_on_where_the_last_one_ended)
+{
+    int64_t reached = -1;
+    struct fixture_numbers taken = events_after(0, NULL, 10, &reached);
+    fixture_assert_numbers(&taken, 0);
+    ck_assert_int_eq(reached, 0);
+    for (int i = 0; i < 5; i++)
+        add_event(0, OLD);
+    taken = events_after(0, NULL, 2, &reached);
+    fixture_assert_numbers(&taken, 2, 1, 2);
+    ck_assert_int_eq(reached, 2);
+    fixture_reopen();
+    add_event(0, OLD);
+    taken = events_after(reached, NULL, 10, &reached);
+    fixture_assert_numbers(&taken, 4, 3, 4, 5, 6);
+    ck_assert_int_eq(reached, 6);
+    taken = events_after(reached, NULL, 10, &reached);
+    fixture_assert_numbers(&taken, 0);
+    ck_assert_int_eq(reached, 6);
+    taken = events_after(99, NULL, 10, &reached);
+    fixture_assert_numbers(&taken, 0);
+    ck_assert_int_eq(reached, 6);
+}
+END_TEST
+
+START_TEST(a_cursor_stays_right_over_retention)
+{
+    int64_t reached = -1;
+    for (int i = 0; i < 6; i++)
+        add_event(0, i < 4 ? OLD : FIXTURE_NOW);
+    ck_assert_int_eq(expire(10), 4);
+    struct fixture_numbers taken = events_after(2, NULL, 10, &reached);
+    fixture_assert_numbers(&taken, 2, 5, 6);
+    ck_assert_int_eq(expire(10), 0);
+    int removed = -1;
+    ck_assert_int_eq(store_expire(store, FIXTURE_NOW + 1, 10, &removed), 0);
+    ck_assert_int_eq(removed, 2);
+    fixture_reopen();
+    ck_assert_int_eq(store_event_newest(store), 6);
+    add_event(0, FIXTURE_NOW);
+    taken = events_after(reached, NULL, 10, &reached);
+    fixture_assert_numbers(&taken, 1, 7);
+}
+END_TEST
+
+START_TEST(an_owner_is_told_of_own_requests_only_and_comes_past_the_others)
+{
+    int64_t alice = add_owned("req_a", "agent uid:1");
+    int64_t bob = add_owned("req_b", "agent uid:2");
+    int64_t reached = 0;
+    add_event(alice, OLD);
+    for (int i = 0; i < STORE_EVENT_LOOKS + 10; i++)
+        add_event(i % 2 ? bob : 0, OLD);
+    add_event(alice, OLD);
+    struct fixture_numbers taken = events_after(0, "agent uid:1", 10, &reached);
+    fixture_assert_numbers(&taken, 1, 1);
+    ck_assert_int_eq(reached, STORE_EVENT_LOOKS);
+    taken = events_after(reached, "agent uid:1", 10, &reached);
+    fixture_assert_numbers(&taken, 1, STORE_EVENT_LOOKS + 12);
+    ck_assert_int_eq(reached, STORE_EVENT_LOOKS + 12);
+    taken = events_after(0, "agent uid:1", 1, &reached);
+    ck_assert_int_eq(reached, 1);
+    taken = events_after(reached, "agent uid:3", 10, &reached);
+    fixture_assert_numbers(&taken, 0);
+    ck_assert_int_eq(reached, 1 + STORE_EVENT_LOOKS);
+}
+END_TEST
+
+static int take_request_of(void *userdata, const struct store_event *event)
+{
+    const char **id = userdata;
+    ck_assert_pstr_eq(event->service, id[0] ? "daimon" : NULL);
+    ck_assert_pstr_eq(event->request_id, id[0]);
+    return 1;
+}
+
+START_TEST(an_event_says_whose_it_is_and_its_reader_may_have_enough)
+{
+    const char *id = "req_a";
+    int64_t reached = 0;
+    add_event(fixture_add_id(id), OLD);
+    add_event(0, OLD);
+    ck_assert_int_eq(store_event_after(store, 0, NULL, 10, take_request_of, &id, &reached), 0);
+    ck_assert_int_eq(reached, 1);
+    id = NULL;
+    ck_assert_int_eq(store_event_after(store, 1, NULL, 10, take_request_of, &id, &reached), 0);
+    ck_assert_int_eq(reached, 2);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tests = tcase_create("expire");
@@ -243,5 +351,9 @@ int main(void)
     tcase_add_test(tests, numbers_of_what_is_gone_are_not_given_again);
     tcase_add_test(tests, an_id_that_was_registered_again_is_buried_again);
     tcase_add_test(tests, deliveries_and_events_that_belong_to_none_go_by_their_age);
+    tcase_add_test(tests, pages_of_events_go_on_where_the_last_one_ended);
+    tcase_add_test(tests, a_cursor_stays_right_over_retention);
+    tcase_add_test(tests, an_owner_is_told_of_own_requests_only_and_comes_past_the_others);
+    tcase_add_test(tests, an_event_says_whose_it_is_and_its_reader_may_have_enough);
     return fixture_run(tests, "store_expire");
 }

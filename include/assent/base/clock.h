@@ -13,5 +13,7 @@ int64_t clock_now_ms(void);
 
 /* Milliseconds since some start: for spans within one process. It never goes back. */
 int64_t clock_monotonic_ms(void);
+/* The same in microseconds. */
+int64_t clock_monotonic_us(void);
 
 #endif

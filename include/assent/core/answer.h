@@ -21,6 +21,9 @@ struct asker {
 /* Answers with a body that is JSON already. */
 void answer_text(const struct asker *asker, unsigned status, const char *body);
 
+/* Answers 200 with a body of another type; `type` is the whole value of Content-Type. */
+void answer_plain(const struct asker *asker, const char *type, const struct buffer *body);
+
 /* Answers with {"result": result, "next_steps": [next_step]}; takes the reference to `result`.
  * `next_step` may be NULL. */
 void answer_result(const struct asker *asker, unsigned status, json_t *result,

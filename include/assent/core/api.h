@@ -33,9 +33,11 @@ char *api_decode(const char *text, size_t length);
 #define API_PAGE_LARGEST 500
 struct api_page {
     int limit;
-    int64_t before;
+    int64_t cursor; /* 0: none was given */
 };
 bool api_page(const struct api_call *call, struct api_page *ret_page);
+/* The same where pages begin at the oldest, so that a cursor may be 0. */
+bool api_page_onward(const struct api_call *call, struct api_page *ret_page);
 
 /* Finds the request that the path names, in the service of ?service= if it is given. Answers 404,
  * or 409 where several services know the id, and returns false. An agent finds only its own. */
@@ -66,6 +68,10 @@ void api_cancel_jobs(const struct api_call *call);
 void api_pause(const struct api_call *call);
 void api_resume(const struct api_call *call);
 json_t *api_paused(struct core *core); /* rows of what is paused */
+/* api_events.c */
+void api_list_events(const struct api_call *call);
+/* api_metrics.c */
+void api_metrics(const struct api_call *call);
 /* api_health.c */
 void api_ready(const struct api_call *call);
 void api_health(const struct api_call *call);

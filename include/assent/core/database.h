@@ -50,6 +50,9 @@ int database_begin(struct database *database);
 int database_commit(struct database *database);
 bool database_in_transaction(const struct database *database);
 
+/* True if the open transaction has changed a row. */
+bool database_has_changed(const struct database *database);
+
 /* Begins the use of a statement. Never NULL: after a failure it is one whose steps fail. */
 struct database_statement *database_query(struct database *database,
                                           const struct database_query *query);

@@ -28,12 +28,14 @@ struct growth;
 struct peek;
 struct asking;
 struct lookup;
+struct metrics;
 
 /* Core's end of the conversation with one other role. */
 struct link {
     struct core *core;
     enum role role;
     struct stream *stream; /* NULL while there is none */
+    uint64_t connected;    /* streams that were taken so far */
     int next_fd;           /* a newer stream, taken once this one has been read to its end; -1 */
 
     /* control and agent only */
@@ -62,6 +64,7 @@ struct core {
     sd_event_source *poll_source;
     sd_event_source *upkeep_source;
     struct waiters *waiters;
+    struct metrics *metrics;
     struct lane *lanes;
     struct growth *growths;
     struct peek *peeks;

@@ -17,6 +17,10 @@ struct lane {
     bool wanted;           /* something may be startable; false once it was looked for in vain */
     bool paused;
     int64_t bucket; /* what the rate has left, as on disk */
+
+    /* counted since core started */
+    uint64_t attempts;
+    uint64_t ended[JOB_STATE_COUNT];
 };
 
 /* Reads what is paused. */

@@ -30,6 +30,9 @@ json_t *record_job_row(struct core *core, const struct store_job *job,
 /* One item of a fan-out as a row of a list. */
 json_t *record_item_row(const struct store_job *job, const struct store_item *item);
 
+/* One event as it is told to those who follow all of them. */
+json_t *record_event(const struct store_event *event);
+
 /* One kept output: what there is of it as text, with what is no UTF-8 replaced; where something was,
  * the bytes themselves in base64 beside it. */
 json_t *record_output(const struct protocol_output *output);

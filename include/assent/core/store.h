@@ -45,6 +45,8 @@ void store_free(struct store *store);
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 bool store_in_transaction(const struct store *store);
+/* True if the open transaction has changed something, so that its commit waits for the disk. */
+bool store_has_changed(const struct store *store);
 
 /* What new work leaves free on the file system, so that there is room for the results of what is
  * under way; where the whole file system is smaller than STORE_SMALL_DISK, an eighth of it. */
@@ -410,12 +412,28 @@ struct store_event {
     int64_t request;     /* 0: about none */
     int64_t job;         /* 0: about none */
     const char *details; /* a JSON object, or NULL */
+    /* Of the request, by store_event_after only; NULL where it is about none. */
+    const char *request_id;
+    const char *service;
 };
 
 int store_event_add(struct store *store, const struct store_event *event);
 /* Calls `each` for at most `limit` events of one request, oldest first. Lent. */
 int store_event_list(struct store *store, int64_t request, int limit,
                      int (*each)(void *userdata, const struct store_event *event), void *userdata);
+
+/* Rows that one store_event_after looks at, at most. */
+#define STORE_EVENT_LOOKS 4096
+/* Calls `each` for at most `limit` events behind the sequence `after`, oldest first: those of requests
+ * of that owner, or with NULL of all. `each` returns 0, 1 to have no more, or a negative error. Lent.
+ * `ret_reached` is up to which sequence everything was told: where to go on. It is behind `after`
+ * unless nothing is there, and less than the newest if there may be more; an `after` that was never
+ * given is taken for the newest. */
+int store_event_after(struct store *store, int64_t after, const char *owner, int limit,
+                      int (*each)(void *userdata, const struct store_event *event), void *userdata,
+                      int64_t *ret_reached);
+/* The highest sequence that was ever given; 0 before the first. */
+int64_t store_event_newest(const struct store *store);
 
 /* --- retention -------------------------------------------------------------------------------- */
 
@@ -428,5 +446,19 @@ int store_expire(struct store *store, int64_t before, int limit, int *ret_remove
 /* Counts for status: requests by state, jobs by state. */
 int store_count(struct store *store, int64_t ret_requests[REQUEST_STATE_COUNT],
                 int64_t ret_jobs[JOB_STATE_COUNT]);
+
+/* When the oldest request that is not decided was made; -ENOENT if there is none. */
+int store_request_oldest(struct store *store, int64_t *ret_created_at);
+/* Call `each` for every hook that has any: how many of its jobs are queued; how many items of its
+ * fan-outs have not ended. The hook is lent. */
+int store_job_count_queued(struct store *store,
+                           int (*each)(void *userdata, const char *hook, int64_t count),
+                           void *userdata);
+int store_item_count_left(struct store *store,
+                          int (*each)(void *userdata, const char *hook, int64_t count),
+                          void *userdata);
+/* Bytes of the database and its log, and what the file system has free for us; 0 where it can't be
+ * told. */
+void store_space(const struct store *store, int64_t *ret_used, int64_t *ret_free);
 
 #endif

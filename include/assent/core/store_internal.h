@@ -36,7 +36,8 @@ struct store {
     size_t service_count;
     int64_t request_counts[REQUEST_STATE_COUNT];
     int64_t job_counts[JOB_STATE_COUNT];
-    int64_t room_asked_at; /* by the monotonic clock */
+    int64_t oldest_request; /* every one below is decided; as found last */
+    int64_t room_asked_at;  /* by the monotonic clock */
     bool has_room;
 };
 
