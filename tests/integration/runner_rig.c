@@ -16,6 +16,7 @@
 
 #include "assent/base/clock.h"
 #include "assent/runner/runner.h"
+#include "support/cgroup_scratch.h"
 #include "support/jail_setting.h"
 
 const char *runner_rig_path(const struct runner_rig *rig, const char *name)
@@ -110,8 +111,11 @@ uint32_t runner_rig_reload_bytes(struct runner_rig *rig, const void *bytes, size
 
 /* No assertion of Check may be made here: it would write to a descriptor that is another now. What
  * must not reach a program is put in its way. */
-static _Noreturn void become_runner(int channel, int lock)
+static _Noreturn void become_runner(const struct runner_rig *rig, int channel, int lock)
 {
+    if (rig->cgroup[0] && !cgroup_scratch_enter(rig->cgroup)) {
+        abort();
+    }
     channel = fcntl(channel, F_DUPFD, 10);
     lock = fcntl(lock, F_DUPFD, 10);
     if (dup2(channel, CHANNEL_FD) < 0 || dup2(lock, CHANNEL_LOCK_FD) < 0 ||
@@ -141,7 +145,7 @@ static void fork_runner(struct runner_rig *rig)
     rig->pid = fork();
     ck_assert_int_ge(rig->pid, 0);
     if (rig->pid == 0) {
-        become_runner(channel[1], lock);
+        become_runner(rig, channel[1], lock);
     }
     (void)close(channel[1]);
     (void)close(lock);
@@ -159,15 +163,32 @@ void runner_rig_open(struct runner_rig *rig)
     ck_assert_int_ge(sd_event_new(&rig->loop), 0);
 }
 
-void runner_rig_start(struct runner_rig *rig, const char *hooks)
+bool runner_rig_use_cgroup(struct runner_rig *rig, bool open)
 {
-    load_config(rig, hooks);
+    if (!cgroup_scratch_make(rig->cgroup, sizeof rig->cgroup)) {
+        rig->cgroup[0] = '\0';
+        return false;
+    }
+    if (!open) {
+        cgroup_scratch_seal(rig->cgroup);
+    }
+    return true;
+}
+
+void runner_rig_start_again(struct runner_rig *rig)
+{
     fork_runner(rig);
     send_config(rig);
     runner_rig_new_core(rig);
     ck_assert_int_eq(channel_send(rig->channel, CHANNEL_START, 0, -1), 0);
     (void)await_message(rig, CHANNEL_READY);
     ck_assert_uint_eq(runner_rig_next(rig)->type, FRAME_HELLO);
+}
+
+void runner_rig_start(struct runner_rig *rig, const char *hooks)
+{
+    load_config(rig, hooks);
+    runner_rig_start_again(rig);
 }
 
 static void remove_directory(const char *path)
@@ -197,6 +218,9 @@ void runner_rig_clear(struct runner_rig *rig)
     }
     for (size_t i = 0; i < rig->count; i++) {
         buffer_free(&rig->payloads[i]);
+    }
+    if (rig->cgroup[0]) {
+        cgroup_scratch_remove(rig->cgroup);
     }
     config_free(rig->config);
     (void)sd_event_unref(rig->loop);

@@ -26,6 +26,7 @@
 
 struct runner_rig {
     char directory[64];
+    char cgroup[128]; /* that the runner starts in; empty: the test's own */
     struct config *config;
     pid_t pid;   /* of the runner; 0 once it has been reaped */
     int channel; /* -1 once it is closed */
@@ -40,11 +41,16 @@ struct runner_rig {
 
 /* Makes the test's own directory, with @/alive in it. */
 void runner_rig_open(struct runner_rig *rig);
+/* From now on runners start in a cgroup of the test's, where they may make some of their own, or may
+ * not. False, and nothing is changed, where the test can't make one. */
+bool runner_rig_use_cgroup(struct runner_rig *rig, bool open);
 /* The path of something in it, valid until the next call. */
 const char *runner_rig_path(const struct runner_rig *rig, const char *name);
 /* Starts a runner with these sections of hooks, in which every @ is the test's own directory, and
  * takes its HELLO. */
 void runner_rig_start(struct runner_rig *rig, const char *hooks);
+/* Starts another in the place of one that has ended, with the same hooks. */
+void runner_rig_start_again(struct runner_rig *rig);
 /* Gives it other hooks; returns what it says to that. */
 uint32_t runner_rig_reload(struct runner_rig *rig, const char *hooks);
 uint32_t runner_rig_reload_bytes(struct runner_rig *rig, const void *bytes, size_t length);

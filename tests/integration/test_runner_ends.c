@@ -1,11 +1,15 @@
 #include <check.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "assent/base/process_tree.h"
 #include "integration/runner_rig.h"
+#include "support/cgroup_scratch.h"
 
 /* For what must be so already. */
 enum { AT_ONCE_MS = 0, LINE = 128 };
@@ -17,6 +21,13 @@ static char line[LINE];
 static void set_up(void)
 {
     runner_rig_open(&rig);
+    (void)runner_rig_use_cgroup(&rig, false);
+}
+
+static void set_up_with_cgroups(void)
+{
+    runner_rig_open(&rig);
+    ck_assert(runner_rig_use_cgroup(&rig, true));
 }
 
 static void tear_down(void)
@@ -95,6 +106,25 @@ START_TEST(a_program_that_always_forks_and_exits_is_ended)
 }
 END_TEST
 
+/* The same in ever new sessions, and deaf to SIGTERM. */
+START_TEST(a_chain_of_processes_that_leave_their_session_is_ended)
+{
+    char *hooks;
+
+    ck_assert_int_gt(asprintf(&hooks,
+                              "[hook h]\ntimeout = 200ms\nkill_after = 100ms\n"
+                              "shell = exec 9>@/alive; %s/tests/programs/fork_chain 1000000;"
+                              " sleep 60\n",
+                              getenv("ASSENT_BUILD")),
+                     0);
+    run_one(hooks);
+    free(hooks);
+    ck_assert(runner_rig_nothing_lives(&rig, AT_ONCE_MS));
+    runner_rig_expect_failure(&result, "timed out after 200ms; killed");
+    ck_assert_int_lt(result.ended_at - result.started_at, 20000);
+}
+END_TEST
+
 START_TEST(when_the_runner_is_killed_everything_ends_before_the_lock_is_free)
 {
     runner_rig_start(&rig, "[hook h]\nshell = trap '' TERM\n    " ESCAPE "    sleep 60\n"
@@ -160,19 +190,48 @@ START_TEST(a_keeper_that_was_stopped_does_not_hold_the_job)
 }
 END_TEST
 
+static pid_t read_pid(const char *name)
+{
+    FILE *file = fopen(runner_rig_path(&rig, name), "re");
+    int pid = 0;
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%d", &pid), 1);
+    (void)fclose(file);
+    return pid;
+}
+
 START_TEST(a_keeper_that_was_killed_while_it_waited_is_replaced)
 {
-    runner_rig_start(&rig, "[hook h]\nshell = echo $PPID > @/keeper\n"
-                           "[hook killer]\nshell = kill -KILL $(cat @/keeper)\n");
-    runner_rig_run(&rig, "h", "k1");
+    struct pollfd ended = {.events = POLLIN};
+    pid_t keeper;
+
+    run_one("[hook h]\nshell = echo $PPID > @/keeper\n");
+    runner_rig_expect_success(&result, "");
+    keeper = read_pid("keeper");
+    ended.fd = process_open(keeper);
+    ck_assert_int_ge(ended.fd, 0);
+    ck_assert_int_eq(kill(keeper, SIGKILL), 0);
+    ck_assert_int_eq(poll(&ended, 1, RUNNER_RIG_PATIENCE_MS), 1);
+    (void)close(ended.fd);
+    runner_rig_run(&rig, "h", "k2");
     result = runner_rig_result(&rig);
     runner_rig_expect_success(&result, "");
-    runner_rig_run(&rig, "killer", "k2"); /* under the same keeper: it kills its own */
-    result = runner_rig_result(&rig);
-    runner_rig_expect_interrupted(&result, "the process that watched over it was killed");
-    runner_rig_run(&rig, "h", "k3");
+    ck_assert_int_ne(read_pid("keeper"), keeper);
+}
+END_TEST
+
+START_TEST(a_keeper_that_kept_nothing_else_takes_the_next_run)
+{
+    pid_t keeper;
+
+    run_one("[hook h]\nshell = echo $PPID > @/keeper\n");
+    runner_rig_expect_success(&result, "");
+    keeper = read_pid("keeper");
+    runner_rig_run(&rig, "h", "k2");
     result = runner_rig_result(&rig);
     runner_rig_expect_success(&result, "");
+    ck_assert_int_eq(read_pid("keeper"), keeper);
 }
 END_TEST
 
@@ -288,14 +347,11 @@ START_TEST(a_stop_does_not_wait_for_ever_for_core)
 }
 END_TEST
 
-int main(void)
+static void add_tests(Suite *suite, const char *name, void (*begin)(void))
 {
-    Suite *suite = suite_create("runner_ends");
-    TCase *tests = tcase_create("runner_ends");
-    SRunner *runner = srunner_create(suite);
-    int failed;
+    TCase *tests = tcase_create(name);
 
-    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_checked_fixture(tests, begin, tear_down);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_timeout_ends_what_left_the_session_and_ignores_term);
     tcase_add_test(tests, a_timeout_lets_programs_end_by_themselves);
@@ -303,11 +359,13 @@ int main(void)
     tcase_add_test(tests, a_grandchild_that_holds_the_output_does_not_hold_the_job);
     tcase_add_test(tests, what_a_program_leaves_behind_is_ended);
     tcase_add_test(tests, a_program_that_always_forks_and_exits_is_ended);
+    tcase_add_test(tests, a_chain_of_processes_that_leave_their_session_is_ended);
     tcase_add_test(tests, when_the_runner_is_killed_everything_ends_before_the_lock_is_free);
     tcase_add_test(tests, when_the_supervisor_is_gone_everything_ends_and_then_the_runner);
     tcase_add_test(tests, when_a_keeper_is_killed_its_run_is_interrupted_and_all_of_it_ended);
     tcase_add_test(tests, a_keeper_that_was_stopped_does_not_hold_the_job);
     tcase_add_test(tests, a_keeper_that_was_killed_while_it_waited_is_replaced);
+    tcase_add_test(tests, a_keeper_that_kept_nothing_else_takes_the_next_run);
     tcase_add_test(tests, a_cancel_ends_all_of_a_run_and_no_other);
     tcase_add_test(tests, a_cancel_gives_the_grace_of_the_hook);
     tcase_add_test(tests, a_cancel_after_the_end_changes_nothing);
@@ -316,6 +374,24 @@ int main(void)
     tcase_add_test(tests, a_stop_ends_what_ignores_term_too);
     tcase_add_test(tests, a_stop_does_not_wait_for_ever_for_core);
     suite_add_tcase(suite, tests);
+}
+
+/* All of it without cgroups, and all of it with them. */
+int main(void)
+{
+    Suite *suite = suite_create("runner_ends");
+    SRunner *runner = srunner_create(suite);
+    char cgroup[128];
+    int failed;
+
+    add_tests(suite, "without cgroups", set_up);
+    if (cgroup_scratch_make(cgroup, sizeof cgroup)) {
+        cgroup_scratch_remove(cgroup);
+        add_tests(suite, "with cgroups", set_up_with_cgroups);
+    } else {
+        (void)fprintf(stderr,
+                      "skipped: ending runs with cgroups, of which none can be made here\n");
+    }
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
