@@ -315,11 +315,12 @@ static bool prepare_program(const struct config_hook *hook, const struct buffer 
 
 static bool plan_call(const struct config_hook *hook, const struct buffer *text)
 {
+    const struct config config = {.jail = false};
     struct call_plan *plan;
     struct problem problem = {""};
     json_t *record;
 
-    if (call_plan_make(hook, text->data, text->length, &plan, &problem) < 0) {
+    if (call_plan_make(&config, hook, text->data, text->length, &plan, &problem) < 0) {
         ck_assert_str_ne(problem.text, "");
         return false;
     }
