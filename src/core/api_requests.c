@@ -11,14 +11,36 @@
 #include "assent/core/lookups.h"
 #include "assent/core/record.h"
 #include "assent/core/registration.h"
+#include "assent/core/submission.h"
 #include "assent/core/waiters.h"
 
 static const char wait_step[] = "Wait for the decision: GET /v1/approvals/ID?wait=55";
 
+/* By the URL at which its decision comes somebody could decide, so agents do not see it. */
+static void add_callback(const struct api_call *call, const struct store_request *request,
+                         json_t *record)
+{
+    const struct config_service *service = config_service(call->core->config, request->service);
+    struct store_ask ask;
+    char *url;
+
+    if (call->access.agent || request->kind != KIND_ASKED) {
+        return;
+    }
+    core_must(store_ask_get(call->core->store, request->number, &ask), "request");
+    url = submission_callback(service, ask.token);
+    (void)json_object_set_new(record, "callbackUrl", url ? json_string(url) : json_null());
+    free(url);
+    store_ask_free(&ask);
+}
+
 static void answer_request(const struct api_call *call, unsigned status,
                            const struct store_request *request)
 {
-    answer_result(&call->asker, status, record_request(call->core, request),
+    json_t *record = record_request(call->core, request);
+
+    add_callback(call, request, record);
+    answer_result(&call->asker, status, record,
                   request_state_final(request->state) ? NULL : wait_step);
 }
 

@@ -337,9 +337,66 @@ static json_t *context_of(struct core *core, const struct store_request *request
     return context;
 }
 
+struct predecessors {
+    struct core *core;
+    json_t *ids;
+};
+
+static int add_predecessor(void *userdata, int64_t number)
+{
+    struct predecessors *predecessors = userdata;
+    struct store_request request;
+    int r = store_request_get(predecessors->core->store, number, &request);
+
+    if (r == -ENOENT) {
+        return 0;
+    }
+    core_must(r, "request");
+    (void)json_array_append_new(predecessors->ids, json_string(request.id));
+    store_request_free(&request);
+    return 0;
+}
+
+static json_t *predecessors_of(struct core *core, const struct store_request *request)
+{
+    struct predecessors predecessors = {.core = core, .ids = json_array()};
+
+    core_must(store_step_predecessors(core->store, request->number, add_predecessor, &predecessors),
+              "steps");
+    return predecessors.ids;
+}
+
+static int add_alias(void *userdata, const char *id)
+{
+    return json_array_append_new(userdata, json_string(id));
+}
+
+static void add_what_was_asked(struct core *core, const struct store_request *request,
+                               json_t *record)
+{
+    json_t *aliases = json_array();
+
+    core_must(store_alias_list(core->store, request->number, add_alias, aliases), "request");
+    (void)json_object_set_new(record, "after", predecessors_of(core, request));
+    (void)json_object_set_new(record, "aliases", aliases);
+}
+
+static const char *kind_name(enum request_kind kind)
+{
+    static const char *const names[] = {
+        [KIND_REGISTERED] = "registered", [KIND_ASKED] = "asked", [KIND_NOTICE] = "notice"};
+
+    return names[kind];
+}
+
 json_t *record_request(struct core *core, const struct store_request *request)
 {
     json_t *record = record_request_row(request);
+
+    (void)json_object_set_new(record, "kind", json_string(kind_name(request->kind)));
+    if (request->kind != KIND_REGISTERED) {
+        add_what_was_asked(core, request, record);
+    }
 
     (void)json_object_set_new(record, "context", context_of(core, request));
     (void)json_object_set_new(record, "clientId",

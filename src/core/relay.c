@@ -9,20 +9,11 @@
 #include "assent/core/record.h"
 #include "assent/core/work.h"
 #include "assent/domain/hook_record.h"
+#include "assent/domain/url.h"
 
 static bool is_decision(enum request_state state)
 {
     return state == REQUEST_APPROVED || state == REQUEST_DENIED || state == REQUEST_EXPIRED;
-}
-
-static bool is_allowed(const struct config *config, const char *url)
-{
-    for (size_t i = 0; i < config->relay_allow.count; i++) {
-        if (strcmp(config->relay_allow.items[i], url) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 void relay_add(struct core *core, const struct store_request *request)
@@ -33,7 +24,8 @@ void relay_add(struct core *core, const struct store_request *request)
         return;
     }
     core_must(store_ask_get(core->store, request->number, &ask), "relay");
-    if (ask.callback && is_allowed(core->config, ask.callback)) {
+    if (ask.callback && url_is_allowed(core->config->relay_allow.items,
+                                       core->config->relay_allow.count, ask.callback)) {
         work_add(core, request, RELAY_HOOK, DECISION_CANCEL);
     } else if (ask.callback) {
         log_event(LOG_LEVEL_INFO, "decision is not passed on: [relay] does not allow that URL",
