@@ -1,0 +1,532 @@
+/*
+ * What agents ask for through assentd: it goes to the service as theirs would, they are answered as
+ * the service answers, and whatever fails in between is made up for.
+ */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "integration/harness.h"
+#include "integration/service_rig.h"
+
+static struct house *house;
+static struct service_rig *service;
+
+static void set_up(void)
+{
+    house = house_new();
+    service = service_start();
+}
+
+static void tear_down(void)
+{
+    house_free(house);
+    service_free(service);
+}
+
+/* Goes on in [service daimon], which the harness has begun. */
+static void configure(const char *sections)
+{
+    char *text = house_format(house,
+                              "url = %s\n"
+                              "api_key_file = api-key\n"
+                              "callback_url = http://127.0.0.1:%d/webhook/approval\n"
+                              "%s",
+                              service_url(service), house_port(house), sections);
+
+    house_write(house, "api-key", SERVICE_KEY "\n");
+    house_configure(house, text);
+    free(text);
+}
+
+static void start(const char *sections)
+{
+    configure(sections);
+    house_start(house);
+}
+
+static struct answer ask(const char *body)
+{
+    return house_control(house, "POST", "/v1/notify-operator", body);
+}
+
+/* Asks, expects that status, and gives the id that was answered; free(). */
+static char *asked_id(const char *body, int status)
+{
+    struct answer answer = ask(body);
+    char *id;
+
+    ck_assert_msg(answer.status == status, "%d: %s", answer.status, answer.body);
+    ck_assert_str_eq(text_at(answer.json, "/requestId"), text_at(answer.json, "/request_id"));
+    id = strdup(text_at(answer.json, "/requestId"));
+    ck_assert_str_ne(id, "");
+    answer_clear(&answer);
+    return id;
+}
+
+#define BULK                                                                                      \
+    "{\"type\":\"approval_request\",\"action\":\"bulk_send\",\"context\":{\"recipients\":[\"a\"," \
+    "\"b\"]},\"reason\":\"a campaign\",\"urgency\":\"high\",\"callbackUrl\":\"https://"           \
+    "agent.example/x\",\"expiresIn\":600}"
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+START_TEST(what_is_asked_reaches_the_service_with_our_callback)
+{
+    json_t *asked;
+    char *id;
+
+    start("[action bulk_send]\non_granted = note\n[hook note]\nshell = cat\n");
+    id = asked_id(BULK, 200);
+    asked = service_asked(service, 0);
+    ck_assert_str_eq(text_at(asked, "/id"), id);
+    ck_assert_str_eq(text_at(asked, "/body/type"), "approval_request");
+    ck_assert_str_eq(text_at(asked, "/body/action"), "bulk_send");
+    ck_assert_str_eq(text_at(asked, "/body/context/recipients/1"), "b");
+    ck_assert_str_eq(text_at(asked, "/body/reason"), "a campaign");
+    ck_assert_str_eq(text_at(asked, "/body/urgency"), "high");
+    ck_assert_int_gt(number_at(asked, "/body/expiresIn"), 590);
+    ck_assert_int_le(number_at(asked, "/body/expiresIn"), 600);
+    ck_assert_ptr_nonnull(strstr(text_at(asked, "/body/callbackUrl"), "/webhook/approval"));
+    ck_assert_ptr_null(strstr(text_at(asked, "/body/callbackUrl"), "agent.example"));
+    json_decref(asked);
+    service_decide_as(service, id, "approved", "matched");
+    house_await_jobs(house, id, 2, "succeeded");
+    free(id);
+}
+END_TEST
+
+START_TEST(fields_that_we_do_not_know_are_the_services_matter)
+{
+    json_t *asked;
+    char *id;
+
+    start("");
+    id = asked_id("{\"action\":\"a\",\"inbox_id\":\"in_1\",\"metadata\":{\"x\":[1]}}", 200);
+    asked = service_asked(service, 0);
+    ck_assert_str_eq(text_at(asked, "/body/inbox_id"), "in_1");
+    ck_assert_int_eq(number_at(asked, "/body/metadata/x/0"), 1);
+    json_decref(asked);
+    free(id);
+}
+END_TEST
+
+START_TEST(snake_case_is_as_good)
+{
+    json_t *asked;
+    char *id;
+
+    start("");
+    service_set(service, "{\"id_as\":\"approval_id\",\"id_in\":\"top\"}");
+    id = asked_id("{\"type\":\"approval_request\",\"action\":\"a\",\"expires_in\":60,"
+                  "\"callback_url\":\"https://agent.example/x\",\"client_id\":\"c-1\"}",
+                  200);
+    asked = service_asked(service, 0);
+    ck_assert_str_eq(text_at(asked, "/id"), id);
+    ck_assert_int_le(number_at(asked, "/body/expiresIn"), 60);
+    json_decref(asked);
+    free(id);
+}
+END_TEST
+
+static const struct {
+    const char *body;
+    const char *told;
+} faults[] = {
+    {"{}", "action: expected"},
+    {"[]", "expected a JSON object"},
+    {"{\"action\":\"a\",\"urgency\":\"urgent\"}", "urgency: expected low, medium or high"},
+    {"{\"action\":\"a\",\"expiresIn\":0}", "expiresIn: expected"},
+    {"{\"action\":\"a\",\"context\":[]}", "context: expected an object"},
+    {"{\"action\":\"a\",\"type\":\"notice\"}", "type: expected approval_request"},
+    {"{\"action\":\"a\",\"requestId\":\"r\"}", "requestId: expected none"},
+    {"{\"issue\":\"\"}", "issue: expected a text of 1 to 1000 characters"},
+    {"{\"action\":\"a\",\"after\":[7]}", "after: expected the id"},
+    {"{\"action\":\"a\",\"after\":\"nobody\"}", "after: there is no request nobody"},
+};
+
+START_TEST(what_can_not_be_asked_names_the_field)
+{
+    start("");
+    answer_expect_error(ask(faults[_i].body), 400, "invalid_request", faults[_i].told);
+    ck_assert_uint_eq(service_asked_count(service), 0);
+}
+END_TEST
+
+START_TEST(a_notice_is_passed_on_and_counts_as_delivered)
+{
+    json_t *asked;
+    json_t *request;
+    char *id;
+
+    start("[action *]\non_granted = note\n[hook note]\nshell = cat\n");
+    id = asked_id("{\"issue\":\"the disk is full\",\"context\":{\"host\":\"a\"},"
+                  "\"action_label\":\"Look\"}",
+                  200);
+    asked = service_asked(service, 0);
+    ck_assert_str_eq(text_at(asked, "/body/issue"), "the disk is full");
+    ck_assert_str_eq(text_at(asked, "/body/action_label"), "Look");
+    ck_assert_str_eq(text_at(asked, "/body/context/host"), "a");
+    ck_assert_ptr_null(json_object_get(json_object_get(asked, "body"), "type"));
+    json_decref(asked);
+    request = house_show(house, id);
+    ck_assert_str_eq(text_at(request, "/status"), "delivered");
+    ck_assert_str_eq(text_at(request, "/kind"), "notice");
+    json_decref(request);
+    free(id);
+}
+END_TEST
+
+/* --- when the service does not answer as it should ---------------------------------------------- */
+
+START_TEST(a_refusal_of_the_service_is_passed_on)
+{
+    json_t *list;
+
+    start("");
+    service_fail_as(service, "{\"on\":\"notify\",\"what\":\"422\",\"times\":1,"
+                             "\"message\":\"no such inbox\"}");
+    answer_expect_error(ask(BULK), 422, NULL, "no such inbox");
+    list = house_get(house, "/v1/requests?state=failed");
+    ck_assert_uint_eq(json_array_size(json_object_get(list, "requests")), 1);
+    ck_assert_ptr_nonnull(strstr(text_at(list, "/requests/0/denialReason"), "no such inbox"));
+    json_decref(list);
+}
+END_TEST
+
+/* What fails for a while: how, and whether the service takes the request all the same. */
+static const char *const passing[] = {"429", "500", "503", "close", "cut", "take"};
+
+START_TEST(what_fails_for_a_while_is_made_up_for)
+{
+    json_t *request;
+    char *local;
+
+    start("[action bulk_send]\non_granted = note\n[hook note]\nshell = cat\n");
+    service_fail(service, "notify", passing[_i], 1);
+    local = asked_id(BULK, 202);
+    service_await_asked(service, 2);
+    house_await_status(house, local, "pending");
+    request = house_show(house, local);
+    ck_assert_str_ne(text_at(request, "/requestId"), local);
+    service_decide_as(service, text_at(request, "/requestId"), "approved", "matched");
+    house_await_status(house, local, "approved");
+    json_decref(request);
+    free(local);
+}
+END_TEST
+
+START_TEST(nothing_is_lost_while_nobody_is_there)
+{
+    char *local;
+
+    start("");
+    service_listen(service, false);
+    local = asked_id(BULK, 202);
+    house_kill(house);
+    service_listen(service, true);
+    house_start(house);
+    house_await_status(house, local, "pending");
+    ck_assert_uint_eq(service_request_count(service), 1);
+    free(local);
+}
+END_TEST
+
+START_TEST(a_decision_on_either_of_two_links_counts_once)
+{
+    json_t *first;
+    char *local;
+
+    start("[action bulk_send]\non_granted = note\n[hook note]\nshell = cat\n");
+    service_set(service, "{\"honour_client_id\":false}");
+    service_fail(service, "notify", "take", 1);
+    local = asked_id(BULK, 202);
+    service_await_asked(service, 2);
+    house_await_status(house, local, "pending");
+    ck_assert_uint_eq(service_request_count(service), 2);
+    first = service_asked(service, 0);
+    service_decide_as(service, text_at(first, "/id"), "approved", "matched");
+    json_decref(first);
+    first = service_asked(service, 1);
+    service_decide_as(service, text_at(first, "/id"), "denied", "conflict");
+    json_decref(first);
+    house_await_jobs(house, local, 2, "succeeded");
+    free(local);
+}
+END_TEST
+
+START_TEST(an_answer_without_an_id_is_no_submission)
+{
+    start("");
+    service_fail(service, "notify", "no_id", 1);
+    answer_expect_error(ask(BULK), 502, "submission_failed", "no id");
+}
+END_TEST
+
+/* --- the same again ------------------------------------------------------------------------------ */
+
+START_TEST(the_same_client_id_is_the_same_request)
+{
+    static const char body[] = "{\"action\":\"a\",\"clientId\":\"c-1\"}";
+    char *first;
+    char *second;
+
+    start("");
+    first = asked_id(body, 200);
+    second = asked_id(body, 200);
+    ck_assert_str_eq(first, second);
+    ck_assert_uint_eq(service_asked_count(service), 1);
+    answer_expect_error(ask("{\"action\":\"b\",\"clientId\":\"c-1\"}"), 409, "conflict", "c-1");
+    free(first);
+    free(second);
+}
+END_TEST
+
+/* --- policy ---------------------------------------------------------------------------------------- */
+
+#define POLICY                                                                    \
+    "[action bulk_send]\nrequire_approval_if = len(context.recipients) > 2\n"     \
+    "refuse_if = has(context.forbidden) and context.forbidden\nmax_per_day = 2\n" \
+    "on_granted = note\n[hook note]\nshell = cat\n"
+
+static char *bulk(const char *context)
+{
+    return house_format(house, "{\"action\":\"bulk_send\",\"context\":%s}", context);
+}
+
+START_TEST(below_the_threshold_nobody_is_asked_up_to_a_number_a_day)
+{
+    char *body = NULL;
+    char *id;
+    json_t *request;
+
+    start(POLICY);
+    body = bulk("{\"recipients\":[1,2]}");
+    for (int i = 0; i < 2; i++) {
+        id = asked_id(body, 200);
+        request = house_show(house, id);
+        ck_assert_str_eq(text_at(request, "/status"), "approved");
+        ck_assert_str_eq(text_at(request, "/decidedBy"), "policy");
+        json_decref(request);
+        house_await_jobs(house, id, 1, "succeeded");
+        free(id);
+    }
+    ck_assert_uint_eq(service_asked_count(service), 0);
+    id = asked_id(body, 200);
+    ck_assert_uint_eq(service_asked_count(service), 1);
+    free(id);
+    free(body);
+}
+END_TEST
+
+START_TEST(what_can_not_be_evaluated_needs_approval)
+{
+    char *body;
+    char *id;
+
+    start(POLICY);
+    body = bulk("{\"recipients\":7}");
+    id = asked_id(body, 200);
+    ck_assert_uint_eq(service_asked_count(service), 1);
+    free(id);
+    free(body);
+}
+END_TEST
+
+START_TEST(what_is_refused_is_never_written_down)
+{
+    json_t *list;
+    char *body;
+
+    start(POLICY);
+    body = bulk("{\"recipients\":[],\"forbidden\":true}");
+    answer_expect_error(ask(body), 403, "refused_by_policy", "refuse_if");
+    list = house_get(house, "/v1/requests");
+    ck_assert_uint_eq(json_array_size(json_object_get(list, "requests")), 0);
+    json_decref(list);
+    free(body);
+}
+END_TEST
+
+START_TEST(explain_says_what_policy_would_do_and_does_nothing)
+{
+    json_t *result;
+
+    start(POLICY);
+    result = answer_take(
+        house_control(house, "POST", "/v1/explain",
+                      "{\"action\":\"bulk_send\",\"context\":{\"recipients\":[1,2,3]}}"),
+        200);
+    ck_assert_str_eq(text_at(result, "/verdict"), "approval required");
+    ck_assert_str_eq(text_at(result, "/rule"), "len(context.recipients) > 2");
+    json_decref(result);
+    result =
+        answer_take(house_control(house, "POST", "/v1/explain",
+                                  "{\"action\":\"bulk_send\",\"context\":{\"recipients\":[]}}"),
+                    200);
+    ck_assert_str_eq(text_at(result, "/verdict"), "approved by policy");
+    json_decref(result);
+    ck_assert_uint_eq(service_asked_count(service), 0);
+}
+END_TEST
+
+/* --- url-token --------------------------------------------------------------------------------------- */
+
+/* The service signs nothing, and the URL of one request lets in a decision about that only. */
+START_TEST(a_url_is_for_one_request_only)
+{
+    static const char *const json[] = {"Content-Type: application/json", NULL};
+    char *text = house_format(house,
+                              "[server]\nlisten = 127.0.0.1:%%PORT%%\njail = %%JAIL%%\n"
+                              "[control]\nsocket = %%DIR%%/control.sock\n"
+                              "[store]\npath = %%DIR%%/state/assentd.db\n"
+                              "[service daimon]\npath = /webhook/approval\nscheme = url-token\n"
+                              "url = %s\napi_key_file = api-key\n"
+                              "callback_url = http://127.0.0.1:%%PORT%%/webhook/approval\n",
+                              service_url(service));
+    struct answer answer;
+    char *first;
+    char *second;
+    char *body;
+    json_t *asked;
+    const char *path;
+
+    house_write(house, "api-key", SERVICE_KEY "\n");
+    house_configure_all(house, text);
+    free(text);
+    house_start(house);
+    service_set(service, "{\"signature\":\"none\"}");
+    first = asked_id("{\"action\":\"a\"}", 200);
+    second = asked_id("{\"action\":\"b\"}", 200);
+    asked = service_asked(service, 0);
+    path = strstr(text_at(asked, "/body/callbackUrl"), "/webhook/approval");
+    ck_assert_uint_eq(strlen(path), strlen("/webhook/approval/") + 43);
+    body = house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", second);
+    answer = house_public(house, "POST", path, json, body);
+    ck_assert_int_eq(answer.status, 401);
+    answer_clear(&answer);
+    free(body);
+    body = house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", first);
+    answer = house_public(house, "POST", "/webhook/approval", json, body);
+    ck_assert_int_eq(answer.status, 401);
+    answer_clear(&answer);
+    answer = house_public(
+        house, "POST", "/webhook/approval/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", json, body);
+    ck_assert_int_eq(answer.status, 401);
+    answer_clear(&answer);
+    free(body);
+    service_decide_as(service, first, "approved", "matched");
+    service_decide_as(service, first, "approved", "duplicate");
+    json_decref(asked);
+    free(first);
+    free(second);
+}
+END_TEST
+
+/* --- looking up ------------------------------------------------------------------------------------- */
+
+START_TEST(a_decision_whose_webhook_never_came_is_found)
+{
+    char *id;
+
+    start("poll_interval = 1s\n[action a]\non_denied = note\n[hook note]\nshell = cat\n");
+    id = asked_id("{\"action\":\"a\"}", 200);
+    service_await_polls(service, id, 1);
+    service_decide_silently(service, id, "denied");
+    house_await_status(house, id, "denied");
+    service_decide_as(service, id, "denied", "late");
+    house_await_jobs(house, id, 2, "succeeded");
+    free(id);
+}
+END_TEST
+
+START_TEST(the_service_is_asked_once_more_before_a_request_expires)
+{
+    char *id;
+
+    start("[requests]\nexpiry_grace = 0\n");
+    id = asked_id("{\"action\":\"a\",\"expiresIn\":2}", 200);
+    service_decide_silently(service, id, "approved");
+    house_await_status(house, id, "approved");
+    free(id);
+    id = asked_id("{\"action\":\"a\",\"expiresIn\":1}", 200);
+    house_await_status(house, id, "expired");
+    service_await_polls(service, id, 1);
+    free(id);
+}
+END_TEST
+
+START_TEST(a_request_expires_also_if_the_service_can_not_be_reached)
+{
+    char *id;
+
+    start("[requests]\nexpiry_grace = 0\n");
+    id = asked_id("{\"action\":\"a\",\"expiresIn\":1}", 200);
+    service_listen(service, false);
+    house_await_status(house, id, "expired");
+    free(id);
+    id = asked_id("{\"action\":\"a\",\"expiresIn\":1}", 202);
+    house_await_status(house, id, "expired");
+    free(id);
+    service_listen(service, true);
+}
+END_TEST
+
+START_TEST(a_request_that_is_canceled_is_submitted_no_more)
+{
+    struct answer answer;
+    char *path;
+    char *id;
+
+    start("");
+    service_listen(service, false);
+    id = asked_id("{\"action\":\"a\"}", 202);
+    path = house_format(house, "/v1/requests/%s/cancel", id);
+    answer = house_control(house, "POST", path, NULL);
+    ck_assert_int_eq(answer.status, 200);
+    answer_clear(&answer);
+    house_await_jobs(house, id, 1, "canceled");
+    service_listen(service, true);
+    ck_assert_uint_eq(service_asked_count(service), 0);
+    free(path);
+    free(id);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ask");
+    TCase *tests = tcase_create("ask");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, what_is_asked_reaches_the_service_with_our_callback);
+    tcase_add_test(tests, fields_that_we_do_not_know_are_the_services_matter);
+    tcase_add_test(tests, snake_case_is_as_good);
+    tcase_add_loop_test(tests, what_can_not_be_asked_names_the_field, 0,
+                        sizeof faults / sizeof *faults);
+    tcase_add_test(tests, a_notice_is_passed_on_and_counts_as_delivered);
+    tcase_add_test(tests, a_refusal_of_the_service_is_passed_on);
+    tcase_add_loop_test(tests, what_fails_for_a_while_is_made_up_for, 0,
+                        sizeof passing / sizeof *passing);
+    tcase_add_test(tests, nothing_is_lost_while_nobody_is_there);
+    tcase_add_test(tests, a_decision_on_either_of_two_links_counts_once);
+    tcase_add_test(tests, an_answer_without_an_id_is_no_submission);
+    tcase_add_test(tests, the_same_client_id_is_the_same_request);
+    tcase_add_test(tests, below_the_threshold_nobody_is_asked_up_to_a_number_a_day);
+    tcase_add_test(tests, what_can_not_be_evaluated_needs_approval);
+    tcase_add_test(tests, what_is_refused_is_never_written_down);
+    tcase_add_test(tests, explain_says_what_policy_would_do_and_does_nothing);
+    tcase_add_test(tests, a_url_is_for_one_request_only);
+    tcase_add_test(tests, a_decision_whose_webhook_never_came_is_found);
+    tcase_add_test(tests, the_service_is_asked_once_more_before_a_request_expires);
+    tcase_add_test(tests, a_request_expires_also_if_the_service_can_not_be_reached);
+    tcase_add_test(tests, a_request_that_is_canceled_is_submitted_no_more);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
