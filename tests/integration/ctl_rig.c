@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -158,6 +159,25 @@ struct said ctl_on_terminal(const struct house *house, const char *no_colour, ..
     said.exit = await_exit(pid);
     said.out = buffer_take_text(&out);
     return said;
+}
+
+pid_t ctl_start_on_terminal(const struct house *house, unsigned short columns, unsigned short rows,
+                            int *ret_terminal, ...)
+{
+    const struct winsize size = {.ws_col = columns, .ws_row = rows};
+    va_list arguments;
+    struct words words;
+    pid_t pid;
+
+    va_start(arguments, ret_terminal);
+    words = take_words(arguments);
+    va_end(arguments);
+    pid = forkpty(ret_terminal, NULL, NULL, &size);
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        become_ctl(house, &words, "1");
+    }
+    return pid;
 }
 
 void said_clear(struct said *said)

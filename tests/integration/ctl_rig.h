@@ -31,6 +31,10 @@ struct said ctl_on_terminal(const struct house *house, const char *no_colour, ..
 pid_t ctl_start(const struct house *house, ...) __attribute__((sentinel));
 struct said ctl_finish(const struct house *house, pid_t pid);
 
+/* Starts it on a terminal of that size, whose other end belongs to the caller. */
+pid_t ctl_start_on_terminal(const struct house *house, unsigned short columns, unsigned short rows,
+                            int *ret_terminal, ...) __attribute__((sentinel));
+
 void said_clear(struct said *said);
 
 #endif
