@@ -31,12 +31,11 @@ static struct buffer written;
 /* What the shell does. A watcher that has been stopped is continued as soon as that was noted. */
 static const char script[] = "set -m\n"
                              "trap : INT\n"
-                             "cd %DIR%\n"
-                             "stty -g >before\n"
+                             "stty -g >%DIR%/before\n"
                              "\"$ASSENT_BUILD\"/assentctl watch --interval=200ms\n"
-                             "echo $? >status\n"
-                             "stty -g >after\n"
-                             "fg && { echo $? >status; stty -g >at-the-end; }\n"
+                             "echo $? >%DIR%/status\n"
+                             "stty -g >%DIR%/after\n"
+                             "fg && { echo $? >%DIR%/status; stty -g >%DIR%/at-the-end; }\n"
                              "echo over\n";
 
 static const char sections[] =
@@ -69,6 +68,7 @@ static void end(void)
         (void)waitpid(shell, NULL, 0);
     }
     buffer_free(&written);
+    said_clear(&said);
     house_free(house);
 }
 
@@ -91,18 +91,23 @@ static bool read_some(int ms)
 
 /* --- the screen ------------------------------------------------------------------------------- */
 
-/* What was painted last, line by line, without what erases; to be freed. Every painting begins at
- * the top and fills the page. */
+/* What was painted last and is here to its last line, without what erases; to be freed. Every painting
+ * begins at the top and fills the page. */
 static char *painted(void)
 {
+    static const char last_line[] = "q quits";
     const char *text = buffer_text(&written);
     const char *from = NULL;
+    const char *to = NULL;
     struct buffer page = {0};
 
     for (const char *at = text; (at = strstr(at, "\033[H")); at++) {
-        from = at + strlen("\033[H");
+        const char *end = strstr(at, last_line);
+
+        from = end ? at + strlen("\033[H") : from;
+        to = end ? end + strlen(last_line) : to;
     }
-    for (const char *at = from; at && *at; at++) {
+    for (const char *at = from; at < to; at++) {
         if (strncmp(at, "\033[K", 3) == 0) {
             at += 2;
         } else if (*at != '\r') {
@@ -357,7 +362,6 @@ START_TEST(elsewhere_it_writes_a_line_for_each_change)
 {
     pid_t pid = ctl_start(house, "watch", "--interval=200ms", NULL);
     char name[64];
-    struct said said;
 
     (void)snprintf(name, sizeof name, "ctl.%d.out", (int)pid);
     house_await_lines(house, name, 1);
@@ -366,13 +370,13 @@ START_TEST(elsewhere_it_writes_a_line_for_each_change)
     house_decide_as(house, "req_0", "denied", "matched");
     house_await_lines(house, name, 3);
     ck_assert_int_eq(kill(pid, SIGTERM), 0);
+    said_clear(&said);
     said = ctl_finish(house, pid);
     ck_assert_int_eq(said.exit, 128 + SIGTERM);
     ck_assert_ptr_nonnull(strstr(said.out, "Z  daemon ready\n"));
     ck_assert_ptr_nonnull(strstr(said.out, "Z  request req_0 pending, "));
     ck_assert_ptr_nonnull(strstr(said.out, "Z  request req_0 denied after "));
     ck_assert_ptr_null(strchr(said.out, '\033'));
-    said_clear(&said);
 }
 END_TEST
 
@@ -380,7 +384,6 @@ START_TEST(with_json_every_line_is_an_object)
 {
     pid_t pid = ctl_start(house, "watch", "--interval=200ms", "--json", NULL);
     char name[64];
-    struct said said;
     char *rest;
     char *line;
     int count = 0;
@@ -390,6 +393,7 @@ START_TEST(with_json_every_line_is_an_object)
     house_await_jobs(house, "req_1", 1, "failed");
     house_await_lines(house, name, 3);
     ck_assert_int_eq(kill(pid, SIGTERM), 0);
+    said_clear(&said);
     said = ctl_finish(house, pid);
     rest = said.out;
     while ((line = strsep(&rest, "\n")) && *line) {
@@ -400,7 +404,6 @@ START_TEST(with_json_every_line_is_an_object)
         count++;
     }
     ck_assert_int_ge(count, 3);
-    said_clear(&said);
 }
 END_TEST
 
