@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,11 +103,11 @@ static int await_exit(pid_t pid)
 
 struct said ctl_finish(const struct house *house, pid_t pid)
 {
-    struct said said = {.exit = await_exit(pid)};
+    struct said result = {.exit = await_exit(pid)};
 
-    said.out = take_output(house, pid, "out");
-    said.err = take_output(house, pid, "err");
-    return said;
+    result.out = take_output(house, pid, "out");
+    result.err = take_output(house, pid, "err");
+    return result;
 }
 
 pid_t ctl_start(const struct house *house, ...)
@@ -133,7 +134,7 @@ struct said ctl(const struct house *house, ...)
 
 struct said ctl_on_terminal(const struct house *house, const char *no_colour, ...)
 {
-    struct said said = {.err = NULL};
+    struct said result = {.err = NULL};
     struct buffer out = {0};
     char piece[4096];
     va_list arguments;
@@ -155,14 +156,54 @@ struct said ctl_on_terminal(const struct house *house, const char *no_colour, ..
         ck_assert_int_eq(buffer_append(&out, piece, (size_t)length), 0);
     }
     (void)close(terminal);
-    said.exit = await_exit(pid);
-    said.out = buffer_take_text(&out);
-    return said;
+    result.exit = await_exit(pid);
+    result.out = buffer_take_text(&out);
+    return result;
 }
 
-void said_clear(struct said *said)
+pid_t ctl_start_on_terminal(const struct house *house, unsigned short columns, unsigned short rows,
+                            int *ret_terminal, ...)
 {
-    free(said->out);
-    free(said->err);
-    *said = (struct said){0};
+    const struct winsize size = {.ws_col = columns, .ws_row = rows};
+    va_list arguments;
+    struct words words;
+    pid_t pid;
+
+    va_start(arguments, ret_terminal);
+    words = take_words(arguments);
+    va_end(arguments);
+    pid = forkpty(ret_terminal, NULL, NULL, &size);
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        become_ctl(house, &words, "1");
+    }
+    return pid;
+}
+
+void said_clear(struct said *old)
+{
+    free(old->out);
+    free(old->err);
+    *old = (struct said){0};
+}
+
+/* --- what was said last ------------------------------------------------------------------------ */
+
+struct said said;
+
+void assert_exit(int status)
+{
+    ck_assert_msg(said.exit == status, "exit status %d, not %d: %s%s", said.exit, status, said.out,
+                  said.err ? said.err : "");
+}
+
+void assert_says(const char *text)
+{
+    ck_assert_msg(strstr(said.out, text) != NULL, "does not say %s:\n%.4000s", text, said.out);
+}
+
+void assert_complains(const char *text)
+{
+    ck_assert_msg(strstr(said.err, text) != NULL, "does not complain of %s:\n%s", text, said.err);
+    ck_assert_str_eq(said.out, "");
 }

@@ -1,9 +1,9 @@
 /*
  * Runs assentctl against the assentd of a test.
  *
- *   struct said said = ctl(house, "show", "req_1", NULL);
- *   ck_assert_int_eq(said.exit, 0);
- *   said_clear(&said);
+ *   CTL("show", "req_1");
+ *   assert_exit(0);
+ *   assert_says("Request       req_1");
  */
 #ifndef ASSENT_TESTS_CTL_RIG_H
 #define ASSENT_TESTS_CTL_RIG_H
@@ -31,6 +31,20 @@ struct said ctl_on_terminal(const struct house *house, const char *no_colour, ..
 pid_t ctl_start(const struct house *house, ...) __attribute__((sentinel));
 struct said ctl_finish(const struct house *house, pid_t pid);
 
-void said_clear(struct said *said);
+/* Starts it on a terminal of that size, whose other end belongs to the caller. */
+pid_t ctl_start_on_terminal(const struct house *house, unsigned short columns, unsigned short rows,
+                            int *ret_terminal, ...) __attribute__((sentinel));
+
+void said_clear(struct said *old);
+
+/* What was said last, and what is asked of it. */
+extern struct said said;
+/* Runs it against the test's `house` and keeps what it said. */
+#define CTL(...) (said_clear(&said), said = ctl(house, __VA_ARGS__, NULL))
+
+void assert_exit(int status);
+void assert_says(const char *text);
+/* To standard error, and nothing to standard output. */
+void assert_complains(const char *text);
 
 #endif

@@ -18,7 +18,6 @@
 
 static struct house *house;
 static char *agent_socket;
-static struct said said;
 
 /* The service can be asked, so that actions may insist on it. */
 static const char sections[] = "url = http://127.0.0.1:9\n"
@@ -439,26 +438,26 @@ END_TEST
 
 /* --- assentctl -------------------------------------------------------------------------------- */
 
-#define CTL(...) (said_clear(&said), said = ctl(house, "--socket", agent_socket, __VA_ARGS__, NULL))
+#define ASK(...) (said_clear(&said), said = ctl(house, "--socket", agent_socket, __VA_ARGS__, NULL))
 
 START_TEST(assentctl_serves_agents_too)
 {
     house_await_ready(house);
     house_register(house, "{\"requestId\":\"theirs\",\"action\":\"note\"}");
-    CTL("register", "--id=r", "--action=note");
+    ASK("register", "--id=r", "--action=note");
     ck_assert_int_eq(said.exit, 0);
-    CTL("list");
+    ASK("list");
     ck_assert_ptr_nonnull(strstr(said.out, "r "));
     ck_assert_ptr_null(strstr(said.out, "theirs"));
-    CTL("show", "r");
+    ASK("show", "r");
     ck_assert_ptr_nonnull(strstr(said.out, "agent uid:"));
-    CTL("show", "theirs");
+    ASK("show", "theirs");
     ck_assert_int_eq(said.exit, 1);
-    CTL("status");
+    ASK("status");
     ck_assert_int_eq(said.exit, 0);
     ck_assert_ptr_nonnull(strstr(said.out, "ready"));
     ck_assert_ptr_null(strstr(said.out, "Runner"));
-    CTL("retry", "1");
+    ASK("retry", "1");
     ck_assert_int_eq(said.exit, 1);
     ck_assert_ptr_nonnull(strstr(said.err, "only operators may"));
 }

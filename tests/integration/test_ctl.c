@@ -9,7 +9,6 @@
 #include "integration/ctl_rig.h"
 
 static struct house *house;
-static struct said said;
 
 static const char sections[] = "[action pay]\n"
                                "on_granted = note\n"
@@ -36,26 +35,6 @@ static void end(void)
 {
     said_clear(&said);
     house_free(house);
-}
-
-/* Runs it and keeps what it said. */
-#define CTL(...) (said_clear(&said), said = ctl(house, __VA_ARGS__, NULL))
-
-static void assert_exit(int status)
-{
-    ck_assert_msg(said.exit == status, "exit status %d, not %d: %s%s", said.exit, status, said.out,
-                  said.err ? said.err : "");
-}
-
-static void assert_says(const char *text)
-{
-    ck_assert_msg(strstr(said.out, text) != NULL, "does not say %s:\n%.4000s", text, said.out);
-}
-
-static void assert_complains(const char *text)
-{
-    ck_assert_msg(strstr(said.err, text) != NULL, "does not complain of %s:\n%s", text, said.err);
-    ck_assert_str_eq(said.out, "");
 }
 
 /* What it said as JSON; json_decref. */

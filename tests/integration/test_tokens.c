@@ -18,7 +18,6 @@
 static struct house *house;
 static int control_port;
 static int agent_port;
-static struct said said;
 
 static void configure(const char *more)
 {
@@ -253,8 +252,6 @@ START_TEST(a_listener_that_others_reach_is_warned_of)
 END_TEST
 
 /* --- assentctl -------------------------------------------------------------------------------- */
-
-#define CTL(...) (said_clear(&said), said = ctl(house, __VA_ARGS__, NULL))
 
 START_TEST(assentctl_asks_over_tcp)
 {

@@ -24,6 +24,13 @@ static void end(void)
     buffer_free(&out);
 }
 
+/* From the beginning of the stream. */
+static void again(void)
+{
+    end();
+    begin();
+}
+
 /* What is written of that answer now. */
 static const char *written(const char *text, bool escaped, bool last)
 {
@@ -44,7 +51,7 @@ START_TEST(output_into_a_file_is_as_it_was)
     ck_assert_str_eq(
         written("{\"head\":\"a\\u001b\\n\\\\b\",\"tail\":\"c\",\"dropped\":0}", false, true),
         "a\033\n\\bc");
-    begin();
+    again();
     ck_assert_str_eq(written("{\"head\":\"\",\"tail\":\"\",\"dropped\":0}", false, true), "");
 }
 END_TEST
@@ -66,7 +73,7 @@ START_TEST(bytes_that_are_no_text_are_exact_in_a_file_and_escaped_on_a_terminal)
     (void)written(answer, false, true);
     ck_assert_uint_eq(out.length, 3 + strlen("\n[... 3 bytes dropped ...]\n") + 1);
     ck_assert_mem_eq(out.data, "\xff\0z\n[... 3 bytes dropped ...]\n\x80", out.length);
-    begin();
+    again();
     ck_assert_str_eq(written(answer, true, true),
                      "\\xff\\x00z\n[... 3 bytes dropped ...]\n\\x80\n");
 }
@@ -118,7 +125,7 @@ START_TEST(a_character_is_not_torn_on_a_terminal)
                      "\xe2\x82\xac\\xff");
     ck_assert_str_eq(written("{\"head\":\"\",\"headBase64\":\"YeKCrP/iggo=\"}", true, false),
                      "\\xe2\\x82\n");
-    begin();
+    again();
     ck_assert_str_eq(written("{\"head\":\"\",\"headBase64\":\"YeKC\"}", true, true),
                      "a\\xe2\\x82\n");
 }

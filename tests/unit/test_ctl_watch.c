@@ -189,7 +189,7 @@ START_TEST(every_size_is_filled_and_what_does_not_fit_is_counted)
     }
     for (size_t w = 0; w < sizeof widths / sizeof widths[0]; w++) {
         screen.width = widths[w];
-        for (size_t rows = 4; rows <= 100; rows++) {
+        for (size_t rows = 4; rows <= 100; rows += 1 + rows / 30) {
             (void)page(rows, NULL);
             assert_fits(rows);
         }
@@ -336,6 +336,7 @@ int main(void)
     SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(pages, begin, end);
+    tcase_set_timeout(pages, 60);
     tcase_add_test(pages, an_idle_daemon_has_a_quiet_page);
     tcase_add_test(pages, the_page_shows_what_runs_and_what_is_pending);
     tcase_add_test(pages, what_is_wrong_is_said_loudly);
