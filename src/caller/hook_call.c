@@ -156,6 +156,7 @@ static struct hook_call *hook_call_new(struct hook_calls *calls, const struct co
     call->rules = (struct verdict_rules){.expect = call->expect,
                                          .expect_count = hook->expect_count,
                                          .sends_key = hook->sends_key,
+                                         .needs_answer = hook->purpose == PURPOSE_SUBMIT,
                                          .timeout_ms = hook->timeout_ms};
     return call;
 }

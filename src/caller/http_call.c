@@ -494,6 +494,7 @@ static void look(struct http_call *call, CURLcode result, struct http_end *ret_e
         .phrase = call->phrase,
         .timed_out = result == CURLE_OPERATION_TIMEDOUT,
         .cause = cause_of(call, result),
+        .broken = result != CURLE_OK && call->body_length <= call->body_limit,
         .cut = call->body_length > call->body_limit,
         .redirected = call->redirected,
         .refusal = call->refusal.data,

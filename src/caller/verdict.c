@@ -15,6 +15,9 @@ bool verdict_succeeds(const struct verdict_rules *rules, const struct http_end *
 {
     unsigned status = (unsigned)end->status;
 
+    if (rules->needs_answer && end->broken) {
+        return false;
+    }
     for (size_t i = 0; end->outcome == HTTP_ANSWERED && i < rules->expect_count; i++) {
         if (status >= rules->expect[i].first && status <= rules->expect[i].last) {
             return true;
@@ -29,12 +32,18 @@ static bool says_not_now(int status)
     return status == 425 || status == 429 || status == 503;
 }
 
+/* It was accepted, and what came of it is not known. */
+static bool lacks_answer(const struct verdict_rules *rules, const struct http_end *end)
+{
+    return rules->needs_answer && end->outcome == HTTP_ANSWERED && end->broken && end->status < 300;
+}
+
 static enum done what_was_done(const struct verdict_rules *rules, const struct http_end *end)
 {
     if (end->outcome == HTTP_NOT_SENT) {
         return DONE_NOTHING;
     }
-    if (end->outcome == HTTP_NO_ANSWER) {
+    if (end->outcome == HTTP_NO_ANSWER || lacks_answer(rules, end)) {
         return DONE_UNKNOWN;
     }
     if (verdict_succeeds(rules, end)) {
@@ -125,7 +134,9 @@ static int say_what_was(struct buffer *out, const struct verdict_rules *rules,
     text_from_span(rules->timeout_ms, timeout);
     switch (end->outcome) {
     case HTTP_ANSWERED:
-        return say_status(out, rules, end);
+        return lacks_answer(rules, end)
+                   ? buffer_append_format(out, "half an answer: %s", end->cause)
+                   : say_status(out, rules, end);
     case HTTP_NOT_SENT:
         return end->timed_out
                    ? buffer_append_format(out, "not sent: no connection within %s", timeout)
@@ -162,8 +173,8 @@ static int say_what_was_done(struct buffer *out, const struct http_end *end, enu
 static struct verdict judge(const struct verdict_rules *rules, const struct http_end *end,
                             enum done done)
 {
-    bool again = done == DONE_NOTHING ||
-                 (done == DONE_UNKNOWN && end->outcome == HTTP_ANSWERED && rules->sends_key);
+    bool again = done == DONE_NOTHING || (done == DONE_UNKNOWN && end->outcome == HTTP_ANSWERED &&
+                                          rules->sends_key && !lacks_answer(rules, end));
 
     if (done == DONE_AS_ASKED) {
         return (struct verdict){.ending = ENDING_SUCCEEDED};

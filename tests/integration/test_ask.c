@@ -184,9 +184,9 @@ START_TEST(a_refusal_of_the_service_is_passed_on)
     json_t *list;
 
     start("");
-    service_fail_as(service, "{\"on\":\"notify\",\"what\":\"422\",\"times\":1,"
+    service_fail_as(service, "{\"on\":\"notify\",\"what\":422,\"times\":1,"
                              "\"message\":\"no such inbox\"}");
-    answer_expect_error(ask(BULK), 422, NULL, "no such inbox");
+    answer_expect_error(ask(BULK), 422, "unprocessable", "no such inbox");
     list = house_get(house, "/v1/requests?state=failed");
     ck_assert_uint_eq(json_array_size(json_object_get(list, "requests")), 1);
     ck_assert_ptr_nonnull(strstr(text_at(list, "/requests/0/denialReason"), "no such inbox"));
@@ -377,7 +377,7 @@ START_TEST(a_url_is_for_one_request_only)
 {
     static const char *const json[] = {"Content-Type: application/json", NULL};
     char *text = house_format(house,
-                              "[server]\nlisten = 127.0.0.1:%%PORT%%\njail = %%JAIL%%\n"
+                              "[server]\nlisten = 127.0.0.1:%%PORT%%\n%%JAIL%%"
                               "[control]\nsocket = %%DIR%%/control.sock\n"
                               "[store]\npath = %%DIR%%/state/assentd.db\n"
                               "[service daimon]\npath = /webhook/approval\nscheme = url-token\n"
@@ -416,7 +416,7 @@ START_TEST(a_url_is_for_one_request_only)
     answer_clear(&answer);
     free(body);
     service_decide_as(service, first, "approved", "matched");
-    service_decide_as(service, first, "approved", "duplicate");
+    service_decide_as(service, first, "approved", "late");
     json_decref(asked);
     free(first);
     free(second);

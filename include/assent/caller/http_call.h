@@ -50,6 +50,7 @@ struct http_end {
     bool timed_out;
     const char *cause; /* why it ended so, unless answered or timed out */
     struct protocol_output body;
+    bool broken;            /* answered, but the connection ended within the body */
     bool cut;               /* the body was longer than what is read of one */
     bool redirected;        /* the answer is to a GET that a redirect made of another method */
     int64_t retry_after_ms; /* as the header Retry-After says; 0 if there was none */

@@ -8,6 +8,7 @@
  *   another status of 500 and up        failed, again             interrupted
  *   any other status                    failed                    failed
  *   no answer                           interrupted               interrupted
+ *   half of one that is needed          interrupted               interrupted
  *
  * A call without the key that was redirected to something to look at may have been done before that
  * was refused: it is interrupted by 425, 429 and 503 too.
@@ -33,6 +34,7 @@ struct verdict_rules {
     const struct config_status_range *expect;
     size_t expect_count;
     bool sends_key;
+    bool needs_answer; /* a status alone is none: the body says what has become of it */
     int64_t timeout_ms;
 };
 
