@@ -212,9 +212,10 @@ for block in "$work"/blocks/*; do
             continue
         fi
         # The first is a whole file, in place of the one that was installed; the others are more of it. Secrets are made
-        # by the commands that are shown.
+        # by the commands that are shown. Calls, which nobody hears here, are given up soon.
         [ "$configured" -gt 0 ] || configure_places
-        rewritten "$block" | sed "/^\[control\]/a socket = $ASSENT_SOCKET" | tee "$work/part" >>"$ASSENT_CONFIG"
+        rewritten "$block" | sed "/^\[control\]/a socket = $ASSENT_SOCKET
+            /^http = /a backoff = 1ms" | tee "$work/part" >>"$ASSENT_CONFIG"
         ! grep -q '^\[control\]' "$work/part" || sed -i '/^\[control\]/,+1d' "$root/etc/assentd/conf.d/places.conf"
         sed -i -E '/^(secret_file|bearer_file)/d' "$work/part"
         files_for "$work/part"
