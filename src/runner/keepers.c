@@ -292,18 +292,22 @@ static int on_look(sd_event_source *source, uint64_t time, void *userdata)
 static int look_later(struct keepers *keepers)
 {
     int enabled = SD_EVENT_OFF;
-    int r;
+    int r = sd_event_source_get_enabled(keepers->look, &enabled);
 
-    if (!keepers->look) {
-        return sd_event_add_time_relative(keepers->setup.loop, &keepers->look, CLOCK_MONOTONIC,
-                                          LOOK_EVERY_US, LOOK_ACCURACY_US, on_look, keepers);
-    }
-    r = sd_event_source_get_enabled(keepers->look, &enabled);
     if (r >= 0 && enabled == SD_EVENT_OFF) {
         r = sd_event_source_set_time_relative(keepers->look, LOOK_EVERY_US);
         r = r < 0 ? r : sd_event_source_set_enabled(keepers->look, SD_EVENT_ONESHOT);
     }
     return r < 0 ? r : 0;
+}
+
+/* Off until there is a run. */
+static int add_look(struct keepers *keepers)
+{
+    int r = sd_event_add_time_relative(keepers->setup.loop, &keepers->look, CLOCK_MONOTONIC,
+                                       LOOK_EVERY_US, LOOK_ACCURACY_US, on_look, keepers);
+
+    return r < 0 ? r : sd_event_source_set_enabled(keepers->look, SD_EVENT_OFF);
 }
 
 /* --- all of them ------------------------------------------------------------------------------ */
@@ -340,6 +344,9 @@ int keepers_new(const struct keepers_setup *setup, struct keepers **ret_keepers)
     r = find_groups(keepers);
     if (r == 0) {
         r = sd_event_add_signal(setup->loop, &keepers->children, SIGCHLD, on_child, keepers);
+    }
+    if (r >= 0) {
+        r = add_look(keepers);
     }
     if (r < 0) {
         keepers_free(keepers);

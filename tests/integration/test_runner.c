@@ -289,19 +289,6 @@ START_TEST(signals_session_umask_and_place_are_as_new)
 }
 END_TEST
 
-START_TEST(endless_output_is_kept_in_bounded_memory)
-{
-    run_one("[hook h]\nshell = echo begin; head -c 67108864 /dev/zero | tr '\\0' x; echo end\n"
-            "output_limit = 64K\n");
-    ck_assert_int_eq(result.ending, ENDING_SUCCEEDED);
-    ck_assert_uint_eq(result.standard_output.head_length, 32 << 10);
-    ck_assert_uint_eq(result.standard_output.tail_length, 32 << 10);
-    ck_assert_uint_eq(result.standard_output.dropped, 6 + 67108864 + 4 - (64 << 10));
-    ck_assert_mem_eq(result.standard_output.head, "begin\nxxx", 9);
-    ck_assert_mem_eq((const char *)result.standard_output.tail + (32 << 10) - 7, "xxxend\n", 7);
-}
-END_TEST
-
 /* --- side by side ----------------------------------------------------------------------------- */
 
 START_TEST(runs_go_on_side_by_side)
@@ -448,7 +435,6 @@ int main(void)
     tcase_add_test(tests, the_environment_is_this_and_nothing_else);
     tcase_add_test(tests, nothing_is_open_but_the_three_streams);
     tcase_add_test(tests, signals_session_umask_and_place_are_as_new);
-    tcase_add_test(tests, endless_output_is_kept_in_bounded_memory);
     tcase_add_test(tests, runs_go_on_side_by_side);
     tcase_add_test(tests, many_runs_leave_no_descriptor_and_no_process_behind);
     tcase_add_test(tests, a_repeated_start_runs_once);
