@@ -9,8 +9,7 @@
 #include "assent/domain/standard_webhooks.h"
 #include "assent/domain/url.h"
 
-/* Without dots, which separate what is signed. */
-#define ID_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_:-"
+#define ID_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-"
 
 /* What is passed on: views into the record. */
 struct relay {

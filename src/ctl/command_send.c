@@ -5,13 +5,16 @@
 #include "assent/base/clock.h"
 #include "assent/base/digest.h"
 #include "assent/base/text.h"
+#include "assent/ctl/ask.h"
 #include "assent/ctl/client.h"
 #include "assent/ctl/configuration.h"
 #include "assent/ctl/ctl.h"
 #include "assent/ctl/fields.h"
+#include "assent/ctl/request_token.h"
 #include "assent/ctl/webhook.h"
 #include "assent/domain/request_id.h"
 #include "assent/domain/signature.h"
+#include "assent/domain/url_token.h"
 
 #define TIMEOUT_MS  30000
 #define RANDOM_SIZE 16
@@ -27,8 +30,9 @@ static const struct option_spec options[] = {
     {"service", 0, "NAME", "as which service, where several are configured"},
     CONFIGURATION_OPTION,
     {"to", 0, "URL", "where to; else the configuration's first listener and the service's path"},
-    {"wrong-signature", 0, NULL, "sign with a secret that is not the service's"},
-    {"unsigned", 0, NULL, "do not sign"},
+    {"wrong-signature", 0, NULL,
+     "sign with a secret that is not the service's; with url-token alone, a wrong token"},
+    {"unsigned", 0, NULL, "do not sign, and leave the token out"},
     {0},
 };
 
@@ -71,11 +75,34 @@ static int choose_service(struct sending *sending)
                       config->service_count);
 }
 
+/* Appends the path of the webhook; where the service has tokens, with that of the request, or without
+ * one for --unsigned. Where the token is all there is, a wrong one is what a wrong signature is. */
+static int append_path(struct sending *sending, struct buffer *path)
+{
+    const struct arguments *arguments = sending->arguments;
+    const struct config_service *service = sending->service;
+    const char *socket = arguments_value(arguments, "socket");
+
+    screen_must(buffer_append_text(path, service->path));
+    if (!service->url_token || arguments_has(arguments, "unsigned")) {
+        return CTL_OK;
+    }
+    screen_must(buffer_append_text(path, "/"));
+    if (service->scheme == SIGNATURE_NONE && arguments_has(arguments, "wrong-signature")) {
+        screen_must(buffer_append_format(path, "%0*d", URL_TOKEN_LENGTH, 0));
+        return CTL_OK;
+    }
+    reach_socket(&sending->ctl->reach, socket ? socket : sending->config->control.socket);
+    return request_token(sending->ctl, arguments_value(arguments, "request"), service->name, path);
+}
+
 static int choose_target(struct sending *sending)
 {
     const char *url = arguments_value(sending->arguments, "to");
     const struct config *config = sending->config;
+    struct buffer path = {0};
     struct problem problem;
+    int status;
 
     if (url) {
         (void)snprintf(sending->target.url, sizeof sending->target.url, "%s", url);
@@ -87,12 +114,14 @@ static int choose_target(struct sending *sending)
         return ctl_refuse(sending->ctl, "send: the configuration has no [server] listen; say where "
                                         "to with --to");
     }
-    if (webhook_target(config->listen.items[0], sending->service->path, &sending->target,
-                       &problem) < 0) {
+    status = append_path(sending, &path);
+    if (status == CTL_OK &&
+        webhook_target(config->listen.items[0], path_text(&path), &sending->target, &problem) < 0) {
         ctl_complain("%s", problem.text);
-        return CTL_CONFIG;
+        status = CTL_CONFIG;
     }
-    return CTL_OK;
+    buffer_free(&path);
+    return status;
 }
 
 /* --- the body and its signature --------------------------------------------------------------- */
@@ -260,7 +289,9 @@ const struct command command_send = {
     .description = "Makes the webhook that an approval service sends, signs it with the secret of\n"
                    "the configuration, posts it to the public listener, and prints the status and\n"
                    "the outcome that it is answered with. For trying out a configuration: who can\n"
-                   "read its secrets can decide anything.\n"
+                   "read its secrets can decide anything. Where the service has url-token, the\n"
+                   "daemon is asked for the token of the request, on the configuration's own\n"
+                   "socket or that of --socket.\n"
                    "\n"
                    "Exit status: 0 answered with 200, 1 with another status, 5 no answer, 64 the\n"
                    "command line is wrong, 78 the configuration is.\n",

@@ -79,6 +79,12 @@ static int take_token(struct reach *reach, const char *file, struct problem *ret
     return r;
 }
 
+void reach_socket(struct reach *reach, const char *path)
+{
+    reach->socket = path;
+    (void)snprintf(reach->url, sizeof reach->url, "http://localhost");
+}
+
 int reach_find(struct reach *reach, const struct arguments *arguments, struct problem *ret_problem)
 {
     const char *socket = arguments_value(arguments, "socket");
@@ -100,8 +106,7 @@ int reach_find(struct reach *reach, const struct arguments *arguments, struct pr
         return -EINVAL;
     }
     if (!url) {
-        reach->socket = socket ? socket : REACH_DEFAULT_SOCKET;
-        (void)snprintf(reach->url, sizeof reach->url, "http://localhost");
+        reach_socket(reach, socket ? socket : REACH_DEFAULT_SOCKET);
         return 0;
     }
     file = file ? file : from_environment("ASSENT_TOKEN_FILE");

@@ -293,6 +293,9 @@ START_TEST(a_relay_is_whole_or_not_there)
     EXPECT_ERRORS("[relay]\nallow = https://a.example/x\nallow = https://A.example:443/x\n"
                   "allow = https://a.example/x/\nsecret_file = relay-secret\n" SERVER,
                   "3: [relay] allow: the same is given twice;");
+    EXPECT_ERRORS("[relay]\nallow = https://a.example/\nsecret_file = secret\n" SERVER,
+                  "3: [relay] secret_file: what is behind whsec_ is no base64;");
+    scratch_text("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
     EXPECT_ERRORS("[relay]\nallow = https://a.example/\nsecret_file = secret\n" SERVER SERVICE,
                   "3: [relay] secret_file: [service daimon] has the same secret; expected another, "
                   "or whoever checks what is passed on could decide");

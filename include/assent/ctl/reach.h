@@ -27,6 +27,8 @@ struct reach {
 /* Finds it by --socket, --url and --token-file, else by the environment, else at the default. 0, or
  * -EINVAL with a problem. */
 int reach_find(struct reach *reach, const struct arguments *arguments, struct problem *ret_problem);
+/* At that Unix socket, whose path stays in use. */
+void reach_socket(struct reach *reach, const char *path);
 /* For people. */
 const char *reach_name(const struct reach *reach);
 /* NULL if none is to be sent. */
