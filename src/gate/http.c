@@ -21,6 +21,8 @@
 /* A head of RULES_HEAD_LIMIT, what the library notes about each of its headers, and the head of the
  * answer. Every connection that was used for more than one request holds all of it. */
 #define CONNECTION_MEMORY ((size_t)24 << 10)
+/* So the gates of operators and agents, where thousands may wait, let so many be used again. */
+#define KEPT_LIMIT 1024
 /* What the library allocates for an answer that streams. */
 #define STREAM_BLOCK 1024
 /* Bodies of answers over LARGE_BODY are counted until their clients have taken them. */
@@ -218,10 +220,16 @@ void http_resume(struct http *http)
     }
 }
 
+static bool are_many(const struct http *http)
+{
+    return http->judges.role != ROLE_GATE_PUBLIC &&
+           connections_count(http->judges.connections) > KEPT_LIMIT;
+}
+
 /* What stands behind chunks might be read in two ways. */
 static bool is_last(const struct call *call)
 {
-    return atomic_load(&call->http->closing) || call->intake.is_chunked;
+    return atomic_load(&call->http->closing) || call->intake.is_chunked || are_many(call->http);
 }
 
 void http_answer_shared(struct request *request, struct http_shared *shared)

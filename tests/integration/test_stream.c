@@ -320,7 +320,7 @@ START_TEST(hundreds_cost_little_are_told_and_are_gone_when_they_leave)
         (void)fprintf(stderr, "skipped: this needs %d descriptors\n", AUDIENCE);
         return;
     }
-    struct audience *audience = audience_open(house, AUDIENCE);
+    struct audience *audience = audience_open(house, AUDIENCE, false);
     struct audience_cost cost = audience_cost(audience);
 
     (void)printf("measured: %d wait or follow: core grew by %ld KiB, the gate by %ld KiB\n",

@@ -19,7 +19,7 @@ struct audience {
     int count;
     long core_kb;
     long gate_kb;
-    struct exchange **waits;
+    struct listener *waits;
     struct listener *listeners;
 };
 
@@ -95,23 +95,32 @@ void audience_await_none(const struct house *house)
     await_counts(house, 0, 0);
 }
 
-struct audience *audience_open(const struct house *house, int count)
+static void ask(const struct house *house, struct listener *listener, const char *path, bool used)
+{
+    listener_connect(listener, house_socket(house));
+    if (used && !listener_warm(listener)) {
+        listener_close(listener);
+        listener_connect(listener, house_socket(house));
+    }
+    listener_ask(listener, path, "");
+}
+
+struct audience *audience_open(const struct house *house, int count, bool used)
 {
     struct audience *audience = calloc(1, sizeof *audience);
 
     ck_assert_ptr_nonnull(audience);
     audience->house = house;
     audience->count = count / 2;
-    audience->waits = calloc((size_t)audience->count, sizeof(struct exchange *));
+    audience->waits = calloc((size_t)audience->count, sizeof *audience->waits);
     audience->listeners = calloc((size_t)audience->count, sizeof *audience->listeners);
     ck_assert(audience->waits && audience->listeners);
     house_register_as(house, "req_audience", "other");
     audience->core_kb = memory_of(house, CORE);
     audience->gate_kb = memory_of(house, GATE);
     for (int i = 0; i < audience->count; i++) {
-        audience->waits[i] =
-            house_begin_control(house, "GET", "/v1/approvals/req_audience?wait=55", NULL);
-        listener_open(&audience->listeners[i], house_socket(house), LISTENER_FROM_NOW);
+        ask(house, &audience->waits[i], "/v1/approvals/req_audience?wait=55", used);
+        ask(house, &audience->listeners[i], "/v1/stream", used);
     }
     for (int i = 0; i < audience->count; i++) {
         ck_assert_int_eq(listener_status(&audience->listeners[i]), 200);
@@ -123,7 +132,7 @@ struct audience *audience_open(const struct house *house, int count)
 void audience_close(struct audience *audience)
 {
     for (int i = 0; i < audience->count; i++) {
-        exchange_leave(audience->waits[i]);
+        listener_close(&audience->waits[i]);
         listener_close(&audience->listeners[i]);
     }
     free(audience->waits);

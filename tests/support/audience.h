@@ -16,8 +16,9 @@ struct audience;
 /* True if so many descriptors may be open here; raises the limit. */
 bool audience_fits(int count);
 
-/* Registers `req_audience` and opens them; each is there for core when this returns. */
-struct audience *audience_open(const struct house *house, int count);
+/* Registers `req_audience` and opens them; each is there for core when this returns. Where they are
+ * `used`, each connection has had an answer before that left it open. */
+struct audience *audience_open(const struct house *house, int count, bool used);
 /* Closes those of the first half that nobody has answered, and all streams. */
 void audience_close(struct audience *audience);
 

@@ -11,26 +11,44 @@
 
 #include "integration/harness.h"
 
-/* HTTP/1.0, so that the body is not in chunks. */
-void listener_open(struct listener *listener, const char *socket_path, int64_t last)
+void listener_connect(struct listener *listener, const char *socket_path)
 {
     const struct timeval patience = {.tv_sec = HOUSE_PATIENCE_MS / 1000};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    char header[64] = "";
-    char request[256];
 
-    if (last != LISTENER_FROM_NOW) {
-        (void)snprintf(header, sizeof header, "Last-Event-ID: %lld\r\n", (long long)last);
-    }
-    (void)snprintf(request, sizeof request, "GET /v1/stream HTTP/1.0\r\nHost: localhost\r\n%s\r\n",
-                   header);
     (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
     *listener = (struct listener){.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     (void)setsockopt(listener->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     ck_assert_msg(connect(listener->fd, (struct sockaddr *)&address, sizeof address) == 0,
                   "connect: %s", strerror(errno));
-    listener->ended =
-        send(listener->fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request);
+}
+
+static void say(struct listener *listener, const char *request)
+{
+    size_t length = strlen(request);
+
+    listener->ended = send(listener->fd, request, length, MSG_NOSIGNAL) != (ssize_t)length;
+}
+
+/* HTTP/1.0, so that the body is not in chunks. */
+void listener_ask(struct listener *listener, const char *path, const char *header)
+{
+    char request[256];
+
+    (void)snprintf(request, sizeof request, "GET %s HTTP/1.0\r\nHost: localhost\r\n%s\r\n", path,
+                   header);
+    say(listener, request);
+}
+
+void listener_open(struct listener *listener, const char *socket_path, int64_t last)
+{
+    char header[64] = "";
+
+    if (last != LISTENER_FROM_NOW) {
+        (void)snprintf(header, sizeof header, "Last-Event-ID: %lld\r\n", (long long)last);
+    }
+    listener_connect(listener, socket_path);
+    listener_ask(listener, "/v1/stream", header);
 }
 
 void listener_close(struct listener *listener)
@@ -70,6 +88,15 @@ static bool take(struct listener *listener, const char *end, char *ret_text, siz
     (void)snprintf(ret_text, size, "%.*s", (int)length, (const char *)listener->in.data);
     buffer_consume(&listener->in, length);
     return true;
+}
+
+bool listener_warm(struct listener *listener)
+{
+    char answer[1024];
+
+    say(listener, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    ck_assert(take(listener, "\"ok\"}}", answer, sizeof answer));
+    return strstr(answer, "Connection: close\r\n") == NULL;
 }
 
 int listener_status(struct listener *listener)

@@ -19,6 +19,12 @@ struct listener {
 
 #define LISTENER_FROM_NOW (-1)
 
+void listener_connect(struct listener *listener, const char *socket);
+/* A first request on the connection, and its answer; false if that is its end. */
+bool listener_warm(struct listener *listener);
+/* `header` is a line with its end, or "". */
+void listener_ask(struct listener *listener, const char *path, const char *header);
+
 /* Asks at that socket for the events behind `last`, as a client does that was there before. */
 void listener_open(struct listener *listener, const char *socket, int64_t last);
 void listener_close(struct listener *listener);
