@@ -184,12 +184,13 @@ unit: $(UNIT_TESTS) ## run the unit tests (TESTS= selects, WRAPPER= runs them un
 integration: all $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(SERVICE) ## run the tests that start the real daemon (TESTS= selects)
 	@$(RUN_TESTS) $(INTEGRATION_TESTS)
 
-bench: ## measure signed webhooks, programs and calls a second
+bench: ## measure signed webhooks, programs and calls a second, and what those who wait cost
 	tests/system/deps.sh build check bench
 	$(SUBMAKE) $(PARALLEL) tests
 	tests/bench/run
 	tests/bench/run-hooks
 	tests/bench/run-calls
+	tests/bench/run-waiters
 
 torture: ## kill every role again and again, and count (SECONDS_EACH=)
 	tests/system/deps.sh build check

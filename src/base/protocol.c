@@ -101,16 +101,40 @@ int protocol_decode_response(const struct frame *frame, struct protocol_response
     return unpack_end(&unpacker);
 }
 
+/* Several ids, as the last thing in a frame. */
+static void pack_ids(struct packer *packer, const uint64_t *ids, size_t count)
+{
+    pack_u32(packer, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        pack_u64(packer, ids[i]);
+    }
+}
+
+/* NULL unless nothing but they is left. */
+static const unsigned char *unpack_ids(struct unpacker *unpacker, size_t *ret_count)
+{
+    *ret_count = unpack_u32(unpacker);
+    if (unpacker->error || unpacker->left / ID_SIZE != *ret_count ||
+        unpacker->left % ID_SIZE != 0) {
+        return NULL;
+    }
+    return unpacker->bytes;
+}
+
+static uint64_t id_at(const unsigned char *ids, size_t index)
+{
+    struct unpacker unpacker = unpacker_of(ids + index * ID_SIZE, ID_SIZE);
+
+    return unpack_u64(&unpacker);
+}
+
 int protocol_encode_shared_response(struct buffer *out, const struct protocol_response *response,
                                     const uint64_t *ids, size_t count)
 {
     struct packer packer = packer_to(out);
 
     pack_response(&packer, response);
-    pack_u32(&packer, (uint32_t)count);
-    for (size_t i = 0; i < count; i++) {
-        pack_u64(&packer, ids[i]);
-    }
+    pack_ids(&packer, ids, count);
     return packer.error;
 }
 
@@ -120,20 +144,13 @@ int protocol_decode_shared_response(const struct frame *frame,
     struct unpacker unpacker = unpacker_of(frame->payload, frame->length);
 
     unpack_response(&unpacker, &ret_shared->response);
-    ret_shared->count = unpack_u32(&unpacker);
-    if (unpacker.error || unpacker.left / ID_SIZE != ret_shared->count ||
-        unpacker.left % ID_SIZE != 0) {
-        return -EBADMSG;
-    }
-    ret_shared->ids = unpacker.bytes;
-    return 0;
+    ret_shared->ids = unpack_ids(&unpacker, &ret_shared->count);
+    return ret_shared->ids ? 0 : -EBADMSG;
 }
 
 uint64_t protocol_shared_id(const struct protocol_shared_response *shared, size_t index)
 {
-    struct unpacker unpacker = unpacker_of(shared->ids + index * ID_SIZE, ID_SIZE);
-
-    return unpack_u64(&unpacker);
+    return id_at(shared->ids, index);
 }
 
 int protocol_encode_gone(struct buffer *out, uint64_t id)
@@ -440,12 +457,13 @@ int protocol_decode_peeked(const struct frame *frame, struct protocol_peeked *re
     return unpack_end(&unpacker);
 }
 
-int protocol_encode_stream(struct buffer *out, const struct protocol_stream *stream)
+int protocol_encode_stream(struct buffer *out, const void *bytes, size_t length,
+                           const uint64_t *ids, size_t count)
 {
     struct packer packer = packer_to(out);
 
-    pack_u64(&packer, stream->id);
-    pack_bytes(&packer, stream->bytes, stream->length);
+    pack_bytes(&packer, bytes, length);
+    pack_ids(&packer, ids, count);
     return packer.error;
 }
 
@@ -453,9 +471,14 @@ int protocol_decode_stream(const struct frame *frame, struct protocol_stream *re
 {
     struct unpacker unpacker = unpacker_of(frame->payload, frame->length);
 
-    ret_stream->id = unpack_u64(&unpacker);
     ret_stream->bytes = unpack_bytes(&unpacker, &ret_stream->length);
-    return unpack_end(&unpacker);
+    ret_stream->ids = unpack_ids(&unpacker, &ret_stream->count);
+    return ret_stream->ids ? 0 : -EBADMSG;
+}
+
+uint64_t protocol_stream_id(const struct protocol_stream *stream, size_t index)
+{
+    return id_at(stream->ids, index);
 }
 
 int protocol_encode_lookup(struct buffer *out, const struct protocol_lookup *lookup)

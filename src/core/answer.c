@@ -78,6 +78,32 @@ void answer_plain(const struct asker *asker, const char *type, const struct buff
     send_response(asker, &response);
 }
 
+void answer_stream(const struct asker *asker, const char *type)
+{
+    const struct protocol_response response = {
+        .id = asker->id,
+        .status = 200,
+        .type = type,
+        .streams = true,
+        .body = "",
+    };
+
+    send_response(asker, &response);
+}
+
+void answer_stream_on(const struct link *link, const struct answer_ids *ids,
+                      const struct buffer *bytes)
+{
+    struct buffer frame = {0};
+
+    if (link->stream) {
+        core_must(protocol_encode_stream(&frame, bytes->length > 0 ? bytes->data : (const void *)"",
+                                         bytes->length, ids->ids, ids->count),
+                  "answer");
+        send_frame(link, FRAME_STREAM, &frame);
+    }
+}
+
 static json_t *steps(const char *next_step)
 {
     return next_step ? json_pack("[s]", next_step) : json_array();

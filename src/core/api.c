@@ -33,6 +33,7 @@ static const struct route routes[] = {
     {"POST", {"v1", "jobs", "retry"}, api_retry_jobs, true},
     {"POST", {"v1", "jobs", "cancel"}, api_cancel_jobs, true},
     {"GET", {"v1", "events"}, api_list_events, false},
+    {"GET", {"v1", "stream"}, api_follow_events, false},
     {"POST", {"v1", "pause"}, api_pause, true},
     {"POST", {"v1", "resume"}, api_resume, true},
     {"GET", {"healthz"}, api_health, false},

@@ -4,8 +4,10 @@
 
 #include "assent/base/clock.h"
 #include "assent/core/api.h"
+#include "assent/core/followers.h"
 #include "assent/core/lanes.h"
 #include "assent/core/metrics.h"
+#include "assent/core/waiters.h"
 
 /* Prometheus' text format: prometheus.io/docs/instrumenting/exposition_formats, version 0.0.4. */
 #define TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -276,6 +278,15 @@ static void add_roles(struct page *page)
                 metrics_started_at(page->core->metrics) * 1000);
 }
 
+static void add_clients(struct page *page)
+{
+    static const char name[] = "assentd_waiting_clients";
+
+    begin(page, name, "gauge", "Clients that wait for a decision, or follow the stream of events.");
+    row(page, name, (struct label){"kind", "wait"}, (int64_t)waiters_count(page->core));
+    row(page, name, (struct label){"kind", "stream"}, (int64_t)followers_count(page->core));
+}
+
 static void add_store(struct page *page)
 {
     int64_t used = 0;
@@ -307,6 +318,7 @@ void api_metrics(const struct api_call *call)
     add_work(&page);
     add_commits(&page);
     add_roles(&page);
+    add_clients(&page);
     add_store(&page);
     add_build(&page);
     answer_plain(&call->asker, TEXT_TYPE, &page.text);

@@ -11,6 +11,7 @@
 #include "assent/base/log.h"
 #include "assent/base/member.h"
 #include "assent/core/fanout.h"
+#include "assent/core/followers.h"
 #include "assent/core/internal.h"
 #include "assent/core/jail.h"
 #include "assent/core/lanes.h"
@@ -64,6 +65,7 @@ static void commit(struct core *core)
         fanout_grow(core);
         work_start_queued(core);
         waiters_answer(core);
+        followers_tell(core);
         store_batch(core);
     }
     log_release();
@@ -72,7 +74,7 @@ static void commit(struct core *core)
     if (core->growths) {
         (void)sd_event_source_set_enabled(core->growth_source, SD_EVENT_ONESHOT);
     }
-    if (waiters_can_answer(core)) {
+    if (waiters_can_answer(core) || followers_can_tell(core)) {
         core_begin(core);
     }
 }
@@ -222,6 +224,9 @@ static int on_first_config(void *userdata, const void *bytes, size_t length)
         r = waiters_open(core);
     }
     if (r >= 0) {
+        r = followers_open(core);
+    }
+    if (r >= 0) {
         r = metrics_new(&core->metrics);
     }
     return r == 0 && core->config->jail ? core_jail_enter(core->config->store_path) : r;
@@ -243,6 +248,7 @@ int core_main(void)
     links_prepare(&core);
     status = member_run(ROLE_CORE, &handlers, &core, &core.loop);
     waiters_free(&core);
+    followers_free(&core);
     metrics_free(core.metrics);
     links_close(&core);
     timers_close(&core);

@@ -8,6 +8,7 @@
 #include "assent/base/log.h"
 #include "assent/core/api.h"
 #include "assent/core/executors.h"
+#include "assent/core/followers.h"
 #include "assent/core/peeks.h"
 #include "assent/core/receive.h"
 #include "assent/core/submission.h"
@@ -38,12 +39,20 @@ static int gate_frame(struct link *link, const struct frame *frame)
     case FRAME_GONE:
         r = protocol_decode_gone(frame, &asker.id);
         if (r == 0) {
+            followers_forget(link->core, &asker);
             waiters_forget(link->core, &asker);
             peeks_forget(link->core, &asker);
             submission_forget(link->core, &asker);
         }
         return r;
+    case FRAME_TAKEN:
+        r = link->role == ROLE_GATE_PUBLIC ? -EPROTO : protocol_decode_gone(frame, &asker.id);
+        if (r == 0) {
+            followers_taken(link->core, &asker);
+        }
+        return r;
     case FRAME_DRAIN:
+        followers_end_all(link->core, link);
         waiters_answer_all(link->core, link);
         peeks_answer_all(link->core, link);
         submission_answer_all(link->core, link);
@@ -68,6 +77,7 @@ static void on_room(struct stream *stream, void *userdata)
     struct link *link = userdata;
 
     (void)stream;
+    followers_have_room(link->core);
     if (waiters_can_answer(link->core)) {
         core_begin(link->core);
     }
@@ -89,6 +99,7 @@ static void on_end(struct stream *stream, int reason, void *userdata)
     link->stream = NULL;
     link->next_fd = -1;
     if (role_is_gate(link->role)) {
+        followers_forget_all(link->core, link);
         waiters_forget_all(link->core, link);
         peeks_forget_all(link->core, link);
         submission_forget_all(link->core, link);

@@ -32,6 +32,7 @@ struct waiters {
     struct waiter *buckets[CHAINS][BUCKETS];
     struct due due[ROLE_COUNT];
     sd_event_source *timer;
+    size_t count;     /* who is in chains */
     int64_t timer_at; /* INT64_MAX if it is not set; may be earlier than anybody's time */
 };
 
@@ -60,8 +61,9 @@ static void chain_remove(struct waiter *waiter, enum chain chain)
     }
 }
 
-static void remove_waiter(struct waiter *waiter)
+static void remove_waiter(struct waiters *waiters, struct waiter *waiter)
 {
+    waiters->count--;
     chain_remove(waiter, BY_REQUEST);
     chain_remove(waiter, BY_ASKER);
 }
@@ -82,7 +84,7 @@ static void make_due(struct waiters *waiters, struct waiter *waiter)
 {
     struct due *due = &waiters->due[waiter->asker.link->role];
 
-    remove_waiter(waiter);
+    remove_waiter(waiters, waiter);
     waiter->next[BY_REQUEST] = NULL;
     *due->end = waiter;
     due->end = &waiter->next[BY_REQUEST];
@@ -234,9 +236,15 @@ void waiters_add(struct core *core, const struct asker *asker, int64_t request, 
     };
     chain_insert(place_of(waiters, request), waiter, BY_REQUEST);
     chain_insert(bucket(waiters, BY_ASKER, asker->id), waiter, BY_ASKER);
+    waiters->count++;
     if (waiter->until < waiters->timer_at) {
         set_timer(waiters, waiter->until);
     }
+}
+
+size_t waiters_count(const struct core *core)
+{
+    return core->waiters->count;
 }
 
 void waiters_tell(struct core *core, const struct store_request *request)
@@ -259,7 +267,7 @@ void waiters_forget(struct core *core, const struct asker *asker)
         waiter = waiter->next[BY_ASKER];
     }
     if (waiter) {
-        remove_waiter(waiter);
+        remove_waiter(core->waiters, waiter);
         free(waiter);
     }
 }

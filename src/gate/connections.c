@@ -205,6 +205,14 @@ void connections_close(struct connections *connections, struct connection *conne
     pthread_mutex_unlock(&connections->lock);
 }
 
+unsigned connections_count(struct connections *connections)
+{
+    pthread_mutex_lock(&connections->lock);
+    unsigned count = connections->counted;
+    pthread_mutex_unlock(&connections->lock);
+    return count;
+}
+
 void connections_await(struct connections *connections, struct connection *connection)
 {
     pthread_mutex_lock(&connections->lock);

@@ -70,9 +70,16 @@ static struct request *take_pending(struct gate *gate, uint64_t id)
     return request;
 }
 
+/* One whose answer streams is ended: its client comes again and says how far it was. */
 static void refuse(struct request *request)
 {
-    http_answer(request, answer_response(ANSWER_UNAVAILABLE));
+    if (request->stage == REQUEST_GONE) {
+        free(request);
+    } else if (request->streams) {
+        http_stream_end(request);
+    } else {
+        http_answer(request, answer_response(ANSWER_UNAVAILABLE));
+    }
 }
 
 static void refuse_list(struct gate *gate, struct request *first)
@@ -98,17 +105,67 @@ static void refuse_pending(struct gate *gate)
 
 /* --- the stream to core ----------------------------------------------------------------------- */
 
+/* Webhooks are answered at once. */
+static bool may_stream(const struct gate *gate)
+{
+    return gate->role != ROLE_GATE_PUBLIC;
+}
+
+static void tell_core(struct gate *gate, enum protocol_frame type, uint64_t id)
+{
+    struct buffer payload = {0};
+
+    if (gate->stream && protocol_encode_gone(&payload, id) == 0) {
+        (void)stream_send(gate->stream, type, payload.data, payload.length);
+    }
+    buffer_free(&payload);
+}
+
 /* One whose client left meanwhile is not there any more. */
 static int take_response(struct gate *gate, const struct frame *frame)
 {
     struct protocol_response response;
     int r = protocol_decode_response(frame, &response);
-    struct request *request = r == 0 ? take_pending(gate, response.id) : NULL;
+    struct request *request;
 
-    if (request) {
-        http_answer(request, &response);
+    if (r < 0 || (response.streams && !may_stream(gate))) {
+        return r < 0 ? r : -EPROTO;
     }
-    return r;
+    request = take_pending(gate, response.id);
+    if (request && !response.streams) {
+        http_answer(request, &response);
+    } else if (request && !http_stream(request, &response)) {
+        tell_core(gate, FRAME_GONE, response.id);
+    }
+    return 0;
+}
+
+/* Those that are not pending have left. */
+static int take_stream(struct gate *gate, const struct frame *frame)
+{
+    struct protocol_stream more;
+    struct protocol_response response = {0};
+    int r = protocol_decode_stream(frame, &more);
+
+    if (r < 0 || !may_stream(gate)) {
+        return r < 0 ? r : -EPROTO;
+    }
+    response.body = more.bytes;
+    response.body_length = more.length;
+
+    struct http_shared *piece = more.length > 0 ? http_share(gate->http, &response) : NULL;
+
+    for (size_t i = 0; i < more.count; i++) {
+        struct request *request = take_pending(gate, protocol_stream_id(&more, i));
+
+        if (request && more.length > 0) {
+            http_stream_piece(request, piece);
+        } else if (request) {
+            http_stream_end(request);
+        }
+    }
+    http_shared_release(piece);
+    return 0;
 }
 
 static int take_shared_response(struct gate *gate, const struct frame *frame)
@@ -144,6 +201,8 @@ static int on_frame(struct stream *stream, const struct frame *frame, void *user
         return take_response(gate, frame);
     case FRAME_SHARED_RESPONSE:
         return take_shared_response(gate, frame);
+    case FRAME_STREAM:
+        return take_stream(gate, frame);
     default:
         return -EPROTO;
     }
@@ -189,9 +248,8 @@ static int on_stream(void *userdata, int fd, enum role other)
 
 /* --- from the pool threads to core ------------------------------------------------------------ */
 
-static void send_request(struct gate *gate, struct request *request, int64_t now)
+static void send_request(struct gate *gate, struct request *request)
 {
-    request->since = now;
     int r = gate->stream ? stream_send(gate->stream, FRAME_REQUEST, request->frame.data,
                                        request->frame.length)
                          : -EPIPE;
@@ -201,6 +259,33 @@ static void send_request(struct gate *gate, struct request *request, int64_t now
         refuse(request);
     } else {
         pending_add(gate->pending, request);
+    }
+}
+
+static void send_taken(struct gate *gate, struct request *request)
+{
+    if (!gate->stream) {
+        refuse(request);
+        return;
+    }
+    pending_add(gate->pending, request);
+    tell_core(gate, FRAME_TAKEN, request->id);
+}
+
+static void pass_on(struct gate *gate, struct request *request, int64_t now)
+{
+    request->since = now;
+    switch (request->stage) {
+    case REQUEST_WHOLE:
+        send_request(gate, request);
+        break;
+    case REQUEST_TAKEN:
+        send_taken(gate, request);
+        break;
+    case REQUEST_GONE:
+        tell_core(gate, FRAME_GONE, request->id);
+        free(request);
+        break;
     }
 }
 
@@ -220,7 +305,7 @@ static void send_requests(struct gate *gate, struct request *first)
     while (first) {
         struct request *next = first->next;
 
-        send_request(gate, first, now);
+        pass_on(gate, first, now);
         first = next;
     }
     if (gate->stream) {
@@ -318,16 +403,6 @@ static int on_watch_timer(sd_event_source *source, uint64_t time, void *userdata
     return 0;
 }
 
-static void tell_gone(struct gate *gate, uint64_t id)
-{
-    struct buffer payload = {0};
-
-    if (gate->stream && protocol_encode_gone(&payload, id) == 0) {
-        (void)stream_send(gate->stream, FRAME_GONE, payload.data, payload.length);
-    }
-    buffer_free(&payload);
-}
-
 static int on_watch(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct gate *gate = userdata;
@@ -340,7 +415,7 @@ static int on_watch(sd_event_source *source, int fd, uint32_t revents, void *use
         struct request *request = take_pending(gate, id);
 
         if (request) {
-            tell_gone(gate, id);
+            tell_core(gate, FRAME_GONE, id);
             http_abandon(request);
         }
     }

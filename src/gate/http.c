@@ -21,6 +21,10 @@
 /* A head of RULES_HEAD_LIMIT, what the library notes about each of its headers, and the head of the
  * answer. Every connection that was used for more than one request holds all of it. */
 #define CONNECTION_MEMORY ((size_t)24 << 10)
+/* So the gates of operators and agents, where thousands may wait, let so many be used again. */
+#define KEPT_LIMIT 1024
+/* What the library allocates for an answer that streams. */
+#define STREAM_BLOCK 1024
 /* Bodies of answers over LARGE_BODY are counted until their clients have taken them. */
 #define LARGE_BODY         ((size_t)64 << 10)
 #define LARGE_BODIES_LIMIT ((size_t)256 << 20)
@@ -65,6 +69,12 @@ struct call {
     struct MHD_Response *response;
     unsigned status;
     enum answer answer;
+
+    /* of an answer that streams */
+    struct http_shared *piece; /* being written */
+    size_t piece_written;
+    bool stream_ended;
+    struct request *departure; /* tells that it is over */
 };
 
 /* One connection, and the one request that it has at a time. */
@@ -210,10 +220,16 @@ void http_resume(struct http *http)
     }
 }
 
+static bool are_many(const struct http *http)
+{
+    return http->judges.role != ROLE_GATE_PUBLIC &&
+           connections_count(http->judges.connections) > KEPT_LIMIT;
+}
+
 /* What stands behind chunks might be read in two ways. */
 static bool is_last(const struct call *call)
 {
-    return atomic_load(&call->http->closing) || call->intake.is_chunked;
+    return atomic_load(&call->http->closing) || call->intake.is_chunked || are_many(call->http);
 }
 
 void http_answer_shared(struct request *request, struct http_shared *shared)
@@ -236,6 +252,138 @@ void http_answer(struct request *request, const struct protocol_response *respon
     } else {
         answer_call(call, make_response(response, is_last(call)), response->status);
     }
+}
+
+/* --- answers that stream ---------------------------------------------------------------------- */
+
+static ssize_t write_piece(struct call *call, char *place, size_t size)
+{
+    const struct http_shared *piece = call->piece;
+    size_t length = piece->response.body_length - call->piece_written;
+
+    length = length < size ? length : size;
+    memcpy(place, piece->body + call->piece_written, length);
+    call->piece_written += length;
+    if (call->piece_written == piece->response.body_length) {
+        http_shared_release(call->piece);
+        call->piece = NULL;
+    }
+    return (ssize_t)length;
+}
+
+/* As with a request, the connection sleeps before anyone knows it. */
+static void ask_for_more(struct call *call)
+{
+    call->intake.request.stage = REQUEST_TAKEN;
+    MHD_suspend_connection(call->connection);
+    if (outbox_push(call->http->outbox, &call->intake.request) < 0) {
+        call->stream_ended = true;
+        MHD_resume_connection(call->connection);
+    }
+}
+
+/* The library comes for more when what it got is written. A client that does not take it is closed by
+ * the library's timeout, which does not count while the connection is suspended. */
+static ssize_t read_stream(void *userdata, uint64_t position, char *place, size_t size)
+{
+    struct call *call = userdata;
+
+    (void)position;
+    if (call->abandoned) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (call->piece) {
+        return write_piece(call, place, size);
+    }
+    if (call->stream_ended) {
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
+    ask_for_more(call);
+    return 0;
+}
+
+static void set_piece(struct call *call, struct http_shared *piece)
+{
+    atomic_fetch_add(&piece->holders, 1);
+    call->piece = piece;
+    call->piece_written = 0;
+}
+
+static bool begin_stream(struct call *call, const struct protocol_response *response)
+{
+    struct MHD_Response *made = finish_response(
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, call, NULL),
+        response, true);
+    struct request *departure = calloc(1, sizeof *departure);
+
+    if (!made || !departure) {
+        if (made) {
+            MHD_destroy_response(made);
+        }
+        free(departure);
+        return false;
+    }
+    departure->id = call->intake.request.id;
+    departure->stage = REQUEST_GONE;
+    call->departure = departure;
+    call->intake.request.streams = true;
+    answer_call(call, made, response->status);
+    return true;
+}
+
+bool http_stream(struct request *request, const struct protocol_response *response)
+{
+    struct call *call = (struct call *)request;
+    struct http_shared *first = NULL;
+    bool begun;
+
+    if (response->body_length > 0) {
+        first = http_share(call->http, response);
+    }
+    begun = (first || response->body_length == 0) && begin_stream(call, response);
+    if (!begun) {
+        answer_call(call, NULL, 0);
+    } else if (first) {
+        set_piece(call, first);
+    }
+    http_shared_release(first);
+    return begun;
+}
+
+static void go_on(struct call *call)
+{
+    call->intake.request.next = call->http->answered;
+    call->http->answered = &call->intake.request;
+}
+
+void http_stream_piece(struct request *request, struct http_shared *piece)
+{
+    struct call *call = (struct call *)request;
+
+    if (piece) {
+        set_piece(call, piece);
+    } else {
+        call->abandoned = true;
+    }
+    go_on(call);
+}
+
+void http_stream_end(struct request *request)
+{
+    struct call *call = (struct call *)request;
+
+    call->stream_ended = true;
+    go_on(call);
+}
+
+static void end_stream(struct call *call)
+{
+    http_shared_release(call->piece);
+    call->piece = NULL;
+    if (call->departure && outbox_push(call->http->outbox, call->departure) < 0) {
+        free(call->departure);
+    }
+    call->departure = NULL;
 }
 
 void http_abandon(struct request *request)
@@ -406,6 +554,7 @@ static void on_completed(void *userdata, struct MHD_Connection *connection, void
         return;
     }
     *context = NULL;
+    end_stream(&client->call);
     intake_end(&client->call.intake);
     if (client->call.response) {
         MHD_destroy_response(client->call.response);

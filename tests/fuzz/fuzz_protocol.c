@@ -63,6 +63,23 @@ static int shared_response(const struct frame *frame, struct buffer *out)
     return r;
 }
 
+static int stream(const struct frame *frame, struct buffer *out)
+{
+    struct protocol_stream decoded;
+    int r = protocol_decode_stream(frame, &decoded);
+
+    if (r == 0) {
+        uint64_t *ids = malloc(decoded.count * sizeof *ids + 1);
+
+        for (size_t i = 0; i < decoded.count; i++) {
+            ids[i] = protocol_stream_id(&decoded, i);
+        }
+        r = protocol_encode_stream(out, decoded.bytes, decoded.length, ids, decoded.count);
+        free(ids);
+    }
+    return r;
+}
+
 static int gone(const struct frame *frame, struct buffer *out)
 {
     uint64_t id;
@@ -140,7 +157,7 @@ static int result(const struct frame *frame, struct buffer *out)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     static int (*const again[])(const struct frame *, struct buffer *) = {
-        request, response, gone, hello, digests, start, attempt, result, shared_response};
+        request, response, gone, hello, digests, start, attempt, result, shared_response, stream};
     struct buffer out = {0};
 
     if (length == 0) {

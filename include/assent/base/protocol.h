@@ -1,8 +1,8 @@
 /*
  * The frames between the roles, by type and content.
  *
- * gate -> core       REQUEST, GONE, DRAIN
- * core -> gate       RESPONSE, SHARED_RESPONSE, STREAM
+ * gate -> core       REQUEST, GONE, DRAIN; but from the public one also TAKEN
+ * core -> gate       RESPONSE, SHARED_RESPONSE; but to the public one also STREAM
  * executor -> core   HELLO, DIGESTS, RESULT, REFUSED, PEEKED; the caller also LOOKED_UP
  * core -> executor   START, ACK, CANCEL, PEEK; to the caller also LOOKUP
  *
@@ -44,6 +44,7 @@ enum protocol_frame {
     FRAME_LOOKUP,
     FRAME_LOOKED_UP,
     FRAME_STREAM,
+    FRAME_TAKEN,
 };
 
 #define PROTOCOL_NO_ITEM          (-1)
@@ -84,8 +85,9 @@ int protocol_decode_request(const struct frame *frame, struct protocol_request *
 const char *protocol_request_header(const struct protocol_request *request, const char *name);
 
 /* The answer to the request of that id. The body is JSON, unless another type is said. One with
- * `streams` is the beginning of an answer that goes on in STREAM frames (id, bytes), until one of them
- * is empty, or the client leaves and GONE says so. */
+ * `streams` is the beginning of an answer that goes on in STREAM frames, until one of them is empty, or
+ * the client leaves and GONE says so. Each follows a TAKEN for that id, so that there is never more
+ * under way than one piece for each client, however slowly it reads. */
 struct protocol_response {
     uint64_t id;
     uint32_t status;
@@ -101,15 +103,18 @@ struct protocol_response {
 int protocol_encode_response(struct buffer *out, const struct protocol_response *response);
 int protocol_decode_response(const struct frame *frame, struct protocol_response *ret_response);
 
-/* STREAM: more of an answer that streams; the end of it if there are no bytes. */
+/* STREAM: more of answers that stream, the same for several; their end if there are no bytes. */
 struct protocol_stream {
-    uint64_t id;
     const void *bytes;
     size_t length;
+    size_t count;
+    const unsigned char *ids; /* protocol_stream_id reads them */
 };
 
-int protocol_encode_stream(struct buffer *out, const struct protocol_stream *stream);
+int protocol_encode_stream(struct buffer *out, const void *bytes, size_t length,
+                           const uint64_t *ids, size_t count);
 int protocol_decode_stream(const struct frame *frame, struct protocol_stream *ret_stream);
+uint64_t protocol_stream_id(const struct protocol_stream *stream, size_t index);
 
 /* SHARED_RESPONSE: the same answer to several requests, so that a large one passes once. */
 struct protocol_shared_response {
@@ -124,7 +129,8 @@ int protocol_decode_shared_response(const struct frame *frame,
                                     struct protocol_shared_response *ret_shared);
 uint64_t protocol_shared_id(const struct protocol_shared_response *shared, size_t index);
 
-/* GONE: the client of that request left; nobody waits for the answer any more. DRAIN has no
+/* GONE: the client of that request left; nobody waits for the answer any more. TAKEN, which looks the
+ * same: the client has taken all that was sent of its stream, and may be sent more. DRAIN has no
  * payload: the gate stops, every request that waits shall be answered as things stand. */
 int protocol_encode_gone(struct buffer *out, uint64_t id);
 int protocol_decode_gone(const struct frame *frame, uint64_t *ret_id);

@@ -18,22 +18,27 @@ struct asker {
     uint64_t id;
 };
 
+/* Several that one gate forwarded. */
+struct answer_ids {
+    uint64_t *ids;
+    size_t count;
+};
+
 /* Answers with a body that is JSON already. */
 void answer_text(const struct asker *asker, unsigned status, const char *body);
 
 /* Answers 200 with a body of another type; `type` is the whole value of Content-Type. */
 void answer_plain(const struct asker *asker, const char *type, const struct buffer *body);
 
+/* Begins an answer that streams, and goes on with it: with bytes for several, with none to end it. */
+void answer_stream(const struct asker *asker, const char *type);
+void answer_stream_on(const struct link *link, const struct answer_ids *ids,
+                      const struct buffer *bytes);
+
 /* Answers with {"result": result, "next_steps": [next_step]}; takes the reference to `result`.
  * `next_step` may be NULL. */
 void answer_result(const struct asker *asker, unsigned status, json_t *result,
                    const char *next_step);
-
-/* Several that one gate forwarded. */
-struct answer_ids {
-    uint64_t *ids;
-    size_t count;
-};
 
 /* The same answer to all of them; however many they are, it is made and sent once. */
 void answer_result_to_all(const struct link *link, const struct answer_ids *ids, unsigned status,

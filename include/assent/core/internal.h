@@ -29,6 +29,7 @@ struct peek;
 struct asking;
 struct lookup;
 struct metrics;
+struct followers;
 
 /* Core's end of the conversation with one other role. */
 struct link {
@@ -64,6 +65,7 @@ struct core {
     sd_event_source *poll_source;
     sd_event_source *upkeep_source;
     struct waiters *waiters;
+    struct followers *followers;
     struct metrics *metrics;
     struct lane *lanes;
     struct growth *growths;

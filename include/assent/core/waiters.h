@@ -40,6 +40,8 @@ void waiters_answer(struct core *core);
 /* True if waiters_answer would answer somebody. */
 bool waiters_can_answer(const struct core *core);
 
+size_t waiters_count(const struct core *core);
+
 void waiters_free(struct core *core);
 
 #endif

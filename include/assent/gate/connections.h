@@ -52,6 +52,9 @@ void connections_open(struct connections *connections, struct connection *connec
                       const struct sockaddr *address);
 void connections_close(struct connections *connections, struct connection *connection);
 
+/* How many there are, but those that were refused. */
+unsigned connections_count(struct connections *connections);
+
 /* From now on a request must be complete in time. */
 void connections_await(struct connections *connections, struct connection *connection);
 /* Nothing is awaited. */

@@ -53,6 +53,13 @@ void http_answer_shared(struct request *request, struct http_shared *shared);
 /* When all requests were answered. Takes NULL. */
 void http_shared_release(struct http_shared *shared);
 
+/* Begins an answer that streams: what is in the response, then each piece that follows. When a piece
+ * was written, the request is in the outbox again. False if it can't be: it was answered with 503. */
+bool http_stream(struct request *request, const struct protocol_response *response);
+/* One more piece, which is released by the caller also; with NULL it breaks off. */
+void http_stream_piece(struct request *request, struct http_shared *piece);
+void http_stream_end(struct request *request);
+
 /* Lets all connections go on whose requests were answered. */
 void http_resume(struct http *http);
 /* Closes the connection of such a request, whose client left. */
