@@ -186,7 +186,7 @@ START_TEST(a_refusal_of_the_service_is_passed_on)
     start("");
     service_fail_as(service, "{\"on\":\"notify\",\"what\":422,\"times\":1,"
                              "\"message\":\"no such inbox\"}");
-    answer_expect_error(ask(BULK), 422, "unprocessable", "no such inbox");
+    answer_expect_error(ask(BULK), 422, "validation_error", "no such inbox");
     list = house_get(house, "/v1/requests?state=failed");
     ck_assert_uint_eq(json_array_size(json_object_get(list, "requests")), 1);
     ck_assert_ptr_nonnull(strstr(text_at(list, "/requests/0/denialReason"), "no such inbox"));

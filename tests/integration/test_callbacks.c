@@ -180,7 +180,6 @@ END_TEST
 
 START_TEST(a_webhook_can_be_tried_without_the_token)
 {
-    struct said said;
     char *id;
 
     begin("scheme = url-token\n", "[action registered]\naccept = register\n");
