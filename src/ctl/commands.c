@@ -6,10 +6,25 @@
 #define OPTION_WIDTH 26 /* what an option takes in the help, its gap included */
 
 const struct command *const commands[] = {
-    &command_register, &command_list,  &command_show,     &command_wait,
-    &command_cancel,   &command_jobs,  &command_items,    &command_output,
-    &command_retry,    &command_pause, &command_resume,   &command_status,
-    &command_watch,    &command_send,  &command_rehearse, NULL,
+    &command_request,
+    &command_register,
+    &command_explain,
+    &command_list,
+    &command_show,
+    &command_wait,
+    &command_cancel,
+    &command_jobs,
+    &command_items,
+    &command_output,
+    &command_retry,
+    &command_pause,
+    &command_resume,
+    &command_status,
+    &command_watch,
+    &command_events,
+    &command_send,
+    &command_rehearse,
+    NULL,
 };
 
 const struct option_spec common_options[] = {
@@ -26,7 +41,7 @@ const struct option_spec common_options[] = {
 
 static const char description[] =
     "Asks assentd, the daemon that waits for approvals and runs what was approved:\n"
-    "registers requests, shows them and what became of them, waits for decisions,\n"
+    "asks for approval, shows requests and what became of them, waits for decisions,\n"
     "and retries hooks that failed.\n";
 
 static const char closing[] =

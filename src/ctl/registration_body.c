@@ -13,16 +13,17 @@
 static const struct {
     const char *option, *field;
 } texts[] = {
-    {"id", "requestId"},         {"action", "action"},   {"reason", "reason"},
-    {"urgency", "urgency"},      {"service", "service"}, {"client-id", "clientId"},
-    {"expires-at", "expiresAt"},
+    {"id", "requestId"},         {"action", "action"},
+    {"reason", "reason"},        {"urgency", "urgency"},
+    {"service", "service"},      {"client-id", "clientId"},
+    {"expires-at", "expiresAt"}, {"callback-url", "callbackUrl"},
 };
 
-static const char *const fields_only[] = {"id",      "action",      "reason",     "urgency",
-                                          "service", "client-id",   "expires-at", "expires-in",
-                                          "context", "context-file"};
+static const char *const fields_only[] = {"id",      "action",       "reason",     "urgency",
+                                          "service", "client-id",    "expires-at", "expires-in",
+                                          "context", "context-file", "after",      "callback-url"};
 
-static int check_together(const struct arguments *arguments, struct problem *problem)
+static int check_together(const struct arguments *arguments, bool asks, struct problem *problem)
 {
     for (size_t i = 0; i < sizeof fields_only / sizeof fields_only[0]; i++) {
         if (arguments_has(arguments, "file") && arguments_has(arguments, fields_only[i])) {
@@ -32,8 +33,9 @@ static int check_together(const struct arguments *arguments, struct problem *pro
         }
     }
     if (!arguments_has(arguments, "file") &&
-        (!arguments_has(arguments, "id") || !arguments_has(arguments, "action"))) {
-        problem_set(problem, "expected --id ID and --action NAME, or --file FILE");
+        ((!asks && !arguments_has(arguments, "id")) || !arguments_has(arguments, "action"))) {
+        problem_set(problem, asks ? "expected --action NAME, or --file FILE"
+                                  : "expected --id ID and --action NAME, or --file FILE");
         return -EINVAL;
     }
     if (arguments_has(arguments, "context") && arguments_has(arguments, "context-file")) {
@@ -127,6 +129,25 @@ static int set_context(json_t *body, const struct arguments *arguments, struct p
     return r;
 }
 
+/* `ID` or `ID, ID`. */
+static int set_after(json_t *body, const struct arguments *arguments, struct problem *problem)
+{
+    const char *at = arguments_value(arguments, "after");
+    json_t *ids = at ? json_array() : NULL;
+
+    while (at && *at) {
+        size_t length = strcspn(at, ", ");
+
+        if (length > 0 && json_array_append_new(ids, json_stringn(at, length)) < 0) {
+            problem_set(problem, "--after: this is not valid UTF-8");
+            json_decref(ids);
+            return -EINVAL;
+        }
+        at += length + strspn(at + length, ", ");
+    }
+    return ids ? json_object_set_new(body, "after", ids) : 0;
+}
+
 static int build(json_t *body, const struct arguments *arguments, struct buffer *out,
                  struct problem *problem)
 {
@@ -139,6 +160,9 @@ static int build(json_t *body, const struct arguments *arguments, struct buffer 
     if (r == 0) {
         r = set_context(body, arguments, problem);
     }
+    if (r == 0) {
+        r = set_after(body, arguments, problem);
+    }
     if (r < 0) {
         return r;
     }
@@ -148,11 +172,11 @@ static int build(json_t *body, const struct arguments *arguments, struct buffer 
     return r;
 }
 
-int registration_body(const struct arguments *arguments, struct buffer *out,
-                      struct problem *ret_problem)
+static int make_body(const struct arguments *arguments, bool asks, struct buffer *out,
+                     struct problem *ret_problem)
 {
     const char *file = arguments_value(arguments, "file");
-    int r = check_together(arguments, ret_problem);
+    int r = check_together(arguments, asks, ret_problem);
     json_t *body;
 
     if (r < 0) {
@@ -169,4 +193,15 @@ int registration_body(const struct arguments *arguments, struct buffer *out,
     r = build(body, arguments, out, ret_problem);
     json_decref(body);
     return r < 0 ? -EINVAL : 0;
+}
+
+int registration_body(const struct arguments *arguments, struct buffer *out,
+                      struct problem *ret_problem)
+{
+    return make_body(arguments, false, out, ret_problem);
+}
+
+int asking_body(const struct arguments *arguments, struct buffer *out, struct problem *ret_problem)
+{
+    return make_body(arguments, true, out, ret_problem);
 }

@@ -60,6 +60,9 @@ struct command {
 /* --- the commands ----------------------------------------------------------------------------- */
 
 extern const struct command command_register;
+extern const struct command command_request;
+extern const struct command command_explain;
+extern const struct command command_events;
 extern const struct command command_list;
 extern const struct command command_show;
 extern const struct command command_wait;

@@ -1,5 +1,6 @@
 /*
- * The body of a registration, from the options of `register`.
+ * The body of a registration, or of what is asked for, from the options of `register`, `request` and
+ * `explain`.
  *
  * Owns: nothing. Runs in: assentctl. May call: arguments, input, json.
  */
@@ -13,5 +14,8 @@
 /* Appends the JSON text. 0, or -EINVAL with a problem. */
 int registration_body(const struct arguments *arguments, struct buffer *out,
                       struct problem *ret_problem);
+
+/* The same for what is asked for, which has no id yet and may come after others. */
+int asking_body(const struct arguments *arguments, struct buffer *out, struct problem *ret_problem);
 
 #endif
