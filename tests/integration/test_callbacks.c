@@ -179,6 +179,20 @@ START_TEST(both_must_hold_where_both_are_asked_for)
 }
 END_TEST
 
+START_TEST(a_service_with_tokens_does_not_hide_what_is_below_its_path)
+{
+    static const char body[] = "{\"requestId\":\"nobody\",\"status\":\"approved\"}";
+    struct answer answer;
+
+    house_write(house, "other-secret", "whsec_other");
+    begin("scheme = url-token\n", "[service below]\npath = " PATH "/below\nscheme = daimon\n"
+                                  "secret_file = other-secret\n");
+    answer = house_webhook_to(house, PATH "/below", "whsec_other", body);
+    ck_assert_int_eq(answer.status, 200);
+    answer_clear(&answer);
+}
+END_TEST
+
 START_TEST(a_webhook_can_be_tried_with_and_without_the_token)
 {
     char *id;
@@ -291,6 +305,7 @@ int main(void)
     tcase_add_test(tokens, any_other_url_decides_nothing);
     tcase_add_test(tokens, a_url_decides_about_its_own_request_only);
     tcase_add_test(tokens, both_must_hold_where_both_are_asked_for);
+    tcase_add_test(tokens, a_service_with_tokens_does_not_hide_what_is_below_its_path);
     tcase_add_test(tokens, a_webhook_can_be_tried_with_and_without_the_token);
     tcase_add_test(relays, an_agent_is_told_where_it_wanted_to_be);
     tcase_add_test(relays, nobody_else_is_told);
