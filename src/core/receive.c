@@ -11,6 +11,7 @@
 #include "assent/core/decide.h"
 #include "assent/core/metrics.h"
 #include "assent/domain/event.h"
+#include "assent/domain/url_token.h"
 
 #define RETRY_AFTER_FULL        30
 #define REFUSED_LOG_INTERVAL_MS 10000
@@ -53,7 +54,7 @@ static bool arrives_at(const struct config_service *service, const struct protoc
         }
         return true;
     }
-    if (service->url_token && request->path[length] == '/') {
+    if (service->url_token && url_token_below(service->path, request->path)) {
         take_token(ret_arrival, request->path + length + 1);
         return true;
     }
