@@ -51,11 +51,23 @@ static json_t *decision_body(const struct store_request *request, const char *ev
                      request->denial_reason, "denial_reason", request->denial_reason);
 }
 
+/* The job's key as the id of an event: Standard Webhooks puts dots between the parts that it signs. */
+static char *event_id_of(const struct store_job *job)
+{
+    char *id = task_copy_text(job->key);
+
+    for (char *at = strchr(id, '.'); at; at = strchr(at, '.')) {
+        *at = '-';
+    }
+    return id;
+}
+
 char *relay_item(struct core *core, const struct store_request *request,
                  const struct store_job *job)
 {
     struct store_ask ask;
-    json_t *body = decision_body(request, job->key);
+    char *event_id = event_id_of(job);
+    json_t *body = decision_body(request, event_id);
     char *body_text = body ? json_text(body) : NULL;
     json_t *item;
     char *text;
@@ -63,12 +75,13 @@ char *relay_item(struct core *core, const struct store_request *request,
     core_must(store_ask_get(core->store, request->number, &ask), "relay");
     core_must(body_text ? 0 : -ENOMEM, "relay");
     item = json_pack("{s:s, s:s, s:s}", "url", ask.callback ? ask.callback : "", "event_id",
-                     job->key, "body", body_text);
+                     event_id, "body", body_text);
     text = item ? json_text(item) : NULL;
     core_must(text ? 0 : -ENOMEM, "relay");
     json_decref(item);
     json_decref(body);
     free(body_text);
+    free(event_id);
     store_ask_free(&ask);
     return text;
 }
