@@ -4,6 +4,8 @@
  * much of it core holds in memory.
  */
 #include <check.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -396,6 +398,106 @@ START_TEST(very_many_items_cost_core_no_memory)
 }
 END_TEST
 
+/* Nobody listens there: a call fails at once. */
+#define REFUSED "http = POST http://127.0.0.1:1/\nbody = {\"n\": \"{item}\"}\nconcurrency = 8\n"
+
+/* More than one commit adds. */
+#define SEVERAL_CHUNKS 5000
+
+START_TEST(a_kill_while_items_are_added_loses_none)
+{
+    json_t *items;
+    json_t *item;
+    size_t i;
+
+    start(SEND REFUSED "retries = 0\n");
+    send_numbers("req_1", SEVERAL_CHUNKS);
+    for (int n = 0; n < 3; n++) {
+        (void)house_kill_role(house, "assentd: core");
+        house_await_ready(house);
+    }
+    house_await_jobs(house, "req_1", 1, "failed");
+    expect_counts(SEVERAL_CHUNKS, 0, SEVERAL_CHUNKS, 0);
+    items = items_of_job_1("failed", 500);
+    ck_assert_int_eq(json_array_size(items), SEVERAL_CHUNKS);
+    json_array_foreach(items, i, item) {
+        ck_assert_int_eq(number_at(item, "/index"), (int64_t)i);
+        ck_assert_int_eq(number_at(item, "/item"), (int64_t)i);
+        ck_assert_int_eq(number_at(item, "/attempt"), 1);
+    }
+    json_decref(items);
+}
+END_TEST
+
+/* In clock ticks, of which there are 100 in a second. */
+static long core_time(void)
+{
+    char *stat = process_read(house_role(house, "assentd: core"), "stat");
+    const char *rest = strrchr(stat, ')');
+    long user;
+    long system;
+
+    ck_assert_ptr_nonnull(rest);
+    /* proc_pid_stat(5): utime and stime are the fields 14 and 15, the name is the second. */
+    ck_assert_int_eq(
+        sscanf(rest + 1, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %ld", &user, &system), 2);
+    free(stat);
+    return user + system;
+}
+
+static bool all_wait(int count)
+{
+    json_t *job = job_1();
+    char *path = house_format(house, "/v1/jobs/1/items?cursor=%d", count - 1);
+    json_t *last = house_get(house, path);
+    bool all = number_at(job, "/items/running") == 0 && number_at(last, "/items/0/attempt") == 1;
+
+    free(path);
+    json_decref(last);
+    json_decref(job);
+    return all;
+}
+
+#define WAITING 3000
+#define REST_MS 2000
+
+/* Pauses are random from 0: of so many that are up to nine years, none ends during this test. */
+START_TEST(many_that_wait_for_another_try_cost_nothing_and_make_no_storm)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+    json_t *items;
+    json_t *item;
+    size_t i;
+    long before;
+
+    start(SEND REFUSED "retries = 5\nbackoff = 80000h\nbackoff_max = 80000h\n"
+                       "[action other]\non_granted = good\n[hook good]\nshell = true\n");
+    send_numbers("req_1", WAITING);
+    while (!all_wait(WAITING)) {
+        ck_assert_msg(house_now_ms() < deadline, "they are not all tried once");
+        (void)poll(NULL, 0, 50);
+    }
+    before = core_time();
+    (void)poll(NULL, 0, REST_MS);
+    ck_assert_int_le(core_time() - before, REST_MS / 10 / 20);
+    house_kill(house);
+    house_start(house);
+    house_register_as(house, "req_2", "other");
+    house_approve(house, "req_2");
+    house_await_jobs(house, "req_2", 1, "succeeded");
+    before = core_time();
+    (void)poll(NULL, 0, REST_MS);
+    ck_assert_int_le(core_time() - before, REST_MS / 10 / 20);
+    items = items_of_job_1("queued", 500);
+    ck_assert_int_eq(json_array_size(items), WAITING);
+    json_array_foreach(items, i, item) {
+        ck_assert_int_eq(number_at(item, "/attempt"), 1);
+        ck_assert_str_ne(text_at(item, "/notBefore"), "");
+    }
+    json_decref(items);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fan-out");
@@ -412,5 +514,7 @@ int main(void)
     tcase_add_test(middle, a_kill_in_the_middle_is_gone_on_from_there);
     tcase_add_test(middle, the_output_of_an_item_is_seen_while_it_runs);
     tcase_add_test(many, very_many_items_cost_core_no_memory);
+    tcase_add_test(many, a_kill_while_items_are_added_loses_none);
+    tcase_add_test(many, many_that_wait_for_another_try_cost_nothing_and_make_no_storm);
     return house_run_suite(suite);
 }
