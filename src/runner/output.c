@@ -100,6 +100,9 @@ void output_drain(struct output *output)
 
 void output_view(struct output *output, struct protocol_output *ret_view)
 {
+    if (output->fd >= 0) {
+        (void)read_some(output);
+    }
     capture_view(output->capture, ret_view);
 }
 

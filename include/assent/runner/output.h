@@ -20,7 +20,7 @@ int output_open(sd_event *loop, size_t limit, int *ret_write_fd, struct output *
 /* Takes what is in the pipe, without waiting for more, and stops reading. */
 void output_drain(struct output *output);
 
-/* What is kept, valid until the output is touched again. */
+/* What is kept, up to what was written just now; valid until the output is touched again. */
 void output_view(struct output *output, struct protocol_output *ret_view);
 
 /* Takes NULL. */
