@@ -390,6 +390,8 @@ void http_abandon(struct request *request)
 {
     struct call *call = (struct call *)request;
 
+    free(call->departure);
+    call->departure = NULL;
     call->abandoned = true;
     MHD_resume_connection(call->connection);
 }

@@ -283,7 +283,7 @@ void core_receive(struct rig *rig, struct core_frame *ret_frame)
 
     if (frame.type == FRAME_REQUEST) {
         ck_assert_int_eq(protocol_decode_request(&frame, &ret_frame->request), 0);
-    } else if (frame.type == FRAME_GONE) {
+    } else if (frame.type == FRAME_GONE || frame.type == FRAME_TAKEN) {
         ck_assert_int_eq(protocol_decode_gone(&frame, &ret_frame->gone), 0);
     }
 }
@@ -300,21 +300,23 @@ uint64_t core_receive_id(struct rig *rig)
     return id;
 }
 
+void core_say(struct rig *rig, enum protocol_frame type, const struct buffer *payload)
+{
+    size_t length = payload->length + 2;
+    unsigned char header[6] = {(unsigned char)length,         (unsigned char)(length >> 8),
+                               (unsigned char)(length >> 16), (unsigned char)(length >> 24),
+                               (unsigned char)type,           0};
+
+    write_all(rig->core, header, sizeof header);
+    write_all(rig->core, payload->data, payload->length);
+}
+
 void core_answer(struct rig *rig, const struct protocol_response *response)
 {
     struct buffer payload = {0};
 
     ck_assert_int_eq(protocol_encode_response(&payload, response), 0);
-    size_t length = payload.length + 2;
-    unsigned char header[6] = {(unsigned char)length,
-                               (unsigned char)(length >> 8),
-                               (unsigned char)(length >> 16),
-                               (unsigned char)(length >> 24),
-                               FRAME_RESPONSE,
-                               0};
-
-    write_all(rig->core, header, sizeof header);
-    write_all(rig->core, payload.data, payload.length);
+    core_say(rig, FRAME_RESPONSE, &payload);
     buffer_free(&payload);
 }
 
@@ -426,6 +428,17 @@ int client_status(struct client *client)
     client_receive(client, &reply);
     reply_free(&reply);
     return reply.status;
+}
+
+void client_expect_text(struct client *client, const char *text)
+{
+    size_t length = strlen(text);
+
+    while (client->in.length < length) {
+        ck_assert_msg(receive_more(client), "the connection ended before %s", text);
+    }
+    ck_assert_mem_eq(client->in.data, text, length);
+    buffer_consume(&client->in, length);
 }
 
 void client_expect_end(struct client *client)

@@ -65,12 +65,13 @@ struct core_frame {
     uint16_t type;
     struct buffer payload;
     struct protocol_request request; /* if type is FRAME_REQUEST: views into the payload */
-    uint64_t gone;                   /* if type is FRAME_GONE */
+    uint64_t gone;                   /* if type is FRAME_GONE or FRAME_TAKEN */
 };
 
 void core_receive(struct rig *rig, struct core_frame *ret_frame);
 /* The next frame must be a REQUEST; returns its id and forgets the rest. */
 uint64_t core_receive_id(struct rig *rig);
+void core_say(struct rig *rig, enum protocol_frame type, const struct buffer *payload);
 void core_answer(struct rig *rig, const struct protocol_response *response);
 void core_answer_text(struct rig *rig, uint64_t id, uint32_t status, const char *body);
 void core_frame_free(struct core_frame *frame);
@@ -100,6 +101,8 @@ void client_receive(struct client *client, struct reply *ret_reply);
 void client_receive_head(struct client *client, struct reply *ret_reply);
 /* Reads one answer and returns its status only. */
 int client_status(struct client *client);
+/* The next thing that comes must be that text. */
+void client_expect_text(struct client *client, const char *text);
 /* The other end must have closed, with nothing left to read. */
 void client_expect_end(struct client *client);
 void client_close(struct client *client);

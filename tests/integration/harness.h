@@ -74,6 +74,8 @@ pid_t house_role(const struct house *house, const char *title);
 pid_t house_next_role(const struct house *house, const char *title, pid_t old);
 /* True if there is one now. */
 bool house_has_role(const struct house *house, const char *title);
+/* What /proc/PID/status says of its memory, in KiB: `VmRSS:`, or `VmHWM:`, the most that it ever was. */
+long house_memory_kb(const struct house *house, const char *title, const char *what);
 /* SIGKILL to the role; waits until it is dead, and returns what it was. */
 pid_t house_kill_role(const struct house *house, const char *title);
 /* Waits until /readyz says ready. */

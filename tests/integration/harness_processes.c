@@ -239,6 +239,18 @@ pid_t house_next_role(const struct house *house, const char *title, pid_t old)
     return pid;
 }
 
+long house_memory_kb(const struct house *house, const char *title, const char *what)
+{
+    char *status = process_read(house_role(house, title), "status");
+    const char *line = strstr(status, what);
+
+    ck_assert_ptr_nonnull(line);
+    long size = strtol(line + strlen(what), NULL, 10);
+
+    free(status);
+    return size;
+}
+
 pid_t house_kill_role(const struct house *house, const char *title)
 {
     pid_t pid = house_role(house, title);

@@ -103,17 +103,11 @@ static void expect_refused_payload(const void *bytes, size_t length)
 
 START_TEST(frames_of_other_roles_end_its_stream)
 {
-    static const uint16_t types[] = {FRAME_RESPONSE,
-                                     FRAME_SHARED_RESPONSE,
-                                     FRAME_HELLO,
-                                     FRAME_DIGESTS,
-                                     FRAME_RESULT,
-                                     FRAME_REFUSED,
-                                     FRAME_START,
-                                     FRAME_ACK,
-                                     0,
-                                     11,
-                                     UINT16_MAX};
+    static const uint16_t types[] = {
+        FRAME_RESPONSE, FRAME_SHARED_RESPONSE, FRAME_HELLO, FRAME_DIGESTS,
+        FRAME_RESULT,   FRAME_REFUSED,         FRAME_START, FRAME_ACK,
+        FRAME_STREAM,   FRAME_TAKEN,           0,           11,
+        UINT16_MAX};
     struct nasty nasty = nasty_begin("frames of others", NULL);
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {

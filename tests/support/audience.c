@@ -34,20 +34,6 @@ bool audience_fits(int count)
     return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
-/* In KiB. */
-static long memory_of(const struct house *house, const char *title)
-{
-    static const char what[] = "VmRSS:";
-    char *status = process_read(house_role(house, title), "status");
-    const char *line = strstr(status, what);
-
-    ck_assert_ptr_nonnull(line);
-    long size = strtol(line + strlen(what), NULL, 10);
-
-    free(status);
-    return size;
-}
-
 static int64_t processor_of(const struct house *house, const char *title)
 {
     char *stat = process_read(house_role(house, title), "stat");
@@ -116,8 +102,8 @@ struct audience *audience_open(const struct house *house, int count, bool used)
     audience->listeners = calloc((size_t)audience->count, sizeof *audience->listeners);
     ck_assert(audience->waits && audience->listeners);
     house_register_as(house, "req_audience", "other");
-    audience->core_kb = memory_of(house, CORE);
-    audience->gate_kb = memory_of(house, GATE);
+    audience->core_kb = house_memory_kb(house, CORE, "VmRSS:");
+    audience->gate_kb = house_memory_kb(house, GATE, "VmRSS:");
     for (int i = 0; i < audience->count; i++) {
         ask(house, &audience->waits[i], "/v1/approvals/req_audience?wait=55", used);
         ask(house, &audience->listeners[i], "/v1/stream", used);
@@ -153,8 +139,8 @@ void audience_expect_event(struct audience *audience, const char *text)
 struct audience_cost audience_cost(const struct audience *audience)
 {
     return (struct audience_cost){
-        .core_kb = memory_of(audience->house, CORE) - audience->core_kb,
-        .gate_kb = memory_of(audience->house, GATE) - audience->gate_kb,
+        .core_kb = house_memory_kb(audience->house, CORE, "VmRSS:") - audience->core_kb,
+        .gate_kb = house_memory_kb(audience->house, GATE, "VmRSS:") - audience->gate_kb,
     };
 }
 

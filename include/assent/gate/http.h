@@ -62,7 +62,7 @@ void http_stream_end(struct request *request);
 
 /* Lets all connections go on whose requests were answered. */
 void http_resume(struct http *http);
-/* Closes the connection of such a request, whose client left. */
+/* Closes the connection of such a request, whose client left, as core was told. */
 void http_abandon(struct request *request);
 
 /* Accepts no more connections, and closes each that is there after its next answer. From now on the
