@@ -77,6 +77,7 @@ void endings_finish(struct core *core, struct task *task, enum job_event event, 
     if (task_is_item(task)) {
         fanout_settle(core, task->job.number);
     } else {
+        fanout_stop(core, task->job.number);
         steps_note(core, task->job.request);
     }
 }

@@ -102,6 +102,21 @@ void fanout_grow(struct core *core)
     }
 }
 
+void fanout_stop(struct core *core, int64_t job)
+{
+    struct growth **place = &core->growths;
+
+    while (*place && (*place)->job != job) {
+        place = &(*place)->next;
+    }
+    if (*place) {
+        struct growth *growth = *place;
+
+        *place = growth->next;
+        growth_free(growth);
+    }
+}
+
 void fanout_close(struct core *core)
 {
     while (core->growths) {
