@@ -11,6 +11,7 @@
 
 #include "assent/base/json.h"
 #include "integration/harness.h"
+#include "support/http_server.h"
 
 static struct house *house;
 
@@ -276,6 +277,28 @@ START_TEST(a_cancel_in_the_middle_leaves_the_rest_undone)
 }
 END_TEST
 
+START_TEST(a_cancel_ends_the_calls_of_items)
+{
+    struct http_server *server = http_server_start();
+    char *sections =
+        house_format(house,
+                     SEND "http = POST http://127.0.0.1:%d/slow\nbody = {\"key\": \"{job.key}\"}\n"
+                          "concurrency = 3\ntimeout = 1h\nretries = 5\n",
+                     http_server_port(server));
+
+    http_server_script(
+        server, &(struct http_server_script){.path = "/slow", .manner = HTTP_SERVER_NEVER_ANSWERS});
+    start(sections);
+    send_numbers("req_1", 50);
+    ck_assert_int_eq(http_server_wait(server, 3), 3);
+    json_decref(post("/v1/jobs/1/cancel"));
+    house_await_jobs(house, "req_1", 1, "canceled");
+    ck_assert_int_eq(http_server_wait(server, 3), 3);
+    free(sections);
+    http_server_stop(server);
+}
+END_TEST
+
 START_TEST(a_kill_in_the_middle_is_gone_on_from_there)
 {
     int held = 0;
@@ -515,6 +538,7 @@ int main(void)
     tcase_add_test(items, an_empty_array_succeeds_and_no_array_fails);
     tcase_add_test(failures, what_failed_is_listed_in_pages_and_only_that_runs_again);
     tcase_add_test(middle, a_cancel_in_the_middle_leaves_the_rest_undone);
+    tcase_add_test(middle, a_cancel_ends_the_calls_of_items);
     tcase_add_test(middle, a_kill_in_the_middle_is_gone_on_from_there);
     tcase_add_test(middle, a_hook_that_goes_in_the_middle_fails_the_rest);
     tcase_add_test(middle, the_output_of_an_item_is_seen_while_it_runs);

@@ -540,6 +540,25 @@ START_TEST(a_cancel_is_not_lost_when_core_dies)
 }
 END_TEST
 
+START_TEST(what_ends_badly_as_it_is_canceled_is_canceled_and_not_tried_again)
+{
+    start("[action go]\non_granted = run\non_failed = tell\n"
+          "[hook run]\n"
+          "shell = trap 'exit 3' TERM; echo >>%DIR%/runs; while :; do sleep 0.05; done\n"
+          "retries = 5\nbackoff = 1ms\n"
+          "[hook tell]\nshell = echo >>%DIR%/told\n");
+    go_as("req_1", "go");
+    house_await_lines(house, "runs", 1);
+    post_for_job("req_1", "cancel");
+    house_await_settled(house, "req_1", 1);
+    house_await_jobs(house, "req_1", 1, "canceled");
+    restart_after_kill();
+    house_await_jobs(house, "req_1", 1, "canceled");
+    ck_assert_int_eq(house_count_lines(house, "runs"), 1);
+    ck_assert_int_eq(house_count_lines(house, "told"), 0);
+}
+END_TEST
+
 START_TEST(many_are_canceled_and_retried_at_once)
 {
     json_t *result;
@@ -595,6 +614,7 @@ int main(void)
     tcase_add_test(cancels, what_is_canceled_in_its_delay_never_runs);
     tcase_add_test(cancels, a_cancel_ends_all_that_a_run_has_started);
     tcase_add_test(cancels, a_cancel_is_not_lost_when_core_dies);
+    tcase_add_test(cancels, what_ends_badly_as_it_is_canceled_is_canceled_and_not_tried_again);
     tcase_add_test(cancels, many_are_canceled_and_retried_at_once);
     return house_run_suite(suite);
 }
