@@ -256,6 +256,7 @@ START_TEST(an_agent_retries_nothing)
     answer_expect_error(ask(0, "POST", "/v1/jobs/1/retry", NULL), 403, "forbidden",
                         "only operators may");
     answer_expect_error(ask(0, "POST", "/v1/jobs/99/retry", NULL), 403, "forbidden", NULL);
+    answer_expect_error(ask(0, "GET", "/metrics", NULL), 403, "forbidden", NULL);
     answer_expect_error(house_control(house, "POST", "/v1/jobs/1/retry", NULL), 409, "conflict",
                         NULL);
 }

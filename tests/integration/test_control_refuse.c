@@ -195,8 +195,8 @@ static const char *const nowhere[] = {
     "/v1/requests/a/cancel/b",
     "/v1/jobs/1/outputs",
     "/v1/approvals",
-    "/metrics",
-    "/v1/events",
+    "/metrics/all",
+    "/v1/events/1",
     "/v1/approvals/req_1",
     "/v1/requests/req_1",
     "/v1/approvals/%2e%2e",
@@ -229,6 +229,9 @@ static const struct {
     {"GET", "/v1/jobs/1/retry", "Allow: POST"},
     {"POST", "/v1/jobs/1/output", "Allow: GET"},
     {"POST", "/readyz", "Allow: GET"},
+    {"POST", "/metrics", "Allow: GET"},
+    {"POST", "/v1/events", "Allow: GET"},
+    {"POST", "/v1/stream", "Allow: GET"},
 };
 
 START_TEST(another_method_is_405_with_allow)
