@@ -24,7 +24,7 @@ TESTS       ?= test_*
 WRAPPER     ?=
 # The time that each test program has, and how many run at once.
 TEST_SECONDS ?= 600
-TEST_JOBS   ?= 1
+TEST_JOBS   ?= 2
 ifeq ($(origin CC),default)
 CC := $(if $(filter fuzzer,$(SANITIZE)),clang,gcc)
 endif
@@ -181,6 +181,23 @@ demo-programs: $(DEMO_PROGRAMS) $(SERVICE)
 unit: $(UNIT_TESTS) ## run the unit tests (TESTS= selects, WRAPPER= runs them under something)
 	@$(RUN_TESTS) -w "$(WRAPPER)" $(UNIT_TESTS)
 
+# Who forks a role is run under valgrind itself; of the others the daemon and assentctl are. Programs of hooks are not ours.
+VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99 \
+	--log-file=@REPORTS@/valgrind.%p
+VALGRIND_DAEMON = $(VALGRIND) --trace-children=yes --trace-children-skip=/bin/*,/usr/bin/*
+FORKING_TESTS = $(call binaries,$(shell grep -lE '"integration/(caller|core|gate|runner)_rig.h"' \
+	$(call tests,integration)))
+valgrind-%: export CK_TIMEOUT_MULTIPLIER = 20
+valgrind-%: TEST_SECONDS = 7200
+
+valgrind-unit: $(UNIT_TESTS) ## the unit tests under valgrind
+	@$(RUN_TESTS) -w "$(VALGRIND)" $^
+
+valgrind-integration: export ASSENT_TEST_WRAPPER = $(VALGRIND_DAEMON)
+valgrind-integration: all $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(SERVICE) ## those of integration; all of them take an hour
+	@$(RUN_TESTS) $(filter-out $(FORKING_TESTS),$(INTEGRATION_TESTS))
+	@$(RUN_TESTS) -w "$(VALGRIND)" $(filter $(FORKING_TESTS),$(INTEGRATION_TESTS))
+
 integration: all $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(SERVICE) ## run the tests that start the real daemon (TESTS= selects)
 	@$(RUN_TESTS) $(INTEGRATION_TESTS)
 
@@ -268,7 +285,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 
 FORCE:
-.PHONY: all tests man check demo demo-programs unit integration bench torture fuzz check-structure check-docs \
-	check-tls check-model check-format format check-bare deps install uninstall check-install clean help FORCE
+.PHONY: all tests man check demo demo-programs unit integration valgrind-unit valgrind-integration bench torture fuzz \
+	check-structure check-docs check-tls check-model check-format format check-bare deps install uninstall check-install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -309,7 +309,7 @@ static int set_up(struct keeper_tools *tools)
     close_what_is_not_needed(tools);
     (void)prctl(PR_SET_NAME, "assentd: keeper");
     tools->children = watch_children();
-    if (tools->children < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
+    if (tools->children < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
         return -errno;
     }
     tools->failure = mmap(NULL, sizeof *tools->failure, PROT_READ | PROT_WRITE,

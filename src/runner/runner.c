@@ -297,7 +297,7 @@ int runner_main(void)
 
     (void)sigemptyset(&child);
     (void)sigaddset(&child, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &child, NULL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
+    if (sigprocmask(SIG_BLOCK, &child, NULL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
         return EXIT_FAILURE;
     }
     status = member_run(ROLE_RUNNER, &handlers, &runner, &runner.loop);

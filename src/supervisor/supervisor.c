@@ -652,7 +652,7 @@ static int prepare(struct supervisor *supervisor, struct problem *ret_problem)
         return r;
     }
     problem_set(ret_problem, "can't start");
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
         return -errno;
     }
     r = role_program_open(&supervisor->program);

@@ -101,6 +101,14 @@ static int await_exit(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+void ctl_await_errors(const struct house *house, pid_t pid, int lines)
+{
+    char file[64];
+
+    (void)snprintf(file, sizeof file, "ctl.%d.err", (int)pid);
+    house_await_lines(house, file, lines);
+}
+
 struct said ctl_finish(const struct house *house, pid_t pid)
 {
     struct said result = {.exit = await_exit(pid)};

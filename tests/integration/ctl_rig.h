@@ -30,6 +30,8 @@ struct said ctl_on_terminal(const struct house *house, const char *no_colour, ..
 /* Starts it, to be awaited with ctl_finish. */
 pid_t ctl_start(const struct house *house, ...) __attribute__((sentinel));
 struct said ctl_finish(const struct house *house, pid_t pid);
+/* Waits until it has said so many lines on standard error. */
+void ctl_await_errors(const struct house *house, pid_t pid, int lines);
 
 /* Starts it on a terminal of that size, whose other end belongs to the caller. */
 pid_t ctl_start_on_terminal(const struct house *house, unsigned short columns, unsigned short rows,

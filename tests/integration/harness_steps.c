@@ -39,7 +39,7 @@ json_t *answer_take(struct answer answer, int status)
 {
     json_t *result = json_incref(json_object_get(answer.json, "result"));
 
-    ck_assert_msg(answer.status == status && result, "expected %d, got %d %s", status,
+    ck_assert_msg(answer.status == status && result, "expected %d, got %d %.1000s", status,
                   answer.status, answer.body);
     ck_assert(json_is_array(json_object_get(answer.json, "next_steps")));
     answer_clear(&answer);
@@ -52,7 +52,7 @@ void answer_expect_error(struct answer answer, int status, const char *code, con
 
     ck_assert_msg(answer.status == status && strcmp(text_at(answer.json, "/error"), code) == 0 &&
                       (!told || strstr(message, told)),
-                  "expected %d %s about %s, got %d %s", status, code, told ? told : "anything",
+                  "expected %d %s about %s, got %d %.1000s", status, code, told ? told : "anything",
                   answer.status, answer.body);
     ck_assert_int_gt((int)strlen(message), 0);
     ck_assert(json_is_array(json_object_get(answer.json, "next_steps")));

@@ -188,7 +188,7 @@ START_TEST(an_output_that_has_not_begun_is_waited_for)
     CTL("pause");
     approve("req_1", "bytes");
     pid = ctl_start(house, "output", "1", "--follow", "--stdout", NULL);
-    house_await_log(house, "msg=registered");
+    ctl_await_errors(house, pid, 1);
     CTL("resume");
     said_clear(&said);
     said = ctl_finish(house, pid);

@@ -144,10 +144,9 @@ END_TEST
 static int64_t time_to_next(const char *title, pid_t *pid)
 {
     pid_t old = *pid;
-    int64_t begin;
+    int64_t begin = house_now_ms();
 
     (void)kill(old, SIGKILL);
-    begin = house_now_ms();
     *pid = house_next_role(house, title, old);
     return house_now_ms() - begin;
 }
