@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "assent/base/log.h"
+#include "assent/core/database_vfs.h"
 
 /* Slots of the table of prepared statements: a power of two, well over the count of queries. */
 #define STATEMENT_SLOTS 256
@@ -162,7 +163,7 @@ static int connect_to(struct database *database, const char *path, struct proble
     int code = sqlite3_open_v2(path, &database->connection,
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                                    SQLITE_OPEN_EXRESCODE,
-                               NULL);
+                               database_vfs_name());
     if (code == SQLITE_OK) {
         step = "restricting what it may hold";
         code = harden(database->connection);

@@ -30,6 +30,7 @@ plant() {
         >"$tree/src/gate/listen.c"
     printf '%s\n' '#include <gnutls/gnutls.h>' >"$tree/src/gate/encrypt.c"
     printf '%s\n' '#include <sqlite3.h>' '#include <curl/curl.h>' >"$tree/src/core/store.c"
+    printf '%s\n' '#include <sqlite3.h>' >"$tree/src/core/store_vfs.c"
     printf '%s\n' '#include <curl/curl.h>' '#include "assent/ctl/test.h"' >"$tree/src/ctl/test.c"
     printf '%s\n' '#include "assent/gate/gate.h"' '#include "assent/core/core.h"' >"$tree/src/main.c"
     [ $# = 0 ] || {
@@ -77,6 +78,7 @@ self_test() {
     must_find 'in no folder' src/a.c 'int x;'
     must_find 'microhttpd.h is already' src/gate/m.c '#include <microhttpd.h>'
     must_find 'sqlite3.h is already' src/core/t.c '#include <sqlite3.h>'
+    must_find 'sqlite3.h (as a vfs) is already' src/core/u_vfs.c '#include <sqlite3.h>'
     must_find 'gnutls is already' src/gate/t.c '#include <gnutls/x509.h>'
     must_find 'curl is already' src/core/t.c '#include <curl/multi.h>'
     must_find 'curl (in ctl) is already' src/ctl/u.c '#include <curl/curl.h>'

@@ -79,6 +79,7 @@ code ~ /^[ \t]*#[ \t]*include/ {
 
     library = ""
     if (header ~ /^(microhttpd|sqlite3|seccomp)\.h$/) library = header
+    if (header == "sqlite3.h" && FILENAME ~ /_vfs\.c$/) library = "sqlite3.h (as a vfs)"
     else if (header ~ /^gnutls\//) library = "gnutls"
     else if (header ~ /^curl\//) library = owner == "ctl" ? "curl (in ctl)" : "curl"
     if (library != "" && !(library in user)) user[library] = FILENAME

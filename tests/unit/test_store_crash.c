@@ -21,6 +21,32 @@
 #define KILLS      40
 #define PER_COMMIT 8
 
+static char directory[] = "/tmp/assent-crash-XXXXXX";
+static char path[64];
+
+/* Writes to the log so far, and which of them fails; 0: none. SQLite's calls come here. */
+static int log_writes;
+static int failing_log_write;
+
+static bool is_log(int fd)
+{
+    char name[80];
+    struct stat log;
+    struct stat status;
+    (void)snprintf(name, sizeof name, "%s-wal", path);
+    return stat(name, &log) == 0 && fstat(fd, &status) == 0 && log.st_dev == status.st_dev &&
+           log.st_ino == status.st_ino;
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset)
+{
+    if (is_log(fd) && ++log_writes == failing_log_write) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_pwrite64, fd, bytes, length, offset);
+}
+
 /* Syncs of files so far, and which of them fails; 0: none. SQLite's calls come here. */
 static int syncs;
 static int failing_sync;
@@ -34,9 +60,6 @@ int fdatasync(int fd)
     }
     return (int)syscall(SYS_fdatasync, fd);
 }
-
-static char directory[] = "/tmp/assent-crash-XXXXXX";
-static char path[64];
 
 static void make_directory(void)
 {
@@ -239,6 +262,41 @@ START_TEST(a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_ag
 }
 END_TEST
 
+START_TEST(a_commit_is_written_to_the_log_in_one_piece)
+{
+    int64_t last = 0;
+    ck_assert_int_eq(open_store(), 0);
+    ck_assert_int_eq(commit_some(&last), 0);
+    for (int i = 0; i < 3; i++) {
+        log_writes = 0;
+        ck_assert_int_eq(commit_some(&last), 0);
+        ck_assert_int_eq(log_writes, 1);
+    }
+}
+END_TEST
+
+START_TEST(a_write_to_the_log_that_failed_is_the_last_and_loses_nothing_committed)
+{
+    int64_t committed = 0;
+    for (int i = 1; i <= 12; i++) {
+        ck_assert_int_eq(open_store(), 0);
+        log_writes = 0;
+        failing_log_write = i;
+        int64_t reached = commit_until_failure();
+        committed = reached > 0 ? reached : committed;
+        assert_dead();
+        store_free(store);
+        ck_assert_int_eq(log_writes, i);
+
+        failing_log_write = 0;
+        ck_assert_int_eq(open_store(), 0);
+        assert_whole(committed);
+        store_free(store);
+        store = NULL;
+    }
+}
+END_TEST
+
 START_TEST(a_sync_that_failed_is_the_last)
 {
     int64_t committed = 0;
@@ -362,6 +420,8 @@ int main(void)
     tcase_add_checked_fixture(tests, make_directory, remove_directory);
     tcase_add_test(tests, nothing_that_was_acknowledged_is_lost_by_kill_9);
     tcase_add_test(tests, a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_again);
+    tcase_add_test(tests, a_commit_is_written_to_the_log_in_one_piece);
+    tcase_add_test(tests, a_write_to_the_log_that_failed_is_the_last_and_loses_nothing_committed);
     tcase_add_test(tests, a_sync_that_failed_is_the_last);
     tcase_add_test(tests, a_checkpoint_whose_sync_fails_ends_the_store_too);
     tcase_add_test(tests, a_full_disk_is_seen_before_it_is_hit_and_costs_nothing_committed);

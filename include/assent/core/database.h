@@ -7,7 +7,7 @@
  * committed. The first failure is logged, with the statement's name.
  *
  * Owns: the connection, the prepared statements. Runs in: core, in its only thread; tests.
- * May call: SQLite (this is the one file that does), log.
+ * May call: SQLite (this and database_vfs.c are the files that do), log.
  */
 #ifndef ASSENT_CORE_DATABASE_H
 #define ASSENT_CORE_DATABASE_H

@@ -1,0 +1,192 @@
+#include "assent/core/database_vfs.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VFS_NAME "assentd"
+/* SQLite's own way takes no more than this in one write: 31 pages, a commit of usual size. */
+#define KEPT_LIMIT 0x1ffff
+
+/* What SQLite sees as the log. The file as SQLite's own way opened it lies behind this in memory. */
+struct log_file {
+    sqlite3_file base;
+    unsigned char *kept;
+    int length;
+    sqlite3_int64 offset; /* of `kept` in the file */
+    int failure;
+};
+
+/* SQLite's own way to files, and the one that is made of it. */
+static sqlite3_vfs *own;
+static sqlite3_vfs vfs;
+
+static sqlite3_file *file_of(struct log_file *log)
+{
+    return (sqlite3_file *)(log + 1);
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static int write_through(struct log_file *log, const void *bytes, int length, sqlite3_int64 offset)
+{
+    if (log->failure == SQLITE_OK)
+        log->failure = file_of(log)->pMethods->xWrite(file_of(log), bytes, length, offset);
+    return log->failure;
+}
+
+static int write_kept(struct log_file *log)
+{
+    int length = log->length;
+    log->length = 0;
+    return length == 0 ? log->failure : write_through(log, log->kept, length, log->offset);
+}
+
+static int log_write(sqlite3_file *file, const void *bytes, int length, sqlite3_int64 offset)
+{
+    struct log_file *log = (struct log_file *)file;
+    bool follows = offset == log->offset + log->length && length <= KEPT_LIMIT - log->length;
+    int code = follows ? log->failure : write_kept(log);
+    if (code != SQLITE_OK || length > KEPT_LIMIT)
+        return code != SQLITE_OK ? code : write_through(log, bytes, length, offset);
+    if (log->length == 0)
+        log->offset = offset;
+    memcpy(log->kept + log->length, bytes, (size_t)length);
+    log->length += length;
+    return SQLITE_OK;
+}
+
+/* --- what needs the file as it shall be ------------------------------------------------------- */
+
+static int log_sync(sqlite3_file *file, int flags)
+{
+    struct log_file *log = (struct log_file *)file;
+    int code = write_kept(log);
+    return code != SQLITE_OK ? code : file_of(log)->pMethods->xSync(file_of(log), flags);
+}
+
+static int log_read(sqlite3_file *file, void *bytes, int length, sqlite3_int64 offset)
+{
+    struct log_file *log = (struct log_file *)file;
+    int code = write_kept(log);
+    return code != SQLITE_OK ? code
+                             : file_of(log)->pMethods->xRead(file_of(log), bytes, length, offset);
+}
+
+static int log_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+    struct log_file *log = (struct log_file *)file;
+    int code = write_kept(log);
+    return code != SQLITE_OK ? code : file_of(log)->pMethods->xTruncate(file_of(log), size);
+}
+
+static int log_size(sqlite3_file *file, sqlite3_int64 *ret_size)
+{
+    struct log_file *log = (struct log_file *)file;
+    int code = write_kept(log);
+    return code != SQLITE_OK ? code : file_of(log)->pMethods->xFileSize(file_of(log), ret_size);
+}
+
+static int log_close(sqlite3_file *file)
+{
+    struct log_file *log = (struct log_file *)file;
+    int code = write_kept(log);
+    int closed = file_of(log)->pMethods->xClose(file_of(log));
+    free(log->kept);
+    return code != SQLITE_OK ? code : closed;
+}
+
+/* --- what is passed on ------------------------------------------------------------------------ */
+
+static int log_lock(sqlite3_file *file, int level)
+{
+    sqlite3_file *its = file_of((struct log_file *)file);
+    return its->pMethods->xLock(its, level);
+}
+
+static int log_unlock(sqlite3_file *file, int level)
+{
+    sqlite3_file *its = file_of((struct log_file *)file);
+    return its->pMethods->xUnlock(its, level);
+}
+
+static int log_is_reserved(sqlite3_file *file, int *ret_reserved)
+{
+    sqlite3_file *its = file_of((struct log_file *)file);
+    return its->pMethods->xCheckReservedLock(its, ret_reserved);
+}
+
+static int log_control(sqlite3_file *file, int operation, void *argument)
+{
+    sqlite3_file *its = file_of((struct log_file *)file);
+    return its->pMethods->xFileControl(its, operation, argument);
+}
+
+static int log_sector_size(sqlite3_file *file)
+{
+    sqlite3_file *its = file_of((struct log_file *)file);
+    return its->pMethods->xSectorSize(its);
+}
+
+static int log_characteristics(sqlite3_file *file)
+{
+    sqlite3_file *its = file_of((struct log_file *)file);
+    return its->pMethods->xDeviceCharacteristics(its);
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static const sqlite3_io_methods log_methods = {
+    .iVersion = 1, /* without shared memory and mapped pages, which only the database has */
+    .xClose = log_close,
+    .xRead = log_read,
+    .xWrite = log_write,
+    .xTruncate = log_truncate,
+    .xSync = log_sync,
+    .xFileSize = log_size,
+    .xLock = log_lock,
+    .xUnlock = log_unlock,
+    .xCheckReservedLock = log_is_reserved,
+    .xFileControl = log_control,
+    .xSectorSize = log_sector_size,
+    .xDeviceCharacteristics = log_characteristics,
+};
+
+static int open_log(const char *path, struct log_file *log, int flags, int *ret_flags)
+{
+    *log = (struct log_file){.kept = malloc(KEPT_LIMIT)};
+    int code =
+        log->kept == NULL ? SQLITE_NOMEM : own->xOpen(own, path, file_of(log), flags, ret_flags);
+    if (code == SQLITE_OK)
+        log->base.pMethods = &log_methods;
+    else
+        free(log->kept);
+    return code;
+}
+
+static int open_file(sqlite3_vfs *this, const char *path, sqlite3_file *file, int flags,
+                     int *ret_flags)
+{
+    (void)this;
+    return flags & SQLITE_OPEN_WAL ? open_log(path, (struct log_file *)file, flags, ret_flags)
+                                   : own->xOpen(own, path, file, flags, ret_flags);
+}
+
+const char *database_vfs_name(void)
+{
+    if (own != NULL)
+        return VFS_NAME;
+    sqlite3_vfs *found = sqlite3_vfs_find(NULL);
+    if (found == NULL)
+        return NULL;
+    vfs = *found;
+    vfs.zName = VFS_NAME;
+    vfs.pNext = NULL;
+    vfs.szOsFile += (int)sizeof(struct log_file);
+    vfs.xOpen = open_file;
+    if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK)
+        return NULL;
+    own = found;
+    return VFS_NAME;
+}
