@@ -3,8 +3,7 @@
  *
  *   services DIRECTORY KEY      prints its port, then serves until SIGTERM
  *
- *   POST /v1/inboxes/INBOX/send   with `Authorization: Bearer KEY`: one line for each recipient in
- *                                 DIRECTORY/mail. The same client_id again sends nothing again.
+ *   POST /v1/inboxes/INBOX/send   with `Authorization: Bearer KEY`: one line in DIRECTORY/mail. The same client_id again sends nothing again.
  *   POST /team                    one line with the text in DIRECTORY/team
  *
  * One thread of libmicrohttpd serves, so nothing here needs a lock.
@@ -22,7 +21,7 @@
 
 #define BODY_LIMIT      (1u << 20)
 #define CLIENT_ID_LIMIT 128
-#define SEEN_LIMIT      64
+#define SEEN_LIMIT      4096
 #define CONNECTION_TIME 10
 
 struct services {
@@ -76,24 +75,19 @@ static bool sent_before(struct services *services, const char *client_id)
 
 static struct reply send_mail(struct services *services, const json_t *message)
 {
-    const json_t *recipients = json_object_get(message, "to");
+    const char *to = json_string_value(json_object_get(message, "to"));
     const char *subject = json_string_value(json_object_get(message, "subject"));
     const char *client_id = json_string_value(json_object_get(message, "client_id"));
-    size_t count = json_array_size(recipients);
 
-    if (count == 0 || !subject || !client_id) {
+    if (!to || !subject || !client_id) {
         return error_reply(MHD_HTTP_BAD_REQUEST, "invalid_request");
     }
     if (sent_before(services, client_id)) {
         return (struct reply){MHD_HTTP_OK, json_pack("{s:{s:i}}", "result", "sent", 0)};
     }
-    for (size_t i = 0; i < count; i++) {
-        const char *to = json_string_value(json_array_get(recipients, i));
-
-        (void)fprintf(services->mail, "%s: %s\n", to ? to : "?", subject);
-    }
+    (void)fprintf(services->mail, "%s: %s\n", to, subject);
     (void)fflush(services->mail);
-    return (struct reply){MHD_HTTP_OK, json_pack("{s:{s:I}}", "result", "sent", (json_int_t)count)};
+    return (struct reply){MHD_HTTP_OK, json_pack("{s:{s:i}}", "result", "sent", 1)};
 }
 
 static struct reply tell_team(const struct services *services, const json_t *message)

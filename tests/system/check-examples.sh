@@ -61,7 +61,7 @@ files_for() {
         body_file) [ -e "$name" ] || echo '{"id": "{request_id}"}' >"$name" ;;
         *) [ -e "$name" ] || (umask 077 && openssl rand -hex 16 >"$name") ;;
         esac
-    done < <(grep -E '^(secret_file|bearer_file|body_file|tls_ca|workdir) *= *' "$1")
+    done < <(grep -E '^(secret_file|bearer_file|api_key_file|body_file|tls_ca|workdir) *= *' "$1")
 }
 
 # ---- the machine of the reader -----------------------------------------------------------------------------------------
