@@ -304,10 +304,13 @@ static int watch_children(void)
     return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* In a session of its own, so that who kills the daemon's group does not kill those who would end what
+ * it has started. */
 static int set_up(struct keeper_tools *tools)
 {
     close_what_is_not_needed(tools);
     (void)prctl(PR_SET_NAME, "assentd: keeper");
+    (void)setsid();
     tools->children = watch_children();
     if (tools->children < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
         return -errno;
