@@ -158,7 +158,8 @@ START_TEST(a_role_that_dies_at_once_again_and_again_is_given_time)
 
     start("");
     pid = house_role(house, "assentd: runner");
-    for (int i = 0; i < 5; i++) {
+    /* One that lives long enough on a busy machine is forgiven, so it may take more than five. */
+    for (int i = 0; i < 20 && pause < 750; i++) {
         pause = time_to_next("assentd: runner", &pid);
     }
     ck_assert_int_ge(pause, 750);
