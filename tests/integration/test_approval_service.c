@@ -64,11 +64,11 @@ static int status_of(const char *method, const char *path, const char *body)
 START_TEST(takes_both_spellings_and_both_forms)
 {
     static const char *const bodies[] = {
-        "{\"type\":\"approval_request\",\"action\":\"bulk_send\",\"context\":{\"recipient_count\":"
-        "500},\"reason\":\"spring\",\"urgency\":\"medium\",\"callbackUrl\":\"https://a.example/w\","
-        "\"expiresIn\":3600}",
-        "{\"type\":\"approval_request\",\"action\":\"bulk_send\",\"callback_url\":"
-        "\"https://a.example/w\",\"expires_in\":3600}",
+        ("{\"type\":\"approval_request\",\"action\":\"bulk_send\",\"context\":{\"recipient_count\":"
+         "500},\"reason\":\"spring\",\"urgency\":\"medium\",\"callbackUrl\":\"https://a.example/w\","
+         "\"expiresIn\":3600}"),
+        ("{\"type\":\"approval_request\",\"action\":\"bulk_send\",\"callback_url\":"
+         "\"https://a.example/w\",\"expires_in\":3600}"),
         "{\"issue\":\"the disk is full\",\"context\":\"of host a\",\"action_label\":\"Clean up\"}",
     };
     static const char *const states[] = {"pending", "pending", "delivered"};

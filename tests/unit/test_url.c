@@ -126,8 +126,8 @@ START_TEST(hosts_that_could_be_read_in_two_ways_are_refused)
         "https://a%2eexample/",
         "https://a example/",
         "https://a.ex\xc3\xa4mple/",
-        "https://a\xe3\x80\x82"
-        "example/",
+        ("https://a\xe3\x80\x82"
+         "example/"),
         "https://a,b/",
         "https://2130706433/",
         "https://127.1/",
