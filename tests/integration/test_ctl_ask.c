@@ -55,6 +55,7 @@ START_TEST(a_script_waits_for_what_it_asked_for)
     service_await_asked(service, 2);
     asked = service_asked(service, 1);
     service_decide_as(service, text_at(asked, "/id"), "denied", "matched");
+    said_clear(&said);
     said = ctl_finish(house, pid);
     assert_exit(1);
     json_decref(asked);

@@ -173,7 +173,8 @@ START_TEST(an_output_is_followed_while_it_grows_and_then_to_its_end)
     ck_assert_str_eq(seen, "one\r\n");
     house_write(house, "go", "");
     (void)close(terminal);
-    (void)ctl_finish(house, pid);
+    said_clear(&said);
+    said = ctl_finish(house, pid);
     CTL("output", "1", "-f");
     assert_exit(0);
     ck_assert_str_eq(said.out, "one\n\xc3\xa9\n");
