@@ -208,9 +208,13 @@ static void configure(const char *more)
                               "[hook lost]\n"
                               "http = POST http://assentd-test.invalid/\n"
                               "timeout = 3s\n"
+                              "retries = 1\n"
+                              "backoff = 10ms\n"
                               "[hook distrusted]\n"
                               "http = POST https://localhost:%d/\n"
-                              "timeout = 3s\n%s",
+                              "timeout = 3s\n"
+                              "retries = 1\n"
+                              "backoff = 10ms\n%s",
                               http_server_port(server), http_server_port(server), more),
                      0);
     house_configure(house, sections);
