@@ -22,9 +22,10 @@
 #include <sys/types.h>
 
 #include "assent/base/process_tree.h"
+#include "support/patience.h"
 
 #define HOUSE_SECRET      "whsec_a-secret-of-the-tests"
-#define HOUSE_PATIENCE_MS 60000
+#define HOUSE_PATIENCE_MS ((int)patience_ms(60000))
 
 struct house;
 
