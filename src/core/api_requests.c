@@ -11,6 +11,7 @@
 #include "assent/core/lookups.h"
 #include "assent/core/record.h"
 #include "assent/core/registration.h"
+#include "assent/core/service_words.h"
 #include "assent/core/submission.h"
 #include "assent/core/waiters.h"
 
@@ -40,6 +41,7 @@ static void answer_request(const struct api_call *call, unsigned status,
     json_t *record = record_request(call->core, request);
 
     add_callback(call, request, record);
+    service_words_add(record, call->asker.link->role, request);
     answer_result(&call->asker, status, record,
                   request_state_final(request->state) ? NULL : wait_step);
 }
@@ -179,6 +181,7 @@ void api_register(const struct api_call *call)
 
 struct listing {
     json_t *rows;
+    enum role reader;
     int64_t last;
 };
 
@@ -186,15 +189,18 @@ static int add_row(void *userdata, const struct store_request *request)
 {
     struct listing *listing = userdata;
 
+    json_t *row = record_request_row(request);
+
+    service_words_add(row, listing->reader, request);
     listing->last = request->number;
-    return json_array_append_new(listing->rows, record_request_row(request));
+    return json_array_append_new(listing->rows, row);
 }
 
 void api_list_requests(const struct api_call *call)
 {
     struct store_request_filter filter = {.state = REQUEST_STATE_COUNT,
                                           .owner = access_owner(&call->access)};
-    struct listing listing = {.rows = json_array()};
+    struct listing listing = {.rows = json_array(), .reader = call->asker.link->role};
     char *state = api_query(call, "state");
     char *action = api_query(call, "action");
     struct api_page page;

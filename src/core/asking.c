@@ -6,6 +6,7 @@
 
 #include "assent/base/json.h"
 #include "assent/core/record.h"
+#include "assent/core/service_words.h"
 #include "assent/core/submission.h"
 
 /* How long somebody waits for the service before our own answer does. */
@@ -75,9 +76,11 @@ static void answer_ourselves(const struct asker *asker, const struct store_reque
 {
     json_t *result = record_request_row(request);
     json_t *steps = next_step(request) ? json_pack("[s]", next_step(request)) : json_array();
-    json_t *answer = json_pack("{s:o, s:o}", "result", result, "next_steps", steps);
+    json_t *answer;
     char *text;
 
+    service_words_add(result, asker->link->role, request);
+    answer = json_pack("{s:o, s:o}", "result", result, "next_steps", steps);
     core_must(answer ? 0 : -ENOMEM, "answer");
     set_ids(answer, request->id);
     text = json_text(answer);

@@ -7,6 +7,7 @@
 #include "assent/base/clock.h"
 #include "assent/core/links.h"
 #include "assent/core/record.h"
+#include "assent/core/service_words.h"
 
 #define TIMER_ACCURACY_US 50000u
 /* A power of two; numbers and ids are counted up, so their low bits alone spread them evenly. */
@@ -96,6 +97,7 @@ static void answer_as_it_is(struct core *core, struct link *link, int64_t number
                             const struct answer_ids *ids)
 {
     struct store_request request;
+    json_t *record;
     int r = store_request_get(core->store, number, &request);
 
     if (r == -ENOENT) {
@@ -107,8 +109,10 @@ static void answer_as_it_is(struct core *core, struct link *link, int64_t number
         return;
     }
     core_must(r, "wait");
+    record = record_request(core, &request);
+    service_words_add(record, link->role, &request);
     answer_result_to_all(
-        link, ids, 200, record_request(core, &request),
+        link, ids, 200, record,
         request_state_final(request.state) ? NULL : "Ask again with ?wait= until it is final.");
     store_request_free(&request);
 }

@@ -422,9 +422,9 @@ static char *rest_of_output(FILE *agent)
     return buffer_take_text(&output);
 }
 
-/* Runs it against that base URL, decides once the service was asked, and returns what it prints after
- * the id; free(). */
-static char *run_agent(const char *base, const char *form, const char *decision)
+/* Runs it against that base URL, decides once the service was asked, which refuses so often before, and
+ * returns what it prints after the id; free(). */
+static char *run_agent(const char *base, const char *form, const char *decision, size_t refusals)
 {
     const char *source = getenv("ASSENT_SOURCE");
     size_t already = service_asked_count(service);
@@ -438,20 +438,22 @@ static char *run_agent(const char *base, const char *form, const char *decision)
     ck_assert_ptr_nonnull(agent);
     ck_assert_ptr_nonnull(fgets(id, sizeof id, agent));
     id[strcspn(id, "\n")] = '\0';
-    request = service_asked(service, already);
-    ck_assert_str_eq(id, text_at(request, "/id"));
+    if (refusals > 0) {
+        house_await_status(house, id, "pending");
+    }
+    request = service_asked(service, already + refusals);
     ck_assert_str_eq(text_at(request, "/body/context/requestedTier"), "pro");
     ck_assert_str_eq(text_at(request, "/body/reason"), "at the rate limit");
     if (strcmp(base, service_url(service)) == 0) {
-        service_decide_silently(service, id, decision);
+        service_decide_silently(service, text_at(request, "/id"), decision);
     } else {
-        service_decide_as(service, id, decision, "matched");
+        service_decide_as(service, text_at(request, "/id"), decision, "matched");
     }
     output = rest_of_output(agent);
     ck_assert_int_eq(pclose(agent), 0);
-    ck_assert_uint_eq(service_asked_count(service), already + 2);
+    ck_assert_uint_eq(service_asked_count(service), already + refusals + 2);
     json_decref(request);
-    request = service_asked(service, already + 1);
+    request = service_asked(service, already + refusals + 1);
     ck_assert_str_eq(text_at(request, "/body/issue"), "The upgrade is settled");
     ck_assert_str_eq(text_at(request, "/body/context/tier"), "pro");
     ck_assert_str_eq(text_at(request, "/body/action_label"), "Look");
@@ -480,12 +482,26 @@ START_TEST(an_agent_runs_unchanged_with_assentd_in_front_of_the_service)
     char *with_assentd;
 
     service_set(service, agents[_i].settings);
-    alone = run_agent(service_url(service), agents[_i].form, agents[_i].decision);
-    with_assentd = run_agent(assentd, agents[_i].form, agents[_i].decision);
+    alone = run_agent(service_url(service), agents[_i].form, agents[_i].decision, 0);
+    with_assentd = run_agent(assentd, agents[_i].form, agents[_i].decision, 0);
     ck_assert_str_eq(alone, agents[_i].printed);
     ck_assert_str_eq(with_assentd, alone);
     free(with_assentd);
     free(alone);
+    free(assentd);
+}
+END_TEST
+
+/* It polls while the request is pending, and the word of the service is all that it knows. */
+START_TEST(an_agent_polls_through_an_outage_of_the_service)
+{
+    char *assentd = house_format(house, "http://127.0.0.1:%d", agent_port);
+    char *printed;
+
+    service_fail(service, "notify", "503", 1);
+    printed = run_agent(assentd, agents[_i].form, agents[_i].decision, 1);
+    ck_assert_str_eq(printed, agents[_i].printed);
+    free(printed);
     free(assentd);
 }
 END_TEST
@@ -506,6 +522,8 @@ int main(void)
     tcase_add_test(tests, scenario_8_nobody_answers_in_time);
     tcase_add_test(tests, scenario_9_a_forged_an_unsigned_and_a_replayed_webhook);
     tcase_add_loop_test(tests, an_agent_runs_unchanged_with_assentd_in_front_of_the_service, 0,
+                        sizeof agents / sizeof agents[0]);
+    tcase_add_loop_test(tests, an_agent_polls_through_an_outage_of_the_service, 0,
                         sizeof agents / sizeof agents[0]);
     return house_run_suite(suite);
 }
