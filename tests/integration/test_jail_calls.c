@@ -3,67 +3,22 @@
  * forbid is even tried.
  */
 #include <check.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "integration/harness.h"
 #include "support/http_server.h"
 #include "support/jail_setting.h"
+#include "support/tracer.h"
 
 #define ROUNDS 20
 
 static struct house *house;
 static struct http_server *server;
-
-static bool have_strace(void)
-{
-    return system("strace -f -o /dev/null true") == 0; /* as root or not, in a container or not */
-}
-
-static bool is_traced(pid_t process)
-{
-    char *status = process_read(process, "status");
-    bool traced = strstr(status, "\nTracerPid:\t0\n") == NULL;
-
-    free(status);
-    return traced;
-}
-
-/* Called in the process that is about to become assentd. Who is not root may trace it now, but not
- * once it is in its jail. */
-static void await_strace(void *nothing)
-{
-    (void)nothing;
-    (void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
-    while (!is_traced(getpid())) {
-        (void)poll(NULL, 0, 10);
-    }
-}
-
-/* Every process that comes from it is followed. */
-static pid_t start_strace(void)
-{
-    char process[16];
-    char *trace = house_file(house, "trace");
-    const char *arguments[] = {"strace", "-f",  "-q", "-e",    "status=failed",
-                               "-o",     trace, "-p", process, NULL};
-    pid_t pid;
-
-    (void)snprintf(process, sizeof process, "%d", (int)house_pid(house));
-    pid = fork();
-    if (pid == 0) {
-        (void)execvp(arguments[0], (char *const *)(uintptr_t)arguments);
-        _exit(127);
-    }
-    free(trace);
-    return pid;
-}
 
 static void ask(const char *path)
 {
@@ -223,12 +178,15 @@ static void configure(const char *more)
 
 static pid_t start_traced(void)
 {
+    char *trace = house_file(house, "trace");
     pid_t strace;
 
-    house_prepare(house, await_strace, NULL);
+    house_prepare(house, tracer_await, NULL);
     house_begin_start(house);
-    strace = start_strace();
+    strace = tracer_start(house_pid(house), (const char *const[]){"-f", "-q", "-e", "status=failed",
+                                                                  "-o", trace, NULL});
     ck_assert(house_await_start(house));
+    free(trace);
     return strace;
 }
 
@@ -250,7 +208,7 @@ static void stop_traced(pid_t strace)
 
 static bool is_possible(void)
 {
-    if (jail_possible() && have_strace()) {
+    if (jail_possible() && tracer_possible()) {
         return true;
     }
     (void)fprintf(stderr, "skipped: this needs strace and a daemon that can be jailed\n");

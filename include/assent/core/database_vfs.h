@@ -1,22 +1,42 @@
 /*
- * How SQLite writes its log: in few pieces.
+ * How SQLite writes its log: in few pieces, and syncs it while core goes on.
  *
  * SQLite hands out each page of a commit in two writes, which are two system calls. They follow each
  * other, so they are kept until the log is synced, read, or written elsewhere, and are written then
  * at once: before a sync no byte of the log need be in the file, after it every byte is. All other
  * files, and all else that is done with the log, are SQLite's own way.
  *
+ * While syncs are put off, that of a commit is owed instead of done, and the log has a descriptor for
+ * who does it. What else SQLite syncs the log for is done all the same: its header, before the first
+ * frame that rests on it (else old frames behind an old header could be played back over newer pages),
+ * and all of it before a checkpoint.
+ *
  * A write that fails is told by what made it necessary, the sync of a commit as a rule. From then on
  * nothing is written or synced any more, so that no commit can come to stand on a gap.
  *
- * Owns: the bytes that are kept for each open log. Runs in: core, in its only thread; tests.
+ * Owns: the bytes that are kept for each open log, a descriptor of it. Runs in: core, in its only thread; tests.
  * May call: SQLite (this and database.c are the files that do), the allocator.
  */
 #ifndef ASSENT_CORE_DATABASE_VFS_H
 #define ASSENT_CORE_DATABASE_VFS_H
 
+#include <stdbool.h>
+
 /* Makes it known to SQLite, once. Returns its name for sqlite3_open_v2, or NULL if SQLite has no
  * way to files of its own, or no memory. */
 const char *database_vfs_name(void);
+
+struct sqlite3;
+struct log_file;
+
+/* The log of a connection that has one open. */
+struct log_file *database_vfs_log(struct sqlite3 *connection);
+
+/* From here on syncs of commits are owed, or done again. */
+void database_vfs_put_off(struct log_file *log, bool put_off);
+/* True if a commit has been written since the log was synced. */
+bool database_vfs_owes(const struct log_file *log);
+/* It is being synced by who calls this, through that descriptor. */
+int database_vfs_take_over(struct log_file *log);
 
 #endif

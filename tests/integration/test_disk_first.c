@@ -1,0 +1,137 @@
+/*
+ * Nothing is told before it is on disk, seen by strace: from the moment at which core writes a commit
+ * to the log until the sync of that has come to its end, no byte leaves core, neither to another role
+ * nor to its log; what others say meanwhile is taken.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "integration/harness.h"
+#include "support/crowd.h"
+#include "support/tracer.h"
+
+#define PATIENCE_MS ((int)patience_ms(120000))
+
+static const char sections[] = "[action *]\n"
+                               "on_granted = note\n"
+                               "[hook note]\n"
+                               "shell = exit 0\n";
+
+struct sight {
+    bool unsynced; /* a commit is in the log, and perhaps not on disk */
+    int syncs;
+    int told; /* frames and lines */
+    char first_wrong[256];
+};
+
+static bool starts(const char *line, const char *with)
+{
+    return strncmp(line, with, strlen(with)) == 0;
+}
+
+static bool is_of_log(const char *line)
+{
+    return strstr(line, "assentd.db-wal>") != NULL;
+}
+
+static void see(struct sight *sight, const char *line)
+{
+    bool tells = starts(line, "sendto(") || starts(line, "sendmsg(") || starts(line, "write(2<");
+
+    if (starts(line, "pwrite64(") && is_of_log(line)) {
+        sight->unsynced = true;
+    } else if ((starts(line, "fdatasync(") && is_of_log(line) && strstr(line, "= 0")) ||
+               (starts(line, "io_getevents(") && strstr(line, "= 1"))) {
+        sight->unsynced = false;
+        sight->syncs++;
+    } else if (tells) {
+        sight->told++;
+        if (sight->unsynced && !*sight->first_wrong) {
+            (void)snprintf(sight->first_wrong, sizeof sight->first_wrong, "%s", line);
+        }
+    }
+}
+
+static struct sight look(const struct house *house, pid_t process)
+{
+    struct sight sight = {0};
+    char *name = house_format(house, "trace.%d", (int)process);
+    char *trace = house_read(house, name);
+    char *rest = trace;
+    char *line;
+
+    while ((line = strsep(&rest, "\n"))) {
+        see(&sight, line);
+    }
+    free(trace);
+    free(name);
+    return sight;
+}
+
+static pid_t start_traced(struct house *house)
+{
+    char *trace = house_file(house, "trace");
+    const char *options[] = {
+        "-ff",
+        "-q",
+        "-y",
+        "-s",
+        "0",
+        "-e",
+        "trace=pwrite64,fdatasync,io_submit,io_getevents,sendto,sendmsg,write,recvfrom",
+        "-o",
+        trace,
+        NULL};
+    pid_t strace;
+
+    house_prepare(house, tracer_await, NULL);
+    house_begin_start(house);
+    strace = tracer_start(house_pid(house), options);
+    ck_assert(house_await_start(house));
+    free(trace);
+    return strace;
+}
+
+START_TEST(nothing_is_told_before_it_is_on_disk)
+{
+    struct house *house;
+    struct crowd *crowd;
+    struct sight sight;
+    pid_t strace;
+    pid_t core;
+
+    if (!tracer_possible()) {
+        (void)fprintf(stderr, "skipped: this needs strace\n");
+        return;
+    }
+    house = house_new();
+    house_configure(house, sections);
+    strace = start_traced(house);
+    core = house_role(house, "assentd: core");
+    crowd = crowd_new(house, CROWD_OF_500, PATIENCE_MS);
+    crowd_register(crowd, CROWD_OF_500);
+    crowd_join(crowd);
+    crowd_decide(crowd);
+    crowd_join(crowd);
+    crowd_free(crowd);
+    ck_assert_int_eq(house_stop(house), 0);
+    ck_assert_int_eq(waitpid(strace, NULL, 0), strace);
+    sight = look(house, core);
+    ck_assert_str_eq(sight.first_wrong, "");
+    ck_assert_int_gt(sight.syncs, 10);
+    ck_assert_int_gt(sight.told, 10);
+    house_free(house);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("disk_first");
+    TCase *tests = house_scenarios(suite, "disk_first", NULL, NULL);
+
+    tcase_add_test(tests, nothing_is_told_before_it_is_on_disk);
+    return house_run_suite(suite);
+}
