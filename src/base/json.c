@@ -196,6 +196,69 @@ int json_parse(const void *bytes, size_t length, json_t **ret_json, struct probl
     return 0;
 }
 
+/* The offset of the comma or bracket behind the value that begins at `at`, or `length`. */
+static size_t behind_value(const char *text, size_t length, size_t at)
+{
+    size_t depth = 0;
+    while (at < length && (depth > 0 || (text[at] != ',' && text[at] != '}'))) {
+        if (text[at] == '"') {
+            at = behind_string(text, length, at);
+            continue;
+        }
+        depth += text[at] == '{' || text[at] == '[';
+        depth -= text[at] == '}' || text[at] == ']';
+        at++;
+    }
+    return at;
+}
+
+/* Appends `"name":value` of each member that is wanted, with a comma in front but for the first. */
+static int keep_members(const char *text, size_t length,
+                        bool (*wanted)(const void *userdata, const char *name, size_t length),
+                        const void *userdata, struct buffer *out)
+{
+    int result = 0;
+    size_t at = find_token(text, length, 0);
+    while (result == 0 && at < length && text[at] != '}') {
+        size_t name = find_token(text, length, at + 1);
+        if (name >= length || text[name] != '"') {
+            break;
+        }
+        size_t behind_name = behind_string(text, length, name);
+        if (behind_name >= length) {
+            break;
+        }
+        size_t end = behind_value(text, length, behind_name);
+        if (wanted(userdata, text + name + 1, behind_name - name - 2)) {
+            result = buffer_append(out, ",", out->length > 1);
+            if (result == 0) {
+                result = buffer_append(out, text + name, end - name);
+            }
+        }
+        at = end;
+    }
+    return result;
+}
+
+int json_parse_members(const void *bytes, size_t length,
+                       bool (*wanted)(const void *userdata, const char *name, size_t length),
+                       const void *userdata, json_t **ret_json, struct problem *ret_problem)
+{
+    struct buffer members = {0};
+    int result = buffer_append_text(&members, "{");
+    if (result == 0) {
+        result = keep_members(length > 0 ? bytes : "", length, wanted, userdata, &members);
+    }
+    if (result == 0) {
+        result = buffer_append_text(&members, "}");
+    }
+    if (result == 0) {
+        result = json_parse(members.data, members.length, ret_json, ret_problem);
+    }
+    buffer_free(&members);
+    return result;
+}
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static int digits_of_real(double real, int least)

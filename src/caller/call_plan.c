@@ -44,13 +44,27 @@ static int fill(struct call_plan *plan, const struct config *config, const struc
     return r;
 }
 
+static bool is_needed(const void *hook, const char *name, size_t length)
+{
+    return hook_request_needs(hook, name, length);
+}
+
+/* What is passed on is all of it; a hook names what it needs. */
+static int parse(const struct config_hook *hook, const void *record, size_t length,
+                 json_t **ret_json, struct problem *ret_problem)
+{
+    return hook->purpose == PURPOSE_RELAY
+               ? json_parse(record, length, ret_json, ret_problem)
+               : json_parse_members(record, length, is_needed, hook, ret_json, ret_problem);
+}
+
 int call_plan_make(const struct config *config, const struct config_hook *hook, const void *record,
                    size_t record_length, struct call_plan **ret_plan, struct problem *ret_problem)
 {
     struct problem problem;
     struct call_plan *plan;
     json_t *json;
-    int r = json_parse(record, record_length, &json, &problem);
+    int r = parse(hook, record, record_length, &json, &problem);
 
     if (r == -EBADMSG) {
         problem_set(ret_problem, "the record is not JSON: %s", problem.text);

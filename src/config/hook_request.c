@@ -118,6 +118,28 @@ static int add_body(struct hook_request *request, const struct config_hook *hook
     return r;
 }
 
+static bool uses_member(const struct template *template, const char *name, size_t length)
+{
+    const char *used;
+
+    for (size_t i = 0; template && (used = template_name_at(template, i)); i++) {
+        if (strncmp(used, name, length) == 0 && (used[length] == '\0' || used[length] == '.')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hook_request_needs(const struct config_hook *hook, const char *name, size_t length)
+{
+    bool needs = uses_member(hook->url, name, length) || uses_member(hook->body, name, length);
+
+    for (size_t i = 0; i < hook->headers.count && !needs; i++) {
+        needs = uses_member(hook->headers.items[i], name, length);
+    }
+    return needs;
+}
+
 int hook_request_make(const struct config_hook *hook, const json_t *record,
                       struct hook_request *request, struct problem *ret_problem)
 {

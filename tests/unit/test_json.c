@@ -482,8 +482,67 @@ static void add_parsing(TCase *tests)
     tcase_add_test(tests, brackets_in_strings_and_side_by_side_do_not_nest);
 }
 
+static bool is_wanted(const void *wanted, const char *name, size_t length)
+{
+    char spaced[64];
+
+    (void)snprintf(spaced, sizeof spaced, " %.*s ", (int)length, name);
+    return strstr(wanted, spaced) != NULL;
+}
+
+static const struct {
+    const char *text;
+    const char *wanted;
+    const char *got;
+} picks[] = {
+    {"{}", " a ", "{}"},
+    {"{\"a\":1}", " b ", "{}"},
+    {"{\"a\":1,\"b\":2,\"c\":3}", " a c ", "{\"a\":1,\"c\":3}"},
+    {"{\"a\":1,\"b\":2}", " b ", "{\"b\":2}"},
+    {" { \"a\" : [ 1 , { \"b\" : 2 } ] , \"b\" : null } ", " b ", "{\"b\":null}"},
+    {"{\"a\":{\"b\":[[],{}]},\"b\":\"x\"}", " a ", "{\"a\":{\"b\":[[],{}]}}"},
+    {"{\"a\":\"},\\\"b\\\":1\",\"c\":\"\\\\\",\"b\":3}", " b c ", "{\"c\":\"\\\\\",\"b\":3}"},
+};
+
+START_TEST(members_that_are_wanted_are_picked)
+{
+    json_t *json = NULL;
+    char *text;
+
+    ck_assert_int_eq(json_parse_members(picks[_i].text, strlen(picks[_i].text), is_wanted,
+                                        picks[_i].wanted, &json, NULL),
+                     0);
+    text = json_text(json);
+    ck_assert_str_eq(text, picks[_i].got);
+    free(text);
+    json_decref(json);
+}
+END_TEST
+
+/* Cut anywhere, it is read safely; whether that is an error nobody says. */
+START_TEST(members_of_a_text_that_was_cut_are_read_safely)
+{
+    const char text[] = "{\"a\":[\"\\\"\",{\"b\":2}],\"c\":\"d\"}";
+
+    for (size_t length = 0; length < sizeof text; length++) {
+        char *cut = malloc(length + 1);
+        json_t *json = NULL;
+        struct problem problem;
+
+        memcpy(cut, text, length);
+        if (json_parse_members(cut, length, is_wanted, " a c ", &json, &problem) == 0) {
+            json_decref(json);
+        }
+        free(cut);
+    }
+}
+END_TEST
+
 static void add_the_rest(TCase *tests)
 {
+    tcase_add_loop_test(tests, members_that_are_wanted_are_picked, 0,
+                        sizeof picks / sizeof picks[0]);
+    tcase_add_test(tests, members_of_a_text_that_was_cut_are_read_safely);
     tcase_add_test(tests, an_appended_string_reads_back_as_it_was);
     tcase_add_test(tests, text_is_compact_and_keeps_the_order);
     tcase_add_test(tests, reals_are_written_with_no_more_digits_than_they_need);

@@ -7,6 +7,7 @@
 #define ASSENT_BASE_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,13 @@ void json_prepare(void);
  * JSON_DEPTH_LIMIT, valid UTF-8, no NUL in keys or strings, nothing behind the value. Returns 0 and
  * a new reference in `ret_json` (json_decref), -EBADMSG with a problem, or -ENOMEM. */
 int json_parse(const void *bytes, size_t length, json_t **ret_json, struct problem *ret_problem);
+
+/* The same for those members of an object whose names `wanted` says yes to; the others are passed over, which
+ * costs a tenth and no memory. For JSON text of our own, that is long and looked at in few places: it must
+ * be an object without escapes in its names; of another nothing is said but that it is read safely. */
+int json_parse_members(const void *bytes, size_t length,
+                       bool (*wanted)(const void *userdata, const char *name, size_t length),
+                       const void *userdata, json_t **ret_json, struct problem *ret_problem);
 
 /* Compact JSON text; reals are written with the fewest digits (15 to 17) that keep every one of
  * them as it is. Freed by the caller with free(); NULL without memory. */

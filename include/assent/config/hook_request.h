@@ -25,6 +25,9 @@ struct hook_request {
     struct buffer body;
 };
 
+/* True if hook_request_make looks at the record's member of that name. */
+bool hook_request_needs(const struct config_hook *hook, const char *name, size_t length);
+
 /* Fills the hook's templates; `request` is empty before. Keeps no pointer to either. 0
  * (hook_request_clear, also after a failure), -EINVAL with a problem where it can't be made of this
  * record, or -ENOMEM. */
