@@ -241,6 +241,37 @@ static void date_from_days(int64_t days, int64_t *ret_year, int *ret_month, int 
     *ret_year = year_of_era + era * 400 + (*ret_month <= 2);
 }
 
+/* Writes as many digits as there is room for, and returns the place behind them. */
+static char *put_digits(char *place, unsigned number, int count)
+{
+    for (int i = count - 1; i >= 0; i--, number /= 10) {
+        place[i] = (char)('0' + number % 10);
+    }
+    return place + count;
+}
+
+/* Every line and every row has times: so they are written without a format. */
+static void put_time(char *text, unsigned year, unsigned month, unsigned day, unsigned rest)
+{
+    static const char between[] = "--T::.Z";
+    const struct {
+        unsigned number;
+        int digits;
+    } parts[] = {{year, 4},
+                 {month, 2},
+                 {day, 2},
+                 {rest / 3600000, 2},
+                 {rest / 60000 % 60, 2},
+                 {rest / 1000 % 60, 2},
+                 {rest % 1000, 3}};
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        text = put_digits(text, parts[i].number, parts[i].digits);
+        *text++ = between[i];
+    }
+    *text = '\0';
+}
+
 void text_from_time(int64_t time_ms, char ret_text[TEXT_TIME_SIZE])
 {
     int64_t days = time_ms / MS_PER_DAY - (time_ms % MS_PER_DAY < 0);
@@ -248,6 +279,10 @@ void text_from_time(int64_t time_ms, char ret_text[TEXT_TIME_SIZE])
     int64_t year;
     int month, day;
     date_from_days(days, &year, &month, &day);
+    if (year >= 0 && year <= 9999) {
+        put_time(ret_text, (unsigned)year, (unsigned)month, (unsigned)day, rest);
+        return;
+    }
     snprintf(ret_text, TEXT_TIME_SIZE, "%04lld-%02d-%02dT%02u:%02u:%02u.%03uZ", (long long)year,
              month, day, rest / 3600000, rest / 60000 % 60, rest / 1000 % 60, rest % 1000);
 }

@@ -156,26 +156,25 @@ static int find_attempt(struct link *link, const struct protocol_attempt *named,
 {
     struct core *core = link->core;
     struct store_job job;
-    int64_t number;
     int r = store_job_find(core->store, named->key, &job);
 
     if (r == -ENOENT) {
         return r;
     }
     core_must(r, "job");
-    number = job.number;
-    store_job_free(&job);
-    r = store_attempt_get(core->store, number, named->item, named->n, ret_attempt);
+    r = store_attempt_get(core->store, job.number, named->item, named->n, ret_attempt);
     if (r == -ENOENT) {
+        store_job_free(&job);
         return r;
     }
     core_must(r, "attempt");
     if (ret_attempt->executor != executors_kind(link) ||
         memcmp(ret_attempt->incarnation, link->incarnation, sizeof link->incarnation) != 0) {
         store_attempt_free(ret_attempt);
+        store_job_free(&job);
         return -EPROTO;
     }
-    core_must(task_load(core, number, named->item, ret_task), "job");
+    core_must(task_load_of(core, &job, named->item, ret_task), "job");
     return 0;
 }
 

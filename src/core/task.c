@@ -2,12 +2,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "assent/base/buffer.h"
 #include "assent/base/clock.h"
+#include "assent/base/json.h"
 
 char *task_copy_text(const char *text)
 {
@@ -70,25 +71,36 @@ void task_take(struct task *task, struct store_job *job, struct store_item *item
     }
 }
 
+int task_load_of(struct core *core, struct store_job *job, int64_t item_number,
+                 struct task *ret_task)
+{
+    struct store_item item;
+    int r;
+
+    if (item_number == PROTOCOL_NO_ITEM) {
+        task_take(ret_task, job, NULL);
+        return 0;
+    }
+    r = store_item_get(core->store, job->number, item_number, &item);
+    if (r == -ENOENT) {
+        store_job_free(job);
+        return r;
+    }
+    core_must(r, "item");
+    task_take(ret_task, job, &item);
+    return 0;
+}
+
 int task_load(struct core *core, int64_t job_number, int64_t item_number, struct task *ret_task)
 {
     struct store_job job;
-    struct store_item item;
-    bool is_item = item_number != PROTOCOL_NO_ITEM;
     int r = store_job_get(core->store, job_number, &job);
 
-    if (r == 0 && is_item) {
-        r = store_item_get(core->store, job_number, item_number, &item);
-        if (r < 0) {
-            store_job_free(&job);
-        }
+    if (r == -ENOENT) {
+        return r;
     }
-    if (r == 0) {
-        task_take(ret_task, &job, is_item ? &item : NULL);
-    } else if (r != -ENOENT) {
-        core_must(r, "job");
-    }
-    return r;
+    core_must(r, "job");
+    return task_load_of(core, &job, item_number, ret_task);
 }
 
 void task_save(struct core *core, const struct task *task)
@@ -148,26 +160,46 @@ void task_key(const struct store_job *job, int64_t item, char ret_key[TASK_KEY_S
     }
 }
 
+static int append_detail(struct buffer *out, const char *name, const char *text)
+{
+    int r = text ? buffer_append_format(out, ",\"%s\":", name) : 0;
+
+    return r == 0 && text ? json_append_string(out, text) : r;
+}
+
+static int append_details(struct buffer *out, const struct task *task, const char *by)
+{
+    int r = buffer_append_format(out, "{\"attempt\":%" PRIu32, task->attempt);
+
+    if (r == 0) {
+        r = append_detail(out, "hook", task->job.hook);
+    }
+    if (r == 0) {
+        r = append_detail(out, "error", task->error);
+    }
+    if (r == 0) {
+        r = append_detail(out, "by", by);
+    }
+    if (r == 0 && task_is_item(task)) {
+        r = buffer_append_format(out, ",\"item\":%" PRId64, task->item.number);
+    }
+    return r == 0 ? buffer_append_text(out, "}") : r;
+}
+
 void task_note(struct core *core, const struct task *task, const char *kind, const char *by)
 {
-    json_t *details = json_pack("{s:s, s:i, s:s*, s:s*}", "hook", task->job.hook, "attempt",
-                                (int)task->attempt, "error", task->error, "by", by);
+    struct buffer details = {0};
     struct store_event event = {
         .at = clock_now_ms(),
         .kind = kind,
         .request = task->job.request,
         .job = task->job.number,
     };
-    char *text = NULL;
 
-    if (details && task_is_item(task)) {
-        (void)json_object_set_new(details, "item", json_integer(task->item.number));
-    }
-    text = details ? json_dumps(details, JSON_COMPACT) : NULL;
-    event.details = text;
-    core_must(text ? store_event_add(core->store, &event) : -ENOMEM, "event");
-    free(text);
-    json_decref(details);
+    core_must(append_details(&details, task, by), "event");
+    event.details = buffer_text(&details);
+    core_must(event.details ? store_event_add(core->store, &event) : -ENOMEM, "event");
+    buffer_free(&details);
 }
 
 void task_log(struct core *core, enum log_level level, const char *message, const struct task *task)

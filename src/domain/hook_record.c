@@ -24,8 +24,14 @@ const char *hook_record_event(enum request_state state)
  * values first. */
 static int append_text(struct buffer *out, const char *name, const char *value)
 {
-    int r = buffer_append_format(out, ",\"%s\":", name);
+    int r = buffer_append_text(out, ",\"");
 
+    if (r == 0) {
+        r = buffer_append_text(out, name);
+    }
+    if (r == 0) {
+        r = buffer_append_text(out, "\":");
+    }
     if (r < 0) {
         return r;
     }
@@ -58,8 +64,11 @@ static int append_request(const struct hook_record *record, struct buffer *out)
         {"decided_by", record->decided_by},
     };
     const char *event = record->failed ? "job.failed" : hook_record_event(record->status);
-    int r = buffer_append_format(out, "{\"event\":\"%s\"", event);
+    int r = buffer_append_text(out, "{\"event\":");
 
+    if (r == 0) {
+        r = json_append_string(out, event);
+    }
     for (size_t i = 0; r == 0 && i < sizeof texts / sizeof texts[0]; i++) {
         r = append_text(out, texts[i].name, texts[i].value);
     }

@@ -26,6 +26,8 @@ struct task {
 void task_take(struct task *task, struct store_job *job, struct store_item *item);
 /* Reads it from the store: 0 or -ENOENT. */
 int task_load(struct core *core, int64_t job, int64_t item, struct task *ret_task);
+/* The same of a job that has been read, which is taken over. */
+int task_load_of(struct core *core, struct store_job *job, int64_t item, struct task *ret_task);
 /* Writes what has changed of it. */
 void task_save(struct core *core, const struct task *task);
 void task_free(struct task *task); /* what it holds, not the struct */
