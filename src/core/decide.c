@@ -157,8 +157,16 @@ struct early_application {
     struct store_request *request;
 };
 
+/* Had the request been there, our own clock would have ended it before that came. */
+static bool came_too_late(const struct store_request *request, const struct store_early *early)
+{
+    return !request_state_final(request->state) && request->deadline > 0 &&
+           early->received_at >= request->deadline;
+}
+
 static int apply_early(void *userdata, const struct store_early *early)
 {
+    static const struct decision_made timeout = {.decision = DECISION_TIMEOUT};
     struct early_application *application = userdata;
     const struct decision_made made = {
         .decision = early->decision,
@@ -167,6 +175,9 @@ static int apply_early(void *userdata, const struct store_early *early)
         .reason = early->reason,
     };
 
+    if (came_too_late(application->request, early)) {
+        (void)decide(application->core, application->request, &timeout);
+    }
     (void)decide(application->core, application->request, &made);
     return 0;
 }

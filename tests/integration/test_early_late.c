@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assent/base/clock.h"
+#include "assent/base/text.h"
 #include "integration/harness.h"
 
 #define EARLY_LIMIT 10000 /* for each service */
@@ -89,6 +91,32 @@ START_TEST(early_decisions_are_applied_in_their_order)
     house_register_as(house, "req_2", "note");
     house_await_jobs(house, "req_2", 1, "succeeded");
     ck_assert_int_eq(house_count_lines(house, "notes"), 2);
+}
+END_TEST
+
+static void register_over(const char *id, int64_t ago_ms)
+{
+    char expires_at[TEXT_TIME_SIZE];
+    char *body;
+
+    text_from_time(clock_now_ms() - ago_ms, expires_at);
+    body = house_format(house, "{\"requestId\":\"%s\",\"action\":\"note\",\"expiresAt\":\"%s\"}",
+                        id, expires_at);
+    house_register(house, body);
+    free(body);
+}
+
+/* As it would have been if they had been registered in time. */
+START_TEST(what_came_when_its_request_was_over_comes_too_late)
+{
+    house_decide_as(house, "over", "approved", "early");
+    house_decide_as(house, "in_grace", "approved", "early");
+    register_over("over", 3600 * 1000);
+    register_over("in_grace", 1000);
+    house_await_status(house, "over", "expired");
+    expect_kinds("over", "request.registered request.expired decision.late");
+    house_await_jobs(house, "in_grace", 1, "succeeded");
+    ck_assert_int_eq(house_count_lines(house, "notes"), 1);
 }
 END_TEST
 
@@ -289,6 +317,7 @@ int main(void)
     TCase *removed = house_scenarios(suite, "removed", set_up_forgetful, tear_down);
 
     tcase_add_test(early, early_decisions_are_applied_in_their_order);
+    tcase_add_test(early, what_came_when_its_request_was_over_comes_too_late);
     tcase_add_test(early, so_many_early_decisions_are_kept_and_none_is_pushed_out);
     tcase_add_test(removed, what_was_removed_stays_decided);
     tcase_add_test(removed, what_is_not_over_is_not_removed);

@@ -17,7 +17,7 @@
 
 #define CONNECTION_LIMIT 1024
 #define SCRIPT_LIMIT     64
-#define REQUEST_LIMIT    4096
+#define REQUEST_LIMIT    8192
 #define HEADER_LIMIT     65536
 #define WAIT_MS          10000
 #define FOREVER          (-1)

@@ -20,7 +20,8 @@ struct decision_made {
 enum outcome decide(struct core *core, struct store_request *request,
                     const struct decision_made *made);
 
-/* Applies what came early for that id, which is the request's by now, in the order it came. */
+/* Applies what came early for that id, which is the request's by now, in the order it came. What came
+ * when the request's time was over already comes too late, as it would have if it had been there. */
 void decide_early(struct core *core, struct store_request *request, const char *id);
 
 #endif
