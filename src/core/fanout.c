@@ -201,7 +201,7 @@ void fanout_begin(struct core *core, struct task *task, const struct config_hook
         set_running(core, task);
         return;
     }
-    core_must(store_request_context(core->store, task->job.request, &context), "context");
+    core_must(store_request_long_context(core->store, task->job.request, &context), "context");
     r = find_items(&task->job, hook, context, &items, &problem);
     set_running(core, task);
     if (r < 0 || task->job.items == 0) {
@@ -228,7 +228,7 @@ void fanout_resume(struct core *core, const struct store_job *job)
     if (fanout.added == fanout.total || is_growing(core, job->number) || !hook || !hook->for_each) {
         return;
     }
-    core_must(store_request_context(core->store, job->request, &context), "context");
+    core_must(store_request_long_context(core->store, job->request, &context), "context");
     /* It was found when the fan-out began, unless the hook is for another array by now. */
     if (items_find(context, hook->for_each, &items, &problem) < 0) {
         free(context);
