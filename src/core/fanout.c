@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 
 /* Items that one commit adds: some ms, in which nobody is answered. */
 #define CHUNK 2000
+/* Bytes. */
+#define LONG_CONTEXT (1 << 20)
 
 struct growth {
     struct growth *next;
@@ -26,11 +29,17 @@ struct growth {
 
 /* --- growing ---------------------------------------------------------------------------------- */
 
+/* A long context may have come from among what is free of the heap, which malloc would keep. */
 static void growth_free(struct growth *growth)
 {
+    bool is_long = growth->items.end - growth->context > LONG_CONTEXT;
+
     free(growth->hook);
     free(growth->context);
     free(growth);
+    if (is_long) {
+        (void)malloc_trim(0);
+    }
 }
 
 /* Takes the context over. */
