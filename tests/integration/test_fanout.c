@@ -407,7 +407,7 @@ END_TEST
 
 static long core_memory_kb(const char *what)
 {
-    return house_memory_kb(house, "assentd: core", what);
+    return house_status(house, "assentd: core", what);
 }
 
 /* Sanitizers and valgrind do. */
@@ -529,20 +529,9 @@ START_TEST(a_kill_while_items_are_added_loses_none)
 }
 END_TEST
 
-/* In clock ticks, of which there are 100 in a second. */
 static long core_time(void)
 {
-    char *stat = process_read(house_role(house, "assentd: core"), "stat");
-    const char *rest = strrchr(stat, ')');
-    long user;
-    long system;
-
-    ck_assert_ptr_nonnull(rest);
-    /* proc_pid_stat(5): utime and stime are the fields 14 and 15, the name is the second. */
-    ck_assert_int_eq(
-        sscanf(rest + 1, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %ld", &user, &system), 2);
-    free(stat);
-    return user + system;
+    return house_processor_ticks(house, "assentd: core");
 }
 
 static bool all_wait(int count)
