@@ -201,7 +201,7 @@ valgrind-integration: all $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(SERVICE) ## th
 integration: all $(INTEGRATION_TESTS) $(TEST_PROGRAMS) $(SERVICE) ## run the tests that start the real daemon (TESTS= selects)
 	@$(RUN_TESTS) $(INTEGRATION_TESTS)
 
-bench: ## measure signed webhooks, programs and calls a second, and what those who wait and many requests cost
+bench: ## measure signed webhooks, programs and calls a second, and what those who wait, many requests and long fan-outs cost
 	tests/system/deps.sh build check bench
 	$(SUBMAKE) $(PARALLEL) tests
 	tests/bench/run
@@ -209,6 +209,7 @@ bench: ## measure signed webhooks, programs and calls a second, and what those w
 	tests/bench/run-calls
 	tests/bench/run-waiters
 	tests/bench/run-scale
+	tests/bench/run-fanout
 
 torture: ## kill every role again and again, and count (SECONDS_EACH=)
 	tests/system/deps.sh build check

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,9 @@
 #include "assent/base/buffer.h"
 #include "assent/base/channel.h"
 #include "assent/base/log.h"
+
+/* Memory of that size is the kernel's again as soon as it is freed. */
+#define LARGE_MEMORY (1 << 20)
 
 struct member {
     enum role role;
@@ -135,6 +139,13 @@ static void ignore_signals(void)
     }
 }
 
+/* Left to itself, malloc soon takes large memory from the heaps, one for each thread, and keeps it. */
+static void give_large_memory_back(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, LARGE_MEMORY);
+    (void)mallopt(M_TRIM_THRESHOLD, LARGE_MEMORY);
+}
+
 int member_run(enum role role, const struct member_handlers *handlers, void *userdata,
                sd_event **loop)
 {
@@ -142,6 +153,7 @@ int member_run(enum role role, const struct member_handlers *handlers, void *use
     int status = EXIT_FAILURE;
     int r;
 
+    give_large_memory_back();
     log_open(role_name(role));
     ignore_signals();
     (void)prctl(PR_SET_NAME, "assentd");

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -38,10 +39,13 @@ static uint32_t read_u32(const unsigned char *bytes)
            (uint32_t)bytes[3] << 24;
 }
 
+/* With a large frame goes what was made of it: JSON takes several times its length in small pieces,
+ * which malloc would keep for ever. */
 static void release_if_idle(struct buffer *buffer)
 {
     if (buffer->length == 0 && buffer->capacity > IDLE_CAPACITY) {
         buffer_free(buffer);
+        (void)malloc_trim(0);
     }
 }
 

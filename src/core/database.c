@@ -465,6 +465,37 @@ int database_run(struct database_statement *statement)
     return step;
 }
 
+static int copy_blob(sqlite3_blob *blob, char **ret_text)
+{
+    size_t length = (size_t)sqlite3_blob_bytes(blob);
+    char *text = malloc(length + 1);
+    if (text == NULL)
+        return SQLITE_NOMEM;
+    int code = sqlite3_blob_read(blob, text, (int)length, 0);
+    if (code != SQLITE_OK) {
+        free(text);
+        return code;
+    }
+    text[length] = '\0';
+    *ret_text = text;
+    return SQLITE_OK;
+}
+
+int database_copy_long_text(struct database *database, const char *table, const char *column,
+                            int64_t row, char **ret_text)
+{
+    if (database->error != 0)
+        return database->error;
+    sqlite3_blob *blob = NULL;
+    int code = sqlite3_blob_open(database->connection, "main", table, column, row, 0, &blob);
+    if (code == SQLITE_OK)
+        code = copy_blob(blob, ret_text);
+    (void)sqlite3_blob_close(blob);
+    if (code != SQLITE_OK)
+        database_fail(database, table, code & 0xff);
+    return database->error;
+}
+
 int database_changes(const struct database *database)
 {
     return sqlite3_changes(database->connection);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 
 /* Items that one commit adds: some ms, in which nobody is answered. */
 #define CHUNK 2000
+/* Bytes. */
+#define LONG_CONTEXT (1 << 20)
 
 struct growth {
     struct growth *next;
@@ -26,11 +29,17 @@ struct growth {
 
 /* --- growing ---------------------------------------------------------------------------------- */
 
+/* A long context may have come from among what is free of the heap, which malloc would keep. */
 static void growth_free(struct growth *growth)
 {
+    bool is_long = growth->items.end - growth->context > LONG_CONTEXT;
+
     free(growth->hook);
     free(growth->context);
     free(growth);
+    if (is_long) {
+        (void)malloc_trim(0);
+    }
 }
 
 /* Takes the context over. */
@@ -201,7 +210,7 @@ void fanout_begin(struct core *core, struct task *task, const struct config_hook
         set_running(core, task);
         return;
     }
-    core_must(store_request_context(core->store, task->job.request, &context), "context");
+    core_must(store_request_long_context(core->store, task->job.request, &context), "context");
     r = find_items(&task->job, hook, context, &items, &problem);
     set_running(core, task);
     if (r < 0 || task->job.items == 0) {
@@ -228,7 +237,7 @@ void fanout_resume(struct core *core, const struct store_job *job)
     if (fanout.added == fanout.total || is_growing(core, job->number) || !hook || !hook->for_each) {
         return;
     }
-    core_must(store_request_context(core->store, job->request, &context), "context");
+    core_must(store_request_long_context(core->store, job->request, &context), "context");
     /* It was found when the fan-out began, unless the hook is for another array by now. */
     if (items_find(context, hook->for_each, &items, &problem) < 0) {
         free(context);

@@ -261,6 +261,11 @@ int store_request_context(struct store *store, int64_t number, char **ret_contex
     return error;
 }
 
+int store_request_long_context(struct store *store, int64_t number, char **ret_context)
+{
+    return database_copy_long_text(store->database, "context", "json", number, ret_context);
+}
+
 /* --- deciding --------------------------------------------------------------------------------- */
 
 /* Decides it if it is in the state `before`. Returns 1, or 0 if it is not, or negative errno. */

@@ -75,8 +75,10 @@ pid_t house_role(const struct house *house, const char *title);
 pid_t house_next_role(const struct house *house, const char *title, pid_t old);
 /* True if there is one now. */
 bool house_has_role(const struct house *house, const char *title);
-/* What /proc/PID/status says of its memory, in KiB: `VmRSS:`, or `VmHWM:`, the most that it ever was. */
-long house_memory_kb(const struct house *house, const char *title, const char *what);
+/* A number in /proc/PID/status: of its memory, in KiB, `VmRSS:`, or `VmHWM:`, the most that it ever was. */
+long house_status(const struct house *house, const char *title, const char *what);
+/* The processor time of the role so far, in clock ticks: there are 100 in a second. */
+long house_processor_ticks(const struct house *house, const char *title);
 /* SIGKILL to the role; waits until it is dead, and returns what it was. */
 pid_t house_kill_role(const struct house *house, const char *title);
 /* Waits until /readyz says ready. */

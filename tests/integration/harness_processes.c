@@ -239,7 +239,7 @@ pid_t house_next_role(const struct house *house, const char *title, pid_t old)
     return pid;
 }
 
-long house_memory_kb(const struct house *house, const char *title, const char *what)
+long house_status(const struct house *house, const char *title, const char *what)
 {
     char *status = process_read(house_role(house, title), "status");
     const char *line = strstr(status, what);
@@ -249,6 +249,21 @@ long house_memory_kb(const struct house *house, const char *title, const char *w
 
     free(status);
     return size;
+}
+
+long house_processor_ticks(const struct house *house, const char *title)
+{
+    char *stat = process_read(house_role(house, title), "stat");
+    const char *rest = strrchr(stat, ')');
+    long user;
+    long system;
+
+    ck_assert_ptr_nonnull(rest);
+    /* proc_pid_stat(5): utime and stime are the fields 14 and 15, the name is the second. */
+    ck_assert_int_eq(
+        sscanf(rest + 1, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld %ld", &user, &system), 2);
+    free(stat);
+    return user + system;
 }
 
 pid_t house_kill_role(const struct house *house, const char *title)

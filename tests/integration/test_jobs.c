@@ -201,7 +201,9 @@ START_TEST(a_temporary_failure_is_not_counted)
 }
 END_TEST
 
-START_TEST(the_other_end_says_how_long_the_next_try_waits)
+/* When a call that was answered so is tried again, which a kill does not change, and when it ended. */
+static void be_answered(const char *headers, const char *body, int64_t *ret_not_before,
+                        int64_t *ret_ended_at)
 {
     struct http_server *server = http_server_start();
     char *sections = house_format(house,
@@ -210,30 +212,66 @@ START_TEST(the_other_end_says_how_long_the_next_try_waits)
                                   "body = {}\nretries = 5\nbackoff = 1ms\nbackoff_max = 5ms\n",
                                   http_server_port(server));
     json_t *job;
-    int64_t pause;
 
-    http_server_script(server, &(struct http_server_script){.path = "/busy",
-                                                            .status = 429,
-                                                            .body = "{\"retry_after\": 7200.5}"});
+    http_server_script(server,
+                       &(struct http_server_script){
+                           .path = "/busy", .status = 429, .headers = headers, .body = body});
     start(sections);
     go_as("req_1", "go");
     (void)http_server_wait(server, 1);
     house_await_jobs(house, "req_1", 1, "queued");
     job = job_of("req_1");
     ck_assert_int_eq(number_at(job, "/attempts/0/httpStatus"), 429);
-    pause = time_ms(text_at(job, "/notBefore")) - time_ms(text_at(job, "/attempts/0/endedAt"));
-    ck_assert_int_ge(pause, 7200500);
-    ck_assert_int_le(pause, 7200500 + HOUSE_PATIENCE_MS);
+    *ret_not_before = time_ms(text_at(job, "/notBefore"));
+    *ret_ended_at = time_ms(text_at(job, "/attempts/0/endedAt"));
     json_decref(job);
     restart_after_kill();
     job = job_of("req_1");
-    ck_assert_int_ge(time_ms(text_at(job, "/notBefore")) -
-                         time_ms(text_at(job, "/attempts/0/endedAt")),
-                     7200500);
+    ck_assert_int_eq(time_ms(text_at(job, "/notBefore")), *ret_not_before);
     ck_assert_int_eq(http_server_wait(server, 1), 1);
     json_decref(job);
     free(sections);
     http_server_stop(server);
+}
+
+static const struct {
+    const char *headers;
+    const char *body;
+    int64_t pause_ms;
+} advices[] = {
+    {"Retry-After: 7200\r\n", NULL, 7200000},
+    {NULL, "{\"retry_after\": 7200.5}", 7200500},
+    {"Retry-After: 60\r\n", "{\"error\": \"rate_limited\", \"retry_after\": 7200}", 7200000},
+};
+
+START_TEST(the_other_end_says_how_long_the_next_try_waits)
+{
+    int64_t pause = advices[_i].pause_ms;
+    int64_t not_before;
+    int64_t ended_at;
+
+    be_answered(advices[_i].headers, advices[_i].body, &not_before, &ended_at);
+    ck_assert_int_ge(not_before - ended_at, pause);
+    ck_assert_int_le(not_before - ended_at, pause + HOUSE_PATIENCE_MS);
+}
+END_TEST
+
+/* Never before it; and hardly after, whenever the answer came. */
+START_TEST(the_other_end_says_when_the_next_try_is_due)
+{
+    time_t then = time(NULL) + 7200;
+    char date[64];
+    struct tm parts;
+    int64_t not_before;
+    int64_t ended_at;
+
+    ck_assert_uint_gt(strftime(date, sizeof date, "Retry-After: %a, %d %b %Y %H:%M:%S GMT\r\n",
+                               gmtime_r(&then, &parts)),
+                      0);
+    be_answered(date, NULL, &not_before, &ended_at);
+    ck_assert_int_ge(not_before, then * INT64_C(1000));
+    ck_assert_int_le(not_before, then * INT64_C(1000) + HOUSE_PATIENCE_MS);
+    ck_assert_int_lt(ended_at, not_before);
 }
 END_TEST
 
@@ -602,7 +640,9 @@ int main(void)
     tcase_add_test(tries, what_fails_is_tried_again_as_often_as_its_hook_says);
     tcase_add_test(tries, the_time_of_the_next_try_is_shown_and_survives_a_kill);
     tcase_add_test(tries, a_temporary_failure_is_not_counted);
-    tcase_add_test(tries, the_other_end_says_how_long_the_next_try_waits);
+    tcase_add_loop_test(tries, the_other_end_says_how_long_the_next_try_waits, 0,
+                        (int)(sizeof advices / sizeof advices[0]));
+    tcase_add_test(tries, the_other_end_says_when_the_next_try_is_due);
     tcase_add_test(tries, what_gives_up_runs_its_on_failed_once_and_that_no_other);
     tcase_add_test(order, no_more_run_at_once_than_their_hook_allows);
     tcase_add_test(order, many_runs_of_one_hook_do_not_hold_up_another);

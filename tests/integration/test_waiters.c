@@ -244,8 +244,8 @@ START_TEST(a_large_answer_to_many_is_kept_once)
 
     house_register(house, body);
     json_decref(house_show(house, "req_1"));
-    long core = house_memory_kb(house, "assentd: core", "VmHWM:");
-    long gate = house_memory_kb(house, "assentd: gate control", "VmHWM:");
+    long core = house_status(house, "assentd: core", "VmHWM:");
+    long gate = house_status(house, "assentd: gate control", "VmHWM:");
 
     for (int i = 0; i < WAITERS; i++) {
         readers[i].exchange =
@@ -261,8 +261,8 @@ START_TEST(a_large_answer_to_many_is_kept_once)
     for (int i = 0; i < WAITERS; i++) {
         ck_assert_int_eq(pthread_create(&readers[i].thread, NULL, read_answer, &readers[i]), 0);
     }
-    core = house_memory_kb(house, "assentd: core", "VmHWM:") - core;
-    gate = house_memory_kb(house, "assentd: gate control", "VmHWM:") - gate;
+    core = house_status(house, "assentd: core", "VmHWM:") - core;
+    gate = house_status(house, "assentd: gate control", "VmHWM:") - gate;
     (void)printf("measured: %d wait for %zu MiB: core grew by %ld KiB, the gate by %ld KiB\n",
                  WAITERS, LARGE_SIZE / MEBIBYTE, core, gate);
     ck_assert_int_lt(core, MEMORY_GROWTH);
@@ -292,15 +292,15 @@ START_TEST(thousands_may_wait)
     }
     set_up();
     house_register_as(house, "req_1", "other");
-    long core = house_memory_kb(house, "assentd: core", "VmRSS:");
-    long gate = house_memory_kb(house, "assentd: gate control", "VmRSS:");
+    long core = house_status(house, "assentd: core", "VmRSS:");
+    long gate = house_status(house, "assentd: gate control", "VmRSS:");
 
     for (int i = 0; i < MANY_WAITERS; i++) {
         waits[i] = house_begin_control(house, "GET", "/v1/approvals/req_1?wait=55", NULL);
     }
     ck_assert(!exchange_answered(waits[MANY_WAITERS - 1], 500));
-    core = house_memory_kb(house, "assentd: core", "VmRSS:") - core;
-    gate = house_memory_kb(house, "assentd: gate control", "VmRSS:") - gate;
+    core = house_status(house, "assentd: core", "VmRSS:") - core;
+    gate = house_status(house, "assentd: gate control", "VmRSS:") - gate;
     (void)printf("measured: %d wait: core grew by %ld KiB, the gate by %ld KiB\n", MANY_WAITERS,
                  core, gate);
 #if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__

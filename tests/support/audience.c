@@ -102,8 +102,8 @@ struct audience *audience_open(const struct house *house, int count, bool used)
     audience->listeners = calloc((size_t)audience->count, sizeof *audience->listeners);
     ck_assert(audience->waits && audience->listeners);
     house_register_as(house, "req_audience", "other");
-    audience->core_kb = house_memory_kb(house, CORE, "VmRSS:");
-    audience->gate_kb = house_memory_kb(house, GATE, "VmRSS:");
+    audience->core_kb = house_status(house, CORE, "VmRSS:");
+    audience->gate_kb = house_status(house, GATE, "VmRSS:");
     for (int i = 0; i < audience->count; i++) {
         ask(house, &audience->waits[i], "/v1/approvals/req_audience?wait=55", used);
         ask(house, &audience->listeners[i], "/v1/stream", used);
@@ -139,8 +139,8 @@ void audience_expect_event(struct audience *audience, const char *text)
 struct audience_cost audience_cost(const struct audience *audience)
 {
     return (struct audience_cost){
-        .core_kb = house_memory_kb(audience->house, CORE, "VmRSS:") - audience->core_kb,
-        .gate_kb = house_memory_kb(audience->house, GATE, "VmRSS:") - audience->gate_kb,
+        .core_kb = house_status(audience->house, CORE, "VmRSS:") - audience->core_kb,
+        .gate_kb = house_status(audience->house, GATE, "VmRSS:") - audience->gate_kb,
     };
 }
 

@@ -142,6 +142,9 @@ START_TEST(a_context_of_16_mib_comes_back_as_it_was)
     ck_assert_int_eq(store_request_context(store, number, &found), 0);
     ck_assert_int_eq(strcmp(found, context), 0);
     free(found);
+    ck_assert_int_eq(store_request_long_context(store, number, &found), 0);
+    ck_assert_int_eq(strcmp(found, context), 0);
+    free(found);
     free(context);
 }
 END_TEST

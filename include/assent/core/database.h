@@ -97,6 +97,11 @@ void database_end(struct database_statement *statement);
 /* Steps a statement that gives no rows, and ends it. 0 or the sticky error. */
 int database_run(struct database_statement *statement);
 
+/* Copies a text that may be long: straight into its copy, where a statement would have it in memory
+ * twice for a moment. The row must be there. To be freed; 0 or the sticky error. */
+int database_copy_long_text(struct database *database, const char *table, const char *column,
+                            int64_t row, char **ret_text);
+
 /* The rows that the statement before this changed. */
 int database_changes(const struct database *database);
 

@@ -119,6 +119,9 @@ int store_request_count_id(struct store *store, const char *id, const char *owne
                            int64_t *ret_number);
 /* The context as it was stored; freed with free(). */
 int store_request_context(struct store *store, int64_t number, char **ret_context);
+/* The same of a request that is there, for a context that is likely to be long: it is in memory once
+ * at most, but looking up a short one takes longer. */
+int store_request_long_context(struct store *store, int64_t number, char **ret_context);
 /* Writes state, final_at, decided_by, decided_at and denial_reason. -EEXIST, and nothing is written,
  * if the request has reached a final state before. */
 int store_request_decide(struct store *store, const struct store_request *request);
