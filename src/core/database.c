@@ -264,6 +264,31 @@ int database_checkpoint(struct database *database)
     return database->error;
 }
 
+int database_settle(struct database *database)
+{
+    int frames = 0;
+    int copied = 0;
+    assert(!disk_sync_is_under_way(database->sync));
+    if (database->error != 0)
+        return database->error;
+    int code = sqlite3_wal_checkpoint_v2(database->connection, "main", SQLITE_CHECKPOINT_PASSIVE,
+                                         &frames, &copied);
+    if ((code & 0xff) == SQLITE_FULL)
+        return -ENOSPC;
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED)
+        database_fail(database, "checkpoint for a copy", code & 0xff);
+    else if (code != SQLITE_OK || frames < 0 || frames != copied)
+        return -EBUSY;
+    return database->error;
+}
+
+struct sqlite3_file *database_file(struct database *database)
+{
+    sqlite3_file *file = NULL;
+    (void)sqlite3_file_control(database->connection, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    return file;
+}
+
 int database_begin(struct database *database)
 {
     database->changes_before = sqlite3_total_changes(database->connection);

@@ -1,5 +1,6 @@
 #include "assent/core/database_vfs.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -27,6 +28,11 @@ struct log_file {
 /* SQLite's own way to files, and the one that is made of it. */
 static sqlite3_vfs *own;
 static sqlite3_vfs vfs;
+
+/* What is done with a database's file: SQLite's own way, and the same but for its writes. */
+static const sqlite3_io_methods *file_methods;
+static sqlite3_io_methods watched_methods;
+static const struct database_vfs_watch *watch;
 
 static sqlite3_file *file_of(struct log_file *log)
 {
@@ -151,6 +157,34 @@ static int log_characteristics(sqlite3_file *file)
     return its->pMethods->xDeviceCharacteristics(its);
 }
 
+/* --- the database's own file ------------------------------------------------------------------ */
+
+static int file_write(sqlite3_file *file, const void *bytes, int length, sqlite3_int64 offset)
+{
+    if (watch != NULL && watch->file == file)
+        watch->before_write(watch->userdata, offset, (size_t)length);
+    return file_methods->xWrite(file, bytes, length, offset);
+}
+
+int database_vfs_size(sqlite3_file *file, int64_t *ret_size)
+{
+    sqlite3_int64 size = 0;
+    if (file->pMethods->xFileSize(file, &size) != SQLITE_OK)
+        return -EIO;
+    *ret_size = size;
+    return 0;
+}
+
+int database_vfs_read(sqlite3_file *file, int64_t offset, void *ret_bytes, size_t length)
+{
+    return file->pMethods->xRead(file, ret_bytes, (int)length, offset) == SQLITE_OK ? 0 : -EIO;
+}
+
+void database_vfs_watch(const struct database_vfs_watch *new_watch)
+{
+    watch = new_watch;
+}
+
 /* --- opening ---------------------------------------------------------------------------------- */
 
 static const sqlite3_io_methods log_methods = {
@@ -188,12 +222,28 @@ static int open_log(const char *path, struct log_file *log, int flags, int *ret_
     return SQLITE_OK;
 }
 
+/* All of them are opened alike, so their methods are the same. */
+static int open_database(const char *path, sqlite3_file *file, int flags, int *ret_flags)
+{
+    int code = own->xOpen(own, path, file, flags, ret_flags);
+    if (code == SQLITE_OK) {
+        file_methods = file->pMethods;
+        watched_methods = *file_methods;
+        watched_methods.xWrite = file_write;
+        file->pMethods = &watched_methods;
+    }
+    return code;
+}
+
 static int open_file(sqlite3_vfs *this, const char *path, sqlite3_file *file, int flags,
                      int *ret_flags)
 {
     (void)this;
-    return flags & SQLITE_OPEN_WAL ? open_log(path, (struct log_file *)file, flags, ret_flags)
-                                   : own->xOpen(own, path, file, flags, ret_flags);
+    if (flags & SQLITE_OPEN_WAL)
+        return open_log(path, (struct log_file *)file, flags, ret_flags);
+    if (flags & SQLITE_OPEN_MAIN_DB)
+        return open_database(path, file, flags, ret_flags);
+    return own->xOpen(own, path, file, flags, ret_flags);
 }
 
 const char *database_vfs_name(void)

@@ -1,8 +1,10 @@
 #include "assent/core/store.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "assent/base/clock.h"
@@ -64,6 +66,11 @@ int store_count(struct store *store, int64_t ret_requests[REQUEST_STATE_COUNT],
     memcpy(ret_requests, store->request_counts, sizeof store->request_counts);
     memcpy(ret_jobs, store->job_counts, sizeof store->job_counts);
     return database_error(store->database);
+}
+
+bool store_is_restored(const struct store *store)
+{
+    return store->is_restored;
 }
 
 /* --- room on disk ----------------------------------------------------------------------------- */
@@ -144,6 +151,36 @@ int store_service_add(struct store *store, const char *name, struct store_servic
 }
 
 /* --- what the other files share --------------------------------------------------------------- */
+
+char *store_path_with(const char *path, const char *suffix)
+{
+    char *text = NULL;
+    return asprintf(&text, "%s%s", path, suffix) < 0 ? NULL : text;
+}
+
+void store_encode_version(uint32_t version, unsigned char ret_bytes[4])
+{
+    for (int i = 0; i < 4; i++)
+        ret_bytes[i] = (unsigned char)(version >> (24 - 8 * i));
+}
+
+int store_find_log(const char *path, const char **ret_suffix)
+{
+    static const char *const suffixes[] = {"-wal", "-journal"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char *name = store_path_with(path, suffixes[i]);
+        if (name == NULL)
+            return -ENOMEM;
+        struct stat status;
+        bool found = stat(name, &status) == 0 && status.st_size > 0;
+        free(name);
+        if (found) {
+            *ret_suffix = suffixes[i];
+            return 1;
+        }
+    }
+    return 0;
+}
 
 int store_own_texts(char **const texts[], size_t count)
 {

@@ -10,10 +10,7 @@
 #include "assent/base/text.h"
 #include "assent/core/store_internal.h"
 
-/* Of a database's file: where its header has what says whose it is, big-endian. */
-#define HEADER_SIZE               100
-#define HEADER_VERSION_OFFSET     60
-#define HEADER_APPLICATION_OFFSET 68
+#define HEADER_SIZE 100
 
 static const struct database_query IDENTITY_ADD = {
     "identity_add", "INSERT INTO store (identity, last_request, last_job, last_event)"
@@ -42,14 +39,15 @@ static uint32_t big_endian(const unsigned char *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-static int judge_header(const unsigned char *header, ssize_t length, struct problem *ret_problem)
+static int judge_header(const unsigned char *header, ssize_t length, bool *ret_copied,
+                        struct problem *ret_problem)
 {
     if (length < HEADER_SIZE || memcmp(header, "SQLite format 3", 16) != 0) {
         problem_set(ret_problem, "this is no database; expected one that assentd made, or no file "
                                  "for it to make one. It was not touched");
         return -EINVAL;
     }
-    uint32_t application = big_endian(header + HEADER_APPLICATION_OFFSET);
+    uint32_t application = big_endian(header + STORE_APPLICATION_OFFSET);
     if (application != STORE_APPLICATION_ID) {
         problem_set(ret_problem,
                     "this is the database of another program (application id 0x%08x, expected "
@@ -57,7 +55,9 @@ static int judge_header(const unsigned char *header, ssize_t length, struct prob
                     application, STORE_APPLICATION_ID);
         return -EINVAL;
     }
-    uint32_t version = big_endian(header + HEADER_VERSION_OFFSET);
+    uint32_t version = big_endian(header + STORE_VERSION_OFFSET);
+    *ret_copied = (version & STORE_COPIED) != 0;
+    version &= ~(uint32_t)(STORE_COPIED | STORE_RESTORING);
     if (version != STORE_VERSION) {
         problem_set(ret_problem,
                     "this is a database of version %u, made by another version of assentd; this "
@@ -87,13 +87,16 @@ static int inspect(const char *path, bool *ret_exists, struct problem *ret_probl
         return -EIO;
     }
     int error = 0;
+    bool copied = false;
     if (!S_ISREG(status.st_mode)) {
         problem_set(ret_problem, "this is no regular file; expected a database or no file");
         error = -EINVAL;
     } else if (status.st_size > 0) {
-        error = judge_header(header, pread(fd, header, sizeof header, 0), ret_problem);
+        error = judge_header(header, pread(fd, header, sizeof header, 0), &copied, ret_problem);
     }
     (void)close(fd);
+    if (error == 0 && copied)
+        error = store_restore_begin(path, ret_problem);
     if (error == 0)
         *ret_exists = status.st_size > 0;
     return error;
@@ -101,15 +104,9 @@ static int inspect(const char *path, bool *ret_exists, struct problem *ret_probl
 
 /* --- making one ------------------------------------------------------------------------------- */
 
-static char *path_with(const char *path, const char *suffix)
-{
-    char *text = NULL;
-    return asprintf(&text, "%s%s", path, suffix) < 0 ? NULL : text;
-}
-
 static void remove_with(const char *path, const char *suffix)
 {
-    char *name = path_with(path, suffix);
+    char *name = store_path_with(path, suffix);
     if (name != NULL)
         (void)unlink(name);
     free(name);
@@ -119,23 +116,14 @@ static void remove_with(const char *path, const char *suffix)
  * away. */
 static int refuse_orphaned_log(const char *path, struct problem *ret_problem)
 {
-    static const char *const suffixes[] = {"-wal", "-journal"};
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
-        char *name = path_with(path, suffixes[i]);
-        if (name == NULL)
-            return -ENOMEM;
-        struct stat status;
-        bool found = stat(name, &status) == 0 && status.st_size > 0;
-        free(name);
-        if (found) {
-            problem_set(ret_problem,
-                        "there is no database, but the log of one beside it (its name and %s): put "
-                        "the database back, or move the log away",
-                        suffixes[i]);
-            return -EINVAL;
-        }
-    }
-    return 0;
+    const char *suffix = NULL;
+    int found = store_find_log(path, &suffix);
+    if (found == 1)
+        problem_set(ret_problem,
+                    "there is no database, but the log of one beside it (its name and %s): put "
+                    "the database back, or move the log away",
+                    suffix);
+    return found == 1 ? -EINVAL : found;
 }
 
 static int open_directory_of(const char *path, int *ret_fd, struct problem *ret_problem)
@@ -201,7 +189,7 @@ static int make_at(const char *path, struct problem *ret_problem)
 static int make(const char *path, struct problem *ret_problem)
 {
     int directory = -1;
-    char *temporary = path_with(path, ".new");
+    char *temporary = store_path_with(path, ".new");
     int error = temporary == NULL ? -ENOMEM : refuse_orphaned_log(path, ret_problem);
     if (error == 0)
         error = open_directory_of(path, &directory, ret_problem);
@@ -225,7 +213,7 @@ static int make(const char *path, struct problem *ret_problem)
 static int refresh_log(const char *path)
 {
     static unsigned char piece[64 << 10];
-    char *name = path_with(path, "-wal");
+    char *name = store_path_with(path, "-wal");
     if (name == NULL)
         return -ENOMEM;
     int fd = open(name, O_RDWR | O_CLOEXEC);
@@ -351,6 +339,8 @@ static int open_existing(struct store *store, struct problem *ret_problem)
         error = sync_directory(store->path, ret_problem);
     if (error == 0)
         error = load(store);
+    if (error == 0)
+        error = store_restore_end(store);
     if (error != 0)
         problem_set(ret_problem, "the database can't be read and brought up to date: %s",
                     strerror(-error));

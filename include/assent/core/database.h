@@ -46,6 +46,13 @@ int database_execute(struct database *database, const char *name, const char *sq
  * that it could not be done fully is an error. */
 int database_checkpoint(struct database *database);
 
+/* Copies into the database what the log has, so that its file alone is all of it. Outside of
+ * transactions, between statements, and with no commit on its way. 0; -ENOSPC where the disk has no room for that, -EBUSY where it
+ * could not be done just now, both without harm; or the sticky error. */
+int database_settle(struct database *database);
+/* Its own file, for database_vfs.h. Borrowed. */
+struct sqlite3_file *database_file(struct database *database);
+
 int database_begin(struct database *database);
 
 /* Commits, and waits until that is on disk. */

@@ -1,33 +1,40 @@
 /*
- * How SQLite writes its log: in few pieces, and syncs it while core goes on.
+ * SQLite's way to its files, where it is not SQLite's own.
  *
- * SQLite hands out each page of a commit in two writes, which are two system calls. They follow each
- * other, so they are kept until the log is synced, read, or written elsewhere, and are written then
- * at once: before a sync no byte of the log need be in the file, after it every byte is. All other
- * files, and all else that is done with the log, are SQLite's own way.
+ * The log is written in few pieces. SQLite hands out each page of a commit in two writes, which are two
+ * system calls. They follow each other, so they are kept until the log is synced, read, or written
+ * elsewhere, and are written then at once: before a sync no byte of the log need be in the file, after
+ * it every byte is. A write that fails is told by what made it necessary, the sync of a commit as a
+ * rule. From then on nothing is written or synced any more, so that no commit can come to stand on a
+ * gap.
  *
  * While syncs are put off, that of a commit is owed instead of done, and the log has a descriptor for
  * who does it. What else SQLite syncs the log for is done all the same: its header, before the first
  * frame that rests on it (else old frames behind an old header could be played back over newer pages),
  * and all of it before a checkpoint.
  *
- * A write that fails is told by what made it necessary, the sync of a commit as a rule. From then on
- * nothing is written or synced any more, so that no commit can come to stand on a gap.
+ * The database's own file may be watched: who copies it sees each write to it before it is done,
+ * while what is overwritten is still there to be read. With a log these writes are checkpoints.
  *
- * Owns: the bytes that are kept for each open log, a descriptor of it. Runs in: core, in its only thread; tests.
- * May call: SQLite (this and database.c are the files that do), the allocator.
+ * All other files, and all else that is done with these, are SQLite's own way.
+ *
+ * Owns: the bytes that are kept for each open log, a descriptor of it. Runs in: core, in its only
+ * thread; tests. May call: SQLite (this and database.c are the files that do), the allocator.
  */
 #ifndef ASSENT_CORE_DATABASE_VFS_H
 #define ASSENT_CORE_DATABASE_VFS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sqlite3;
+struct sqlite3_file;
+struct log_file;
 
 /* Makes it known to SQLite, once. Returns its name for sqlite3_open_v2, or NULL if SQLite has no
  * way to files of its own, or no memory. */
 const char *database_vfs_name(void);
-
-struct sqlite3;
-struct log_file;
 
 /* The log of a connection that has one open. */
 struct log_file *database_vfs_log(struct sqlite3 *connection);
@@ -38,5 +45,19 @@ void database_vfs_put_off(struct log_file *log, bool put_off);
 bool database_vfs_owes(const struct log_file *log);
 /* It is being synced by who calls this, through that descriptor. */
 int database_vfs_take_over(struct log_file *log);
+
+/* Of a database's own file: its size, and bytes of it as it is, whatever the log has. 0, or -EIO, also
+ * where it ends before that. */
+int database_vfs_size(struct sqlite3_file *file, int64_t *ret_size);
+int database_vfs_read(struct sqlite3_file *file, int64_t offset, void *ret_bytes, size_t length);
+
+/* Who sees writes to a file of a database. */
+struct database_vfs_watch {
+    struct sqlite3_file *file;
+    void (*before_write)(void *userdata, int64_t offset, size_t length);
+    void *userdata;
+};
+/* Takes the place of the one before; NULL: nobody watches. It is borrowed. */
+void database_vfs_watch(const struct database_vfs_watch *watch);
 
 #endif

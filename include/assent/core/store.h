@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "assent/base/buffer.h"
 #include "assent/base/problem.h"
 #include "assent/base/protocol.h"
 #include "assent/domain/decision.h"
@@ -69,6 +70,10 @@ bool store_has_room(struct store *store);
 
 /* Random, drawn when the store was made; 16 hexadecimal digits. Keys of jobs begin with it. */
 const char *store_identity(const struct store *store);
+
+/* True if this was a copy until it was opened, and is used for the first time now: whatever ran since
+ * it was made is not known here, so everything is paused until a person has looked. */
+bool store_is_restored(const struct store *store);
 
 /* --- requests --------------------------------------------------------------------------------- */
 
@@ -455,6 +460,28 @@ int64_t store_event_newest(const struct store *store);
  * deliveries and events that belong to none. What stays of a request is its tombstone.
  * `ret_removed` is the highest of the three counts: there may be more to remove if it is `limit`. */
 int store_expire(struct store *store, int64_t before, int limit, int *ret_removed);
+
+/* --- a copy ----------------------------------------------------------------------------------- */
+
+/* All of the store as it is on disk at one moment, read in pieces while the store goes on changing. It
+ * is a whole database, which store_open puts into use, paused. What changes before it is read is
+ * kept in a file beside the database that has no name, but never out of the reserve. */
+struct store_copy;
+
+/* Outside of a transaction, with no commit on its way, and one at a time. 0; -ENOSPC where the disk is too full, -EBUSY where it
+ * could not be done just now, -ENOMEM, or -EIO: where the store itself has not failed, it is none the
+ * worse for it. */
+int store_copy_begin(struct store *store, struct store_copy **ret_copy);
+/* Bytes of all of it. */
+int64_t store_copy_size(const struct store_copy *copy);
+/* Appends what comes next, at most `blocks` times 4 KiB and at least one; nothing once all is read. 0, or
+ * as above: the copy is of no use then. */
+int store_copy_read(struct store_copy *copy, size_t blocks, struct buffer *out);
+bool store_copy_is_read(const struct store_copy *copy);
+/* Takes NULL. Before store_free. */
+void store_copy_end(struct store_copy *copy);
+
+/* --- counts ----------------------------------------------------------------------------------- */
 
 /* Counts for status: requests by state, jobs by state. */
 int store_count(struct store *store, int64_t ret_requests[REQUEST_STATE_COUNT],

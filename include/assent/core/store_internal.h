@@ -9,9 +9,15 @@
 #include "assent/core/database.h"
 #include "assent/core/store.h"
 
-/* In the header of the file: `asnt`, and the version of the schema. */
-#define STORE_APPLICATION_ID 0x61736e74
-#define STORE_VERSION        3
+/* In the header of the file, big-endian: `asnt`, and the version of the schema. */
+#define STORE_APPLICATION_OFFSET 68
+#define STORE_APPLICATION_ID     0x61736e74
+#define STORE_VERSION_OFFSET     60
+#define STORE_VERSION            3
+/* What the version has beside. A copy: no log can be of it, and nobody has looked at it yet. Then one
+ * that is being put into use, and whose log is its own. */
+#define STORE_COPIED    0x10000
+#define STORE_RESTORING 0x20000
 
 #define STORE_IDENTITY_SIZE 16
 
@@ -39,6 +45,7 @@ struct store {
     int64_t oldest_request; /* every one below is decided; as found last */
     int64_t room_asked_at;  /* by the monotonic clock */
     bool has_room;
+    bool is_restored;
 };
 
 /* Everything that makes an empty database ours. */
@@ -61,6 +68,21 @@ int store_delivery_adopt(struct store *store, const struct store_service *servic
 
 /* The earliest not_before after `now` of a queued item; as store_job_next_start. */
 int store_item_next_start(struct store *store, int64_t now, int64_t *ret_time);
+
+/* The name of a file beside the database, to be freed; NULL without memory. */
+char *store_path_with(const char *path, const char *suffix);
+/* 1 if there is a log beside the database that is not empty, with what its name ends in; 0 or
+ * -ENOMEM. */
+int store_find_log(const char *path, const char **ret_suffix);
+
+/* The version as the header has it. */
+void store_encode_version(uint32_t version, unsigned char ret_bytes[4]);
+
+/* Puts a copy into use, in two steps: before SQLite opens it, and when all of it is loaded. They may be
+ * cut off anywhere, and begin again at the next start. 0; -EINVAL, with a problem, if it must not be
+ * opened as it lies there; -EIO or -ENOMEM. */
+int store_restore_begin(const char *path, struct problem *ret_problem);
+int store_restore_end(struct store *store);
 
 /* Replaces each borrowed text in a row by a copy. 0, or -ENOMEM with none replaced. */
 int store_own_texts(char **const texts[], size_t count);
