@@ -70,6 +70,7 @@ static void pack_response(struct packer *packer, const struct protocol_response 
     pack_text(packer, response->authenticate);
     pack_text(packer, response->type);
     pack_u8(packer, response->streams);
+    pack_u64(packer, response->stream_length);
     pack_bytes(packer, response->body, response->body_length);
 }
 
@@ -82,6 +83,7 @@ static void unpack_response(struct unpacker *unpacker, struct protocol_response 
     ret_response->authenticate = unpack_text(unpacker);
     ret_response->type = unpack_text(unpacker);
     ret_response->streams = unpack_u8(unpacker) != 0;
+    ret_response->stream_length = unpack_u64(unpacker);
     ret_response->body = unpack_bytes(unpacker, &ret_response->body_length);
 }
 

@@ -78,13 +78,14 @@ void answer_plain(const struct asker *asker, const char *type, const struct buff
     send_response(asker, &response);
 }
 
-void answer_stream(const struct asker *asker, const char *type)
+void answer_stream(const struct asker *asker, const char *type, uint64_t length)
 {
     const struct protocol_response response = {
         .id = asker->id,
         .status = 200,
         .type = type,
         .streams = true,
+        .stream_length = length,
         .body = "",
     };
 

@@ -333,7 +333,7 @@ void followers_add(struct core *core, const struct asker *asker, const char *own
     if (followers->count++ == 0) {
         set_beat(followers);
     }
-    answer_stream(asker, TYPE);
+    answer_stream(asker, TYPE, 0);
 }
 
 /* One that nobody knows began under an earlier core. */

@@ -23,8 +23,11 @@
 #define CONNECTION_MEMORY ((size_t)24 << 10)
 /* So the gates of operators and agents, where thousands may wait, let so many be used again. */
 #define KEPT_LIMIT 1024
-/* What the library allocates for an answer that streams. */
-#define STREAM_BLOCK 1024
+/* What the library allocates for an answer that streams. One whose length is known goes through it, and
+ * may have to wait for a person behind a pipe. */
+#define STREAM_BLOCK         1024
+#define STREAM_BLOCK_KNOWN   ((size_t)64 << 10)
+#define STREAM_TIMEOUT_KNOWN 120
 /* Bodies of answers over LARGE_BODY are counted until their clients have taken them. */
 #define LARGE_BODY         ((size_t)64 << 10)
 #define LARGE_BODIES_LIMIT ((size_t)256 << 20)
@@ -71,6 +74,7 @@ struct call {
     enum answer answer;
 
     /* of an answer that streams */
+    bool length_known;
     struct http_shared *piece; /* being written */
     size_t piece_written;
     bool stream_ended;
@@ -189,6 +193,10 @@ static enum MHD_Result queue_answer(struct http *http, struct MHD_Connection *co
 
 static enum MHD_Result queue_call(struct call *call)
 {
+    if (call->length_known) {
+        (void)MHD_set_connection_option(call->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                        STREAM_TIMEOUT_KNOWN);
+    }
     if (call->response) {
         return MHD_queue_response(call->connection, call->status, call->response);
     }
@@ -311,8 +319,11 @@ static void set_piece(struct call *call, struct http_shared *piece)
 
 static bool begin_stream(struct call *call, const struct protocol_response *response)
 {
+    uint64_t length = response->stream_length;
     struct MHD_Response *made = finish_response(
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, call, NULL),
+        MHD_create_response_from_callback(length > 0 ? length : MHD_SIZE_UNKNOWN,
+                                          length > 0 ? STREAM_BLOCK_KNOWN : STREAM_BLOCK,
+                                          read_stream, call, NULL),
         response, true);
     struct request *departure = calloc(1, sizeof *departure);
 
@@ -327,6 +338,7 @@ static bool begin_stream(struct call *call, const struct protocol_response *resp
     departure->stage = REQUEST_GONE;
     call->departure = departure;
     call->intake.request.streams = true;
+    call->length_known = length > 0;
     answer_call(call, made, response->status);
     return true;
 }

@@ -33,18 +33,24 @@ static void say_stream(const uint64_t *ids, size_t count, const char *text)
     buffer_free(&payload);
 }
 
-static void begin_stream(uint64_t id, const char *body)
+static void begin_stream_of(uint64_t id, uint64_t length, const char *body)
 {
     const struct protocol_response response = {
         .id = id,
         .status = 200,
         .type = "text/event-stream",
         .streams = true,
+        .stream_length = length,
         .body = body,
         .body_length = strlen(body),
     };
 
     core_answer(&rig, &response);
+}
+
+static void begin_stream(uint64_t id, const char *body)
+{
+    begin_stream_of(id, 0, body);
 }
 
 /* What the gate says next. */
@@ -162,6 +168,55 @@ START_TEST(a_stop_asks_core_to_end_them_and_ends_those_that_it_does_not)
 }
 END_TEST
 
+/* A client that is told how much comes: 12 bytes. */
+static uint64_t open_known_stream(struct client *client)
+{
+    struct reply reply;
+
+    client_open_unix(&rig, client);
+    client_send(client, "GET /v1/backup HTTP/1.1\r\nHost: x\r\n\r\n");
+    uint64_t id = core_receive_id(&rig);
+
+    begin_stream_of(id, 12, "");
+    ck_assert_uint_eq(expect_said(FRAME_TAKEN), id);
+    client_receive_head(client, &reply);
+    ck_assert_int_eq(reply.status, 200);
+    ck_assert_str_eq(reply_header(&reply, "Content-Length"), "12");
+    ck_assert_ptr_null(reply_header(&reply, "Transfer-Encoding"));
+    return id;
+}
+
+START_TEST(one_whose_length_is_known_says_it_and_ends_with_its_last_byte)
+{
+    struct client client;
+    uint64_t id = open_known_stream(&client);
+
+    say_stream(&id, 1, "first,");
+    ck_assert_uint_eq(expect_said(FRAME_TAKEN), id);
+    client_expect_text(&client, "first,");
+    say_stream(&id, 1, "second");
+    client_expect_text(&client, "second");
+    client_expect_end(&client);
+    ck_assert_uint_eq(expect_said(FRAME_GONE), id);
+    client_close(&client);
+}
+END_TEST
+
+START_TEST(one_that_ends_before_its_length_is_cut_off)
+{
+    struct client client;
+    uint64_t id = open_known_stream(&client);
+
+    say_stream(&id, 1, "first,");
+    ck_assert_uint_eq(expect_said(FRAME_TAKEN), id);
+    say_stream(&id, 1, "");
+    client_expect_text(&client, "first,");
+    client_expect_end(&client);
+    ck_assert_uint_eq(expect_said(FRAME_GONE), id);
+    client_close(&client);
+}
+END_TEST
+
 static void start_public(void)
 {
     rig_start(&rig, ROLE_GATE_PUBLIC, services);
@@ -202,6 +257,8 @@ int main(void)
     tcase_add_test(tests, each_piece_is_asked_for_when_the_one_before_was_taken);
     tcase_add_test(tests, what_the_beginning_brings_comes_first);
     tcase_add_test(tests, a_piece_for_several_comes_to_each_and_one_that_left_is_told);
+    tcase_add_test(tests, one_whose_length_is_known_says_it_and_ends_with_its_last_byte);
+    tcase_add_test(tests, one_that_ends_before_its_length_is_cut_off);
     tcase_add_test(tests, streams_end_when_core_goes);
     tcase_add_test(ends, a_stop_asks_core_to_end_them_and_ends_those_that_it_does_not);
     tcase_add_loop_test(webhooks, the_public_gate_knows_no_streams, 0, 2);

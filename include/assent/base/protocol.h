@@ -86,7 +86,8 @@ const char *protocol_request_header(const struct protocol_request *request, cons
 
 /* The answer to the request of that id. The body is JSON, unless another type is said. One with
  * `streams` is the beginning of an answer that goes on in STREAM frames, until one of them is empty, or
- * the client leaves and GONE says so. Each follows a TAKEN for that id, so that there is never more
+ * the client leaves and GONE says so. Where its length is known, so is to the client whether it was cut
+ * off. Each follows a TAKEN for that id, so that there is never more
  * under way than one piece for each client, however slowly it reads. */
 struct protocol_response {
     uint64_t id;
@@ -96,6 +97,7 @@ struct protocol_response {
     const char *authenticate; /* for WWW-Authenticate, NULL for none */
     const char *type;         /* for Content-Type, NULL for JSON */
     bool streams;
+    uint64_t stream_length; /* bytes of all that streams, if `streams`; 0: not known */
     const void *body;
     size_t body_length;
 };

@@ -30,8 +30,9 @@ void answer_text(const struct asker *asker, unsigned status, const char *body);
 /* Answers 200 with a body of another type; `type` is the whole value of Content-Type. */
 void answer_plain(const struct asker *asker, const char *type, const struct buffer *body);
 
-/* Begins an answer that streams, and goes on with it: with bytes for several, with none to end it. */
-void answer_stream(const struct asker *asker, const char *type);
+/* Begins an answer that streams, and goes on with it: with bytes for several, with none to end it. The
+ * length is that of all of it, 0 if it is not known. */
+void answer_stream(const struct asker *asker, const char *type, uint64_t length);
 void answer_stream_on(const struct link *link, const struct answer_ids *ids,
                       const struct buffer *bytes);
 
