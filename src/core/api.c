@@ -36,6 +36,7 @@ static const struct route routes[] = {
     {"GET", {"v1", "stream"}, api_follow_events, false},
     {"POST", {"v1", "pause"}, api_pause, true},
     {"POST", {"v1", "resume"}, api_resume, true},
+    {"GET", {"v1", "backup"}, api_backup, true},
     {"GET", {"healthz"}, api_health, false},
     {"GET", {"readyz"}, api_ready, false},
     {"GET", {"metrics"}, api_metrics, true},

@@ -10,6 +10,7 @@
 #include "assent/base/clock.h"
 #include "assent/base/log.h"
 #include "assent/base/member.h"
+#include "assent/core/backup.h"
 #include "assent/core/fanout.h"
 #include "assent/core/followers.h"
 #include "assent/core/internal.h"
@@ -83,6 +84,14 @@ static void commit_batch(struct core *core)
     }
 }
 
+/* What the call that asked for it has changed is to be in it, and its answer to be sent. */
+static void begin_backup(struct core *core)
+{
+    await_disk(core);
+    backup_begin(core);
+    core_begin(core);
+}
+
 /* One commit for all that came. Only once it is on disk may anything be seen: log lines, answers,
  * STARTs. Until then the next batch begins. */
 static void commit(struct core *core)
@@ -101,6 +110,9 @@ static void commit(struct core *core)
     timers_set(core);
     if (core->growths) {
         (void)sd_event_source_set_enabled(core->growth_source, SD_EVENT_ONESHOT);
+    }
+    if (backup_is_wanted(core)) {
+        begin_backup(core);
     }
     if (waiters_can_answer(core) || followers_can_tell(core)) {
         core_begin(core);
@@ -204,6 +216,12 @@ static int on_start(void *userdata)
     struct core *core = userdata;
 
     note_identity(core);
+    if (store_is_restored(core->store)) {
+        log_event(LOG_LEVEL_WARNING,
+                  "this store is a backup: nothing is started until an operator has looked and "
+                  "says assentctl resume",
+                  NULL);
+    }
     core_begin(core);
     lanes_open(core);
     core->work_wanted = true;
@@ -310,6 +328,7 @@ int core_main(void)
     status = member_run(ROLE_CORE, &handlers, &core, &core.loop);
     waiters_free(&core);
     followers_free(&core);
+    backup_free(&core);
     metrics_free(core.metrics);
     links_close(&core);
     timers_close(&core);

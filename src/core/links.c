@@ -7,6 +7,7 @@
 #include "assent/base/channel.h"
 #include "assent/base/log.h"
 #include "assent/core/api.h"
+#include "assent/core/backup.h"
 #include "assent/core/executors.h"
 #include "assent/core/followers.h"
 #include "assent/core/peeks.h"
@@ -40,6 +41,7 @@ static int gate_frame(struct link *link, const struct frame *frame)
         r = protocol_decode_gone(frame, &asker.id);
         if (r == 0) {
             followers_forget(link->core, &asker);
+            backup_forget(link->core, &asker);
             waiters_forget(link->core, &asker);
             peeks_forget(link->core, &asker);
             submission_forget(link->core, &asker);
@@ -47,12 +49,13 @@ static int gate_frame(struct link *link, const struct frame *frame)
         return r;
     case FRAME_TAKEN:
         r = link->role == ROLE_GATE_PUBLIC ? -EPROTO : protocol_decode_gone(frame, &asker.id);
-        if (r == 0) {
+        if (r == 0 && !backup_taken(link->core, &asker)) {
             followers_taken(link->core, &asker);
         }
         return r;
     case FRAME_DRAIN:
         followers_end_all(link->core, link);
+        backup_end_all(link->core, link);
         waiters_answer_all(link->core, link);
         peeks_answer_all(link->core, link);
         submission_answer_all(link->core, link);
@@ -100,6 +103,7 @@ static void on_end(struct stream *stream, int reason, void *userdata)
     link->next_fd = -1;
     if (role_is_gate(link->role)) {
         followers_forget_all(link->core, link);
+        backup_forget_all(link->core, link);
         waiters_forget_all(link->core, link);
         peeks_forget_all(link->core, link);
         submission_forget_all(link->core, link);

@@ -103,6 +103,7 @@ static void work(int first)
         ask_as_agent(i);
         refuse_some();
         ask("/v1/requests?limit=5");
+        ask("/v1/backup");
         ask("/v1/jobs?limit=5");
     }
 }

@@ -71,6 +71,8 @@ json_t *api_paused(struct core *core); /* rows of what is paused */
 /* api_events.c */
 void api_list_events(const struct api_call *call);
 void api_follow_events(const struct api_call *call);
+/* api_backup.c */
+void api_backup(const struct api_call *call);
 /* api_metrics.c */
 void api_metrics(const struct api_call *call);
 /* api_health.c */

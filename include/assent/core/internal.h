@@ -28,6 +28,7 @@ struct lane;
 struct growth;
 struct peek;
 struct asking;
+struct backup;
 struct lookup;
 struct metrics;
 struct followers;
@@ -69,6 +70,7 @@ struct core {
     sd_event_source *upkeep_source;
     struct waiters *waiters;
     struct followers *followers;
+    struct backup *backup; /* NULL: none is being taken */
     struct metrics *metrics;
     struct lane *lanes;
     struct growth *growths;
