@@ -66,7 +66,7 @@ static void note_failure(const struct ctl *ctl, int r, struct reply *reply)
 {
     struct problem cause = reply->problem;
 
-    reply->exit = CTL_NO_DAEMON;
+    reply->exit = r == -ECANCELED ? CTL_OUTPUT_FAILED : CTL_NO_DAEMON;
     if (r == -ENOTCONN) {
         problem_set(&reply->problem,
                     "no daemon at %s: %.200s; is assentd running? --%s names another",
@@ -104,6 +104,7 @@ void ask_quietly(struct ctl *ctl, const struct question *question, struct reply 
         .body_length = question->body_length,
         .headers = {reach_authorization(&ctl->reach)},
         .timeout_ms = question->timeout_ms ? question->timeout_ms : USUAL_TIMEOUT_MS,
+        .sink = question->sink,
     };
     struct client_answer answer = {0};
     int r;
@@ -120,7 +121,7 @@ void ask_quietly(struct ctl *ctl, const struct question *question, struct reply 
     }
     ret_reply->status = answer.status;
     ret_reply->json = answer.json;
-    if (answer.status / 100 != 2 || !reply_result(ret_reply)) {
+    if (answer.status / 100 != 2 || (!question->sink && !reply_result(ret_reply))) {
         note_error(ret_reply);
     }
 }

@@ -9,15 +9,40 @@
 #define CONNECT_TIMEOUT_MS 5000L
 #define ANSWER_LIMIT       (256u << 20)
 
-static size_t keep_body(char *bytes, size_t size, size_t count, void *userdata)
-{
-    struct buffer *body = userdata;
-    size_t length = size * count;
+/* An exchange under way. */
+struct exchange {
+    CURL *curl;
+    const struct client_request *request;
+    struct buffer body;
+    bool refused; /* by the sink */
+};
 
-    if (length > ANSWER_LIMIT - body->length || buffer_append(body, bytes, length) < 0) {
-        return 0;
-    }
-    return length;
+static bool keep(struct exchange *exchange, const char *bytes, size_t length)
+{
+    return length <= ANSWER_LIMIT - exchange->body.length &&
+           buffer_append(&exchange->body, bytes, length) == 0;
+}
+
+static bool hand_on(struct exchange *exchange, const char *bytes, size_t length)
+{
+    const struct client_sink *sink = exchange->request->sink;
+    curl_off_t total = -1;
+
+    (void)curl_easy_getinfo(exchange->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &total);
+    exchange->refused = sink->take(sink->userdata, bytes, length, total) < 0;
+    return !exchange->refused;
+}
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *userdata)
+{
+    struct exchange *exchange = userdata;
+    size_t length = size * count;
+    long status = 0;
+
+    (void)curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+    return (exchange->request->sink && status == 200 ? hand_on : keep)(exchange, bytes, length)
+               ? length
+               : 0;
 }
 
 static int add_header(struct curl_slist **headers, const char *header)
@@ -64,13 +89,19 @@ static void set_manners(CURL *curl, const struct client_request *request)
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    if (request->sink) {
+        (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)(request->timeout_ms / 1000));
+    } else {
+        (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+    }
     (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 }
 
-static CURLcode set_all(CURL *curl, const struct client_request *request,
-                        struct curl_slist *headers, struct buffer *body)
+static CURLcode set_all(struct exchange *exchange, struct curl_slist *headers)
 {
+    const struct client_request *request = exchange->request;
+    CURL *curl = exchange->curl;
     CURLcode code = curl_easy_setopt(curl, CURLOPT_URL, request->url);
 
     set_manners(curl, request);
@@ -87,8 +118,8 @@ static CURLcode set_all(CURL *curl, const struct client_request *request,
         code = set_post(curl, request);
     }
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_body);
-    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
     return code;
 }
 
@@ -114,49 +145,51 @@ static int explain(CURL *curl, CURLcode code, struct problem *ret_problem)
     case CURLE_PEER_FAILED_VERIFICATION:
         problem_set(ret_problem, "%s", curl_easy_strerror(code));
         return -ENOTCONN;
+    case CURLE_PARTIAL_FILE:
+        problem_set(ret_problem, "its answer was cut off");
+        return -EIO;
     default:
         problem_set(ret_problem, "no answer: %s", curl_easy_strerror(code));
         return -EIO;
     }
 }
 
-static int perform(CURL *curl, const struct client_request *request, struct curl_slist *headers,
+static int perform(struct exchange *exchange, struct curl_slist *headers,
                    struct client_answer *ret_answer, struct problem *ret_problem)
 {
-    struct buffer body = {0};
-    CURLcode code = set_all(curl, request, headers, &body);
+    CURLcode code = set_all(exchange, headers);
     long status = 0;
-    int r;
 
     if (code == CURLE_OK) {
-        code = curl_easy_perform(curl);
+        code = curl_easy_perform(exchange->curl);
     }
-    r = code == CURLE_OK ? 0 : explain(curl, code, ret_problem);
-    if (r == 0) {
-        (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-        *ret_answer = (struct client_answer){
-            .status = (unsigned)status,
-            .json = json_loadb((const char *)body.data, body.length, JSON_DECODE_ANY, NULL),
-        };
+    if (code != CURLE_OK) {
+        return exchange->refused ? -ECANCELED : explain(exchange->curl, code, ret_problem);
     }
-    buffer_free(&body);
-    return r;
+    (void)curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &status);
+    *ret_answer = (struct client_answer){
+        .status = (unsigned)status,
+        .json = json_loadb((const char *)exchange->body.data, exchange->body.length,
+                           JSON_DECODE_ANY, NULL),
+    };
+    return 0;
 }
 
 int client_exchange(const struct client_request *request, struct client_answer *ret_answer,
                     struct problem *ret_problem)
 {
     struct curl_slist *headers = NULL;
-    CURL *curl = curl_easy_init();
-    int r = curl ? build_headers(request, &headers) : -ENOMEM;
+    struct exchange exchange = {.curl = curl_easy_init(), .request = request};
+    int r = exchange.curl ? build_headers(request, &headers) : -ENOMEM;
 
     if (r == 0) {
-        r = perform(curl, request, headers, ret_answer, ret_problem);
+        r = perform(&exchange, headers, ret_answer, ret_problem);
     }
     if (r == -ENOMEM) {
         problem_set(ret_problem, "out of memory");
     }
     curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
+    curl_easy_cleanup(exchange.curl);
+    buffer_free(&exchange.body);
     return r;
 }

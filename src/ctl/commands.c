@@ -6,25 +6,10 @@
 #define OPTION_WIDTH 26 /* what an option takes in the help, its gap included */
 
 const struct command *const commands[] = {
-    &command_request,
-    &command_register,
-    &command_explain,
-    &command_list,
-    &command_show,
-    &command_wait,
-    &command_cancel,
-    &command_jobs,
-    &command_items,
-    &command_output,
-    &command_retry,
-    &command_pause,
-    &command_resume,
-    &command_status,
-    &command_watch,
-    &command_events,
-    &command_send,
-    &command_rehearse,
-    NULL,
+    &command_request, &command_register, &command_explain, &command_list,     &command_show,
+    &command_wait,    &command_cancel,   &command_jobs,    &command_items,    &command_output,
+    &command_retry,   &command_pause,    &command_resume,  &command_status,   &command_watch,
+    &command_events,  &command_backup,   &command_send,    &command_rehearse, NULL,
 };
 
 const struct option_spec common_options[] = {

@@ -14,17 +14,21 @@
 #include "assent/base/problem.h"
 #include "assent/ctl/ctl.h"
 
+struct client_sink;
+
 struct question {
     bool post;
     const char *path; /* ready for use: path_append */
     const void *body; /* JSON of a POST; NULL: none */
     size_t body_length;
     int64_t timeout_ms; /* 0: the usual */
+    /* Takes an answer that is no JSON; NULL: it is JSON. */
+    const struct client_sink *sink;
 };
 
 /* What came back: an exit status, and what the daemon said. */
 struct reply {
-    int exit; /* CTL_OK, CTL_ERROR or CTL_NO_DAEMON */
+    int exit; /* CTL_OK, CTL_ERROR, CTL_NO_DAEMON, or CTL_OUTPUT_FAILED: the sink did not take it */
     unsigned status;
     json_t *json;           /* the whole answer */
     struct problem problem; /* if exit is not CTL_OK: what to complain about */

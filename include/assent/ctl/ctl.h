@@ -75,6 +75,7 @@ extern const struct command command_pause;
 extern const struct command command_resume;
 extern const struct command command_send;
 extern const struct command command_rehearse; /* `test`: files of such a name are tests' */
+extern const struct command command_backup;
 extern const struct command command_status;
 extern const struct command command_watch;
 
