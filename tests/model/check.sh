@@ -72,7 +72,7 @@ check() {
     touch "$directory/report"
     states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' "$directory/report")
     seconds=$(sed -n 's/^pan: elapsed time \([0-9.e+-]*\) seconds/\1/p' "$directory/report")
-    printf '%-52s %10s %8s  %s\n' "$1" "${states:--}" "${seconds:--}" \
+    printf '%-62s %10s %8s  %s\n' "$1" "${states:--}" "${seconds:--}" \
         "$(judge "$directory/report" "$4")" >"$work/line.$line"
     rm -f "$directory/pan" "$directory"/pan.?
 }
@@ -106,8 +106,8 @@ reaches() {
 
 holds "2 crashes" "-DCRASHES=2"
 holds "3 crashes, 1 delivery each" "-DCRASHES=3 -DDELIVERIES_EACH=1"
-holds "2 crashes, retry by hand, 1 delivery each" \
-    "-DCRASHES=2 -DRETRIES_BY_HAND=1 -DDELIVERIES_EACH=1"
+holds "2 crashes, any try fails, retry by hand, 1 delivery each" \
+    "-DCRASHES=2 -DFAILS_AGAIN=1 -DRETRIES_BY_HAND=1 -DDELIVERIES_EACH=1"
 holds "2 crashes, reload, 1 delivery each" "-DCRASHES=2 -DRELOADS=1 -DDELIVERIES_EACH=1"
 holds "2 crashes, cancel, 1 delivery each" "-DCRASHES=2 -DCANCELS=1 -DDELIVERIES_EACH=1"
 holds "1 crash, reload, cancel, 1 delivery each" \
@@ -145,10 +145,15 @@ breaks CANCEL_BEFORE_COMMIT CANCEL_HOLDS "-DCRASHES=1 -DCANCELS=1" \
     "something runs that was canceled before"
 breaks SEND_CANCELED_AGAIN CANCEL_HOLDS "-DCRASHES=1 -DCANCELS=1" \
     "something runs that was canceled before"
+breaks SAME_NUMBER_AGAIN RUNS_ONCE "-DCRASHES=0" "an attempt runs twice"
+breaks RETRY_WITHOUT_COUNT TRIES_ARE_COUNTED "-DCRASHES=0" "tried once more than its hook says"
+breaks RESULT_OF_ANY_ATTEMPT DISK_TELLS_THE_TRUTH "-DCRASHES=1 -DDELIVERIES_EACH=1" \
+    "a result comes after core gave up on it"
 start "breaks: START_WHERE_DIGESTS_DIFFER" \
     "-DMUTATION=START_WHERE_DIGESTS_DIFFER -DCRASHES=0 -DRELOADS=1" -DNP cycle
 
 reaches RETRIED "-DCRASHES=1" "retried"
+reaches GAVE_UP "-DCRASHES=0 -DFAILS_AGAIN=1" "gave up"
 reaches HELD "-DCRASHES=1" "held"
 reaches ADOPTED "-DCRASHES=1" "adopted"
 reaches SENT_AGAIN "-DCRASHES=1" "sent again"
@@ -157,7 +162,7 @@ reaches RESULT_STORED_BEFORE "-DCRASHES=1" "result stored before"
 reaches NUMBER_USED_AGAIN "-DCRASHES=0 -DRELOADS=1" "number used again"
 wait
 
-printf '%-52s %10s %8s  %s\n' search states seconds verdict
+printf '%-62s %10s %8s  %s\n' search states seconds verdict
 cat "$work"/line.*
 if [ "$(cat "$work"/line.* | wc -l)" -ne $((line - 100)) ] ||
     [ "$(cat "$work"/line.* | grep -c '  ok\(, .*\)\?$')" -ne $((line - 100)) ]; then

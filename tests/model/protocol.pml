@@ -70,7 +70,7 @@
  *     one's is held for a person. The first request is approved twice, the second is approved
  *     and denied. Further parts are switched on by -D: RELOADS (rule 3), CANCELS (rule 11),
  *     POWER_CUTS (rule 10: a commit whose sync fails, and a loss of power), RETRIES_BY_HAND (of
- *     what is held or failed).
+ *     what is held or failed), FAILS_AGAIN (a second attempt may fail as well).
  *
  * What is not modelled
  *
@@ -107,6 +107,10 @@
 #define RETRIES_BY_HAND 0
 #endif
 
+#ifndef FAILS_AGAIN
+#define FAILS_AGAIN 0           /* 1: the second attempt of a job may fail as well */
+#endif
+
 #ifndef DELIVERIES_EACH
 #define DELIVERIES_EACH 2       /* of a request: 1 or 2 */
 #endif
@@ -130,7 +134,10 @@
 /* All deliveries approve but the last: the second request is approved and denied, in any order. */
 #define approves(delivery) ((delivery) != DELIVERIES - 1)
 /* The hook of the first request has `on_interrupt = retry` and one retry; the other's is held. */
-#define may_try_again(request) ((request) == 0 && stored[request].number == 0)
+#define may_try_again(request) \
+    (((request) == 0 || MUTATION == RETRY_WITHOUT_COUNT) && stored[request].number == 0)
+/* Each try is an attempt with a number of its own. */
+#define number_of_next_try (MUTATION == SAME_NUMBER_AGAIN -> 0 : 1)
 
 mtype:decision = { undecided, approved, denied };
 mtype:job = { no_job, queued, started, succeeded, failed, interrupted, canceled };
@@ -147,6 +154,7 @@ mtype:disk = { in_order, next_sync_fails, cache_ahead_of_disk };
 #define COMES_TO_AN_END 5       /* when the crashes stop, every job ends or is `interrupted` */
 #define DISK_TELLS_THE_TRUTH 6  /* what runs is stored as `started`, what is given up is dead */
 #define CANCEL_HOLDS 7          /* after a cancel is answered, nothing is given out any more */
+#define TRIES_ARE_COUNTED 8     /* no more of them than the hook, or a person, has said */
 
 /* -DONLY=one of these: so that a mutation shows which of them notices it. */
 #ifdef ONLY
@@ -188,6 +196,7 @@ mtype:disk = { in_order, next_sync_fails, cache_ahead_of_disk };
 #define CANCEL_CAME_TOO_LATE 15
 #define CANCELED_UNLISTED 16
 #define CANCEL_UNKNOWN 17       /* of an attempt that was refused */
+#define GAVE_UP 18              /* the last try has failed too */
 
 /* ---- Mutations: -DMUTATION=one of these does one thing wrong --------------------------------- */
 
@@ -214,6 +223,9 @@ mtype:disk = { in_order, next_sync_fails, cache_ahead_of_disk };
 #define NO_CHECKPOINT 17
 #define CANCEL_BEFORE_COMMIT 18
 #define SEND_CANCELED_AGAIN 19
+#define SAME_NUMBER_AGAIN 20            /* for the next try */
+#define RETRY_WITHOUT_COUNT 21          /* though no retry is left */
+#define RESULT_OF_ANY_ATTEMPT 22        /* of the job ends the current one */
 
 /* ---- The world ------------------------------------------------------------------------------- */
 
@@ -270,6 +282,7 @@ bool refused[ATTEMPTS];
 #endif
 mtype:decision first_decision[REQUESTS];
 byte attempts_allowed[REQUESTS];    /* so many may ever begin: a cancel lowers it */
+byte tries_allowed[REQUESTS];       /* so many by the hook's word, and a person's */
 
 /* Scratch within single steps: set before it is read in each, and so no part of any state. */
 hidden byte each_request, each_delivery, each_attempt, each_frame, frame_count, the_request;
@@ -561,6 +574,7 @@ inline retry_job(request) {
         core_may_act && retries_by_hand_left > 0 && stored[request].number == 0 &&
             (stored[request].job == interrupted || stored[request].job == failed) ->
         retries_by_hand_left--;
+        tries_allowed[request] = 2;
         stored[request].number = 1;
         stored[request].job = queued;
         commit()
@@ -570,7 +584,8 @@ inline retry_job(request) {
 inline take_result(attempt, outcome) {
     the_request = request_of(attempt);
     if
-    :: stored[the_request].job == started && current_attempt(the_request) == attempt ->
+    :: stored[the_request].job == started &&
+        (current_attempt(the_request) == attempt || MUTATION == RESULT_OF_ANY_ATTEMPT) ->
         PROMISE(DISK_TELLS_THE_TRUTH, "broken: a job goes on while its hook lives\n",
             !hook_lives[attempt]);
         if
@@ -592,9 +607,13 @@ inline take_result(attempt, outcome) {
             if
             :: may_try_again(the_request) ->
                 stored[the_request].job = queued;
-                stored[the_request].number = 1
+                stored[the_request].number = number_of_next_try
             :: else ->
-                stored[the_request].job = failed
+                stored[the_request].job = failed;
+                if
+                :: stored[the_request].number == 1 -> REACHED(GAVE_UP, "reached: gave up\n")
+                :: else
+                fi
             fi
         :: outcome == ended_by_cancel ->
             stored[the_request].job = canceled;
@@ -666,7 +685,7 @@ inline settle_interrupted(request) {
     :: stored[request].cancel_wanted -> stored[request].job = canceled
     :: !stored[request].cancel_wanted && may_try_again(request) ->
         stored[request].job = queued;
-        stored[request].number = 1
+        stored[request].number = number_of_next_try
     :: else -> stored[request].job = interrupted
     fi
 }
@@ -826,6 +845,8 @@ inline begin_hook(attempt) {
             stored[the_request].incarnation == executor_incarnation);
     PROMISE(CANCEL_HOLDS, "broken: something runs that was canceled before\n",
         number_of(attempt) < attempts_allowed[the_request]);
+    PROMISE(TRIES_ARE_COUNTED, "broken: tried once more than its hook says\n",
+        number_of(attempt) < tries_allowed[the_request]);
     if
     :: number_of(attempt) == 1 -> REACHED(RETRIED, "reached: retried\n")
     :: else
@@ -951,6 +972,10 @@ end:
     :: collect_hook(3, exited_well)
     :: collect_hook(0, exited_badly)
     :: collect_hook(2, exited_badly)
+#if FAILS_AGAIN
+    :: collect_hook(1, exited_badly)
+    :: collect_hook(3, exited_badly)
+#endif
     :: say_hello()
 #if RELOADS
     :: d_step {
@@ -1227,7 +1252,8 @@ init {
                 stored[each_request].decision = undecided;
                 stored[each_request].job = no_job;
                 first_decision[each_request] = undecided;
-                attempts_allowed[each_request] = 2
+                attempts_allowed[each_request] = 2;
+                tries_allowed[each_request] = (each_request == 0 -> 2 : 1)
             }
             for (each_attempt : 0 .. ATTEMPTS - 1) {
                 known[each_attempt] = unknown;
