@@ -212,23 +212,27 @@ static size_t behind_value(const char *text, size_t length, size_t at)
     return at;
 }
 
-/* Appends `"name":value` of each member that is wanted, with a comma in front but for the first. */
+/* Appends `"name":value` of each member that is wanted, with a comma in front but for the first. -EBADMSG
+ * where this is no object, or one without an end. */
 static int keep_members(const char *text, size_t length,
                         bool (*wanted)(const void *userdata, const char *name, size_t length),
                         const void *userdata, struct buffer *out)
 {
     int result = 0;
     size_t at = find_token(text, length, 0);
-    while (result == 0 && at < length && text[at] != '}') {
+    if (at == length || text[at] != '{') {
+        return -EBADMSG;
+    }
+    while (result == 0 && text[at] != '}') {
         size_t name = find_token(text, length, at + 1);
-        if (name >= length || text[name] != '"') {
+        if (name < length && text[name] == '}') {
             break;
         }
         size_t behind_name = behind_string(text, length, name);
-        if (behind_name >= length) {
-            break;
-        }
         size_t end = behind_value(text, length, behind_name);
+        if (end >= length || text[name] != '"') {
+            return -EBADMSG;
+        }
         if (wanted(userdata, text + name + 1, behind_name - name - 2)) {
             result = buffer_append(out, ",", out->length > 1);
             if (result == 0) {
@@ -248,6 +252,9 @@ int json_parse_members(const void *bytes, size_t length,
     int result = buffer_append_text(&members, "{");
     if (result == 0) {
         result = keep_members(length > 0 ? bytes : "", length, wanted, userdata, &members);
+    }
+    if (result == -EBADMSG) {
+        problem_set(ret_problem, "it is no object, or one without an end");
     }
     if (result == 0) {
         result = buffer_append_text(&members, "}");

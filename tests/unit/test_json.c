@@ -519,21 +519,30 @@ START_TEST(members_that_are_wanted_are_picked)
 }
 END_TEST
 
-/* Cut anywhere, it is read safely; whether that is an error nobody says. */
-START_TEST(members_of_a_text_that_was_cut_are_read_safely)
+static const char *const no_objects[] = {"", "no record", "[1]", "[{\"a\":1}]", "\"a\"", "7"};
+
+START_TEST(members_of_what_is_no_whole_object_are_refused)
 {
     const char text[] = "{\"a\":[\"\\\"\",{\"b\":2}],\"c\":\"d\"}";
 
-    for (size_t length = 0; length < sizeof text; length++) {
+    for (size_t length = 0; length < sizeof text - 1; length++) {
         char *cut = malloc(length + 1);
         json_t *json = NULL;
         struct problem problem;
 
         memcpy(cut, text, length);
-        if (json_parse_members(cut, length, is_wanted, " a c ", &json, &problem) == 0) {
-            json_decref(json);
-        }
+        ck_assert_int_eq(json_parse_members(cut, length, is_wanted, " a c ", &json, &problem),
+                         -EBADMSG);
+        ck_assert_str_eq(problem.text, "it is no object, or one without an end");
         free(cut);
+    }
+    for (size_t i = 0; i < sizeof no_objects / sizeof no_objects[0]; i++) {
+        json_t *json = NULL;
+        struct problem problem;
+
+        ck_assert_int_eq(json_parse_members(no_objects[i], strlen(no_objects[i]), is_wanted, " a ",
+                                            &json, &problem),
+                         -EBADMSG);
     }
 }
 END_TEST
@@ -542,7 +551,7 @@ static void add_the_rest(TCase *tests)
 {
     tcase_add_loop_test(tests, members_that_are_wanted_are_picked, 0,
                         sizeof picks / sizeof picks[0]);
-    tcase_add_test(tests, members_of_a_text_that_was_cut_are_read_safely);
+    tcase_add_test(tests, members_of_what_is_no_whole_object_are_refused);
     tcase_add_test(tests, an_appended_string_reads_back_as_it_was);
     tcase_add_test(tests, text_is_compact_and_keeps_the_order);
     tcase_add_test(tests, reals_are_written_with_no_more_digits_than_they_need);

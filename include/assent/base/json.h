@@ -28,9 +28,10 @@ void json_prepare(void);
  * a new reference in `ret_json` (json_decref), -EBADMSG with a problem, or -ENOMEM. */
 int json_parse(const void *bytes, size_t length, json_t **ret_json, struct problem *ret_problem);
 
-/* The same for those members of an object whose names `wanted` says yes to; the others are passed over, which
- * costs a tenth and no memory. For JSON text of our own, that is long and looked at in few places: it must
- * be an object without escapes in its names; of another nothing is said but that it is read safely. */
+/* The same for those members of an object whose names `wanted` says yes to; the others are passed over,
+ * which costs a tenth and no memory. -EBADMSG also where it is no object, or has no end. For JSON text
+ * of our own, that is long and looked at in few places: names are taken as they stand, without their
+ * escapes, and what is passed over, or comes behind the object, is not looked at. */
 int json_parse_members(const void *bytes, size_t length,
                        bool (*wanted)(const void *userdata, const char *name, size_t length),
                        const void *userdata, json_t **ret_json, struct problem *ret_problem);
