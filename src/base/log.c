@@ -38,7 +38,6 @@ static const char *speaker = "assentd";
 static _Atomic enum log_level highest_level = LOG_LEVEL_INFO;
 static bool to_journal;
 static bool holding;
-static size_t sealed;      /* bytes at the front of `held` that log_release writes */
 static struct buffer held; /* packed lines for the journal, else the text that will be written */
 
 static const char *const level_names[] = {
@@ -156,12 +155,12 @@ static void append_logfmt(struct buffer *out, const struct line *line)
     (void)buffer_append(out, "\n", 1);
 }
 
-static void write_standard_error(const unsigned char *text, size_t length)
+static void write_standard_error(const struct buffer *out)
 {
     size_t offset = 0;
 
-    while (offset < length) {
-        ssize_t written = write(STDERR_FILENO, text + offset, length - offset);
+    while (offset < out->length) {
+        ssize_t written = write(STDERR_FILENO, out->data + offset, out->length - offset);
 
         if (written < 0 && errno != EINTR) {
             return;
@@ -258,7 +257,7 @@ static void emit(const struct line *line)
         return;
     }
     append_logfmt(&out, line);
-    write_standard_error(out.data, out.length);
+    write_standard_error(&out);
     buffer_free(&out);
 }
 
@@ -304,9 +303,9 @@ static void unpack_line(struct unpacker *unpacker, struct line *ret_line)
     }
 }
 
-static void write_sealed_to_journal(void)
+static void write_held_to_journal(void)
 {
-    struct unpacker unpacker = unpacker_of(held.data, sealed);
+    struct unpacker unpacker = unpacker_of(held.data, held.length);
 
     while (unpacker.left > 0) {
         struct line line = {0};
@@ -319,32 +318,19 @@ static void write_sealed_to_journal(void)
     }
 }
 
-void log_seal(void)
-{
-    sealed = held.length;
-}
-
 void log_release(void)
 {
-    if (to_journal) {
-        write_sealed_to_journal();
-    } else {
-        write_standard_error(held.data, sealed);
-    }
-    buffer_consume(&held, sealed);
-    sealed = 0;
-}
-
-void log_release_all(void)
-{
-    log_seal();
-    log_release();
     holding = false;
+    if (to_journal) {
+        write_held_to_journal();
+    } else {
+        write_standard_error(&held);
+    }
+    held.length = 0;
 }
 
 void log_discard(void)
 {
     holding = false;
-    sealed = 0;
     buffer_free(&held);
 }

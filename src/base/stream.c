@@ -26,7 +26,6 @@ struct stream {
     struct buffer out;
     size_t out_written;  /* bytes at the front of `out` that the socket has taken */
     size_t out_released; /* bytes of `out` that may be written; beyond it they are corked */
-    size_t out_sealed;   /* bytes of `out` that stream_let_out lets out */
     bool corked;
     bool broken; /* the other end takes nothing any more */
     bool paused; /* `in` may have whole frames, which wait for room in `out` */
@@ -91,24 +90,21 @@ static void flush(struct stream *stream)
         stream->out.length = 0;
         stream->out_written = 0;
         stream->out_released = 0;
-        stream->out_sealed = 0;
         release_if_idle(&stream->out);
     } else if (stream->out_written > IDLE_CAPACITY) {
         buffer_consume(&stream->out, stream->out_written);
         stream->out_released -= stream->out_written;
-        stream->out_sealed -=
-            stream->out_sealed < stream->out_written ? stream->out_sealed : stream->out_written;
         stream->out_written = 0;
     }
     watch(stream);
 }
 
-/* Lets out what is queued up to there. While the socket is full, the loop goes on with it. */
-static void release(struct stream *stream, size_t end)
+/* Lets out all that is queued. While the socket is full, the loop goes on with it. */
+static void release(struct stream *stream)
 {
     bool waiting = stream->out_released > stream->out_written;
 
-    stream->out_released = end;
+    stream->out_released = stream->out.length;
     if (!waiting) {
         flush(stream);
     }
@@ -265,7 +261,7 @@ int stream_send(struct stream *stream, uint16_t type, const void *payload, size_
     (void)buffer_append(&stream->out, header, sizeof header);
     (void)buffer_append(&stream->out, payload, length);
     if (!stream->corked) {
-        release(stream, stream->out.length);
+        release(stream);
     }
     return 0;
 }
@@ -274,19 +270,7 @@ void stream_cork(struct stream *stream, bool corked)
 {
     stream->corked = corked;
     if (!corked) {
-        release(stream, stream->out.length);
-    }
-}
-
-void stream_seal(struct stream *stream)
-{
-    stream->out_sealed = stream->out.length;
-}
-
-void stream_let_out(struct stream *stream)
-{
-    if (stream->out_sealed > stream->out_released) {
-        release(stream, stream->out_sealed);
+        release(stream);
     }
 }
 

@@ -30,8 +30,6 @@
 #define BATCH_LIMIT 512
 /* After everything that reads frames. */
 #define COMMIT_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
-/* Before it: somebody waits for what is on disk now. */
-#define DISK_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
 
 _Noreturn void core_abandon(const char *what)
 {
@@ -47,56 +45,27 @@ void core_must(int r, const char *what)
     }
 }
 
-/* What was said in the batch that is on disk now may be seen. What has been said since stays back. */
-static void show_batch(struct core *core)
-{
-    if (store_in_transaction(core->store)) {
-        log_release();
-    } else {
-        log_release_all();
-    }
-    links_let_out(core);
-}
-
-/* Waits until the batch that was committed is on disk, if that is not so yet. */
-static void await_disk(struct core *core)
-{
-    if (store_commit_is_under_way(core->store)) {
-        core_must(store_commit_end(core->store), "commit");
-        metrics_commit(core->metrics, clock_monotonic_us() - core->commit_began);
-        show_batch(core);
-    }
-}
-
-static void commit_batch(struct core *core)
+static void store_batch(struct core *core)
 {
     bool changed = store_has_changed(core->store);
+    int64_t began = clock_monotonic_us();
 
-    core->commit_began = clock_monotonic_us();
-    core_must(store_commit_begin(core->store), "commit");
-    log_seal();
-    links_seal(core);
-    if (!store_commit_is_under_way(core->store)) {
-        if (changed) {
-            metrics_commit(core->metrics, clock_monotonic_us() - core->commit_began);
-        }
-        show_batch(core);
+    core_must(store_commit(core->store), "commit");
+    if (changed) {
+        metrics_commit(core->metrics, clock_monotonic_us() - began);
     }
 }
 
 /* What the call that asked for it has changed is to be in it, and its answer to be sent. */
 static void begin_backup(struct core *core)
 {
-    await_disk(core);
     backup_begin(core);
     core_begin(core);
 }
 
-/* One commit for all that came. Only once it is on disk may anything be seen: log lines, answers,
- * STARTs. Until then the next batch begins. */
+/* One commit for all that came. Only after it may anything be seen: log lines, answers, STARTs. */
 static void commit(struct core *core)
 {
-    await_disk(core);
     (void)sd_event_source_set_enabled(core->commit_source, SD_EVENT_OFF);
     core->frames_in_batch = 0;
     if (store_in_transaction(core->store)) {
@@ -105,8 +74,10 @@ static void commit(struct core *core)
         work_start_queued(core);
         waiters_answer(core);
         followers_tell(core);
-        commit_batch(core);
+        store_batch(core);
     }
+    log_release();
+    links_flush(core);
     timers_set(core);
     if (core->growths) {
         (void)sd_event_source_set_enabled(core->growth_source, SD_EVENT_ONESHOT);
@@ -127,29 +98,10 @@ static int on_growth(sd_event_source *source, void *userdata)
     return 0;
 }
 
-/* While a batch is on its way to the disk, the one behind it grows. */
 static int on_commit(sd_event_source *source, void *userdata)
 {
-    struct core *core = userdata;
-
     (void)source;
-    if (!store_commit_is_under_way(core->store)) {
-        commit(core);
-    }
-    return 0;
-}
-
-static int on_disk(sd_event_source *source, int fd, uint32_t revents, void *userdata)
-{
-    struct core *core = userdata;
-
-    (void)source;
-    (void)fd;
-    (void)revents;
-    await_disk(core);
-    if (store_in_transaction(core->store)) {
-        (void)sd_event_source_set_enabled(core->commit_source, SD_EVENT_ONESHOT);
-    }
+    commit(userdata);
     return 0;
 }
 
@@ -241,7 +193,6 @@ static void on_stop(void *userdata)
     struct core *core = userdata;
 
     commit(core);
-    await_disk(core);
     (void)sd_event_exit(core->loop, EXIT_SUCCESS);
 }
 
@@ -263,14 +214,6 @@ static int add_defer(struct core *core, sd_event_source **ret_source, sd_event_h
     return r < 0 ? r : sd_event_source_set_priority(*ret_source, priority);
 }
 
-static int add_disk(struct core *core)
-{
-    int r = sd_event_add_io(core->loop, &core->disk_source, store_commit_descriptor(core->store),
-                            EPOLLIN, on_disk, core);
-
-    return r < 0 ? r : sd_event_source_set_priority(core->disk_source, DISK_PRIORITY);
-}
-
 /* The first thing that arrives is the configuration: the store is opened then, since streams and
  * everything else need it. */
 static int on_first_config(void *userdata, const void *bytes, size_t length)
@@ -290,9 +233,6 @@ static int on_first_config(void *userdata, const void *bytes, size_t length)
         return 0;
     }
     r = add_defer(core, &core->commit_source, on_commit, COMMIT_PRIORITY);
-    if (r >= 0) {
-        r = add_disk(core);
-    }
     if (r >= 0) {
         r = add_defer(core, &core->growth_source, on_growth, SD_EVENT_PRIORITY_NORMAL);
     }
@@ -333,7 +273,6 @@ int core_main(void)
     links_close(&core);
     timers_close(&core);
     sd_event_source_disable_unref(core.commit_source);
-    sd_event_source_disable_unref(core.disk_source);
     sd_event_source_disable_unref(core.growth_source);
     fanout_close(&core);
     peeks_free(&core);

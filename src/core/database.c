@@ -10,7 +10,6 @@
 
 #include "assent/base/log.h"
 #include "assent/core/database_vfs.h"
-#include "assent/core/disk_sync.h"
 
 /* Slots of the table of prepared statements: a power of two, well over the count of queries. */
 #define STATEMENT_SLOTS 256
@@ -37,8 +36,6 @@ struct database_statement {
 
 struct database {
     sqlite3 *connection;
-    struct log_file *log; /* of the commit that is being made */
-    struct disk_sync *sync;
     int error;
     int changes_before;               /* the open transaction */
     struct database_statement failed; /* what is given out after a failure */
@@ -71,8 +68,6 @@ static int on_log_length(void *userdata, sqlite3 *connection, const char *name, 
     struct database *database = userdata;
     if (pages < CHECKPOINT_PAGES)
         return SQLITE_OK;
-    if (database->log != NULL)
-        database_vfs_put_off(database->log, false);
     int code = sqlite3_wal_checkpoint_v2(connection, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (code != SQLITE_OK && (code & 0xff) != SQLITE_FULL && (code & 0xff) != SQLITE_BUSY)
         database_fail(database, "checkpoint of a long log", code & 0xff);
@@ -175,8 +170,6 @@ static int connect_to(struct database *database, const char *path, struct proble
     }
     if (code == SQLITE_OK)
         code = set_pragmas(database->connection, &step);
-    if (code == SQLITE_OK && disk_sync_new(&database->sync) < 0)
-        code = SQLITE_NOMEM;
     switch (code & 0xff) {
     case SQLITE_OK:
         return 0;
@@ -220,8 +213,6 @@ void database_free(struct database *database)
 {
     if (database == NULL)
         return;
-    (void)database_commit_end(database);
-    disk_sync_free(database->sync);
     for (size_t i = 0; i < STATEMENT_SLOTS; i++)
         (void)sqlite3_finalize(database->slots[i].handle);
     /* Closing would sync again what could not be synced. The next start looks what is there. */
@@ -268,7 +259,6 @@ int database_settle(struct database *database)
 {
     int frames = 0;
     int copied = 0;
-    assert(!disk_sync_is_under_way(database->sync));
     if (database->error != 0)
         return database->error;
     int code = sqlite3_wal_checkpoint_v2(database->connection, "main", SQLITE_CHECKPOINT_PASSIVE,
@@ -297,42 +287,8 @@ int database_begin(struct database *database)
 
 int database_commit(struct database *database)
 {
-    int error = database_commit_begin(database);
-    return error != 0 ? error : database_commit_end(database);
-}
-
-int database_commit_begin(struct database *database)
-{
-    assert(!disk_sync_is_under_way(database->sync));
-    struct log_file *log = database->log = database_vfs_log(database->connection);
-    if (log != NULL)
-        database_vfs_put_off(log, true);
-    (void)database_run(database_query(database, &COMMIT));
-    database->log = NULL;
-    if (log == NULL)
-        return database->error;
-    database_vfs_put_off(log, false);
-    if (database->error == 0 && database_vfs_owes(log) &&
-        disk_sync_begin(database->sync, database_vfs_take_over(log)) < 0)
-        database_fail(database, "sync of a commit", SQLITE_IOERR_FSYNC);
-    return database->error;
-}
-
-bool database_commit_is_under_way(const struct database *database)
-{
-    return disk_sync_is_under_way(database->sync);
-}
-
-int database_commit_descriptor(const struct database *database)
-{
-    return disk_sync_descriptor(database->sync);
-}
-
-int database_commit_end(struct database *database)
-{
-    if (database->sync != NULL && disk_sync_end(database->sync) < 0)
-        database_fail(database, "sync of a commit", SQLITE_IOERR_FSYNC);
-    return database->error;
+    int error = database_run(database_query(database, &COMMIT));
+    return error != 0 ? error : database->error;
 }
 
 bool database_in_transaction(const struct database *database)

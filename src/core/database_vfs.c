@@ -1,17 +1,14 @@
 #include "assent/core/database_vfs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define VFS_NAME "assentd"
 /* SQLite's own way takes no more than this in one write: 31 pages, a commit of usual size. */
 #define KEPT_LIMIT 0x1ffff
-/* The front of the log: SQLite's documentation, "WAL-mode File Format". */
-#define HEADER_SIZE 32
 
 /* What SQLite sees as the log. The file as SQLite's own way opened it lies behind this in memory. */
 struct log_file {
@@ -20,9 +17,6 @@ struct log_file {
     int length;
     sqlite3_int64 offset; /* of `kept` in the file */
     int failure;
-    int descriptor; /* for syncs */
-    bool put_off;
-    bool owes;
 };
 
 /* SQLite's own way to files, and the one that is made of it. */
@@ -74,17 +68,8 @@ static int log_write(sqlite3_file *file, const void *bytes, int length, sqlite3_
 static int log_sync(sqlite3_file *file, int flags)
 {
     struct log_file *log = (struct log_file *)file;
-    bool of_header = log->offset == 0 && log->length == HEADER_SIZE;
     int code = write_kept(log);
-    if (code == SQLITE_OK && log->put_off && !of_header) {
-        log->owes = true;
-        return SQLITE_OK;
-    }
-    if (code == SQLITE_OK)
-        code = file_of(log)->pMethods->xSync(file_of(log), flags);
-    if (code == SQLITE_OK)
-        log->owes = false;
-    return code;
+    return code != SQLITE_OK ? code : file_of(log)->pMethods->xSync(file_of(log), flags);
 }
 
 static int log_read(sqlite3_file *file, void *bytes, int length, sqlite3_int64 offset)
@@ -114,7 +99,6 @@ static int log_close(sqlite3_file *file)
     struct log_file *log = (struct log_file *)file;
     int code = write_kept(log);
     int closed = file_of(log)->pMethods->xClose(file_of(log));
-    (void)close(log->descriptor);
     free(log->kept);
     return code != SQLITE_OK ? code : closed;
 }
@@ -208,18 +192,11 @@ static int open_log(const char *path, struct log_file *log, int flags, int *ret_
     *log = (struct log_file){.kept = malloc(KEPT_LIMIT)};
     int code =
         log->kept == NULL ? SQLITE_NOMEM : own->xOpen(own, path, file_of(log), flags, ret_flags);
-    if (code != SQLITE_OK) {
+    if (code == SQLITE_OK)
+        log->base.pMethods = &log_methods;
+    else
         free(log->kept);
-        return code;
-    }
-    log->base.pMethods = &log_methods;
-    log->descriptor = open(path, O_WRONLY | O_CLOEXEC);
-    if (log->descriptor < 0) {
-        (void)log_close(&log->base);
-        log->base.pMethods = NULL;
-        return SQLITE_CANTOPEN;
-    }
-    return SQLITE_OK;
+    return code;
 }
 
 /* All of them are opened alike, so their methods are the same. */
@@ -262,31 +239,4 @@ const char *database_vfs_name(void)
         return NULL;
     own = found;
     return VFS_NAME;
-}
-
-/* --- syncs that are put off ------------------------------------------------------------------- */
-
-struct log_file *database_vfs_log(struct sqlite3 *connection)
-{
-    sqlite3_file *log = NULL;
-    int code = sqlite3_file_control(connection, NULL, SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    return code == SQLITE_OK && log != NULL && log->pMethods == &log_methods
-               ? (struct log_file *)log
-               : NULL;
-}
-
-void database_vfs_put_off(struct log_file *log, bool put_off)
-{
-    log->put_off = put_off;
-}
-
-bool database_vfs_owes(const struct log_file *log)
-{
-    return log->owes;
-}
-
-int database_vfs_take_over(struct log_file *log)
-{
-    log->owes = false;
-    return log->descriptor;
 }

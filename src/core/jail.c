@@ -10,13 +10,12 @@
 #include "assent/base/jail.h"
 #include "assent/base/log.h"
 
-/* What SQLite uses, syncs that are waited for beside other work, and the look at how full the disk is. */
+/* What SQLite uses, and the look at how full the disk is. */
 static const char *const allowed[] = {
-    "access",     "faccessat", "fallocate", "fchmod",     "fchown",       "fdatasync", "fstatfs",
-    "fsync",      "ftruncate", "getcwd",    "io_destroy", "io_getevents", "io_submit", "lstat",
-    "newfstatat", "open",      "openat",    "pwrite64",   "pwritev",      "readlink",  "readlinkat",
-    "rename",     "renameat",  "renameat2", "stat",       "statfs",       "truncate",  "umask",
-    "unlink",     "unlinkat",  NULL};
+    "access",   "faccessat", "fallocate", "fchmod",     "fchown",     "fdatasync", "fstatfs",
+    "fsync",    "ftruncate", "getcwd",    "lstat",      "newfstatat", "open",      "openat",
+    "pwrite64", "pwritev",   "readlink",  "readlinkat", "rename",     "renameat",  "renameat2",
+    "stat",     "statfs",    "truncate",  "umask",      "unlink",     "unlinkat",  NULL};
 
 static const char *const killed[] = {"accept",     "accept4", "bind",      "clone",   "connect",
                                      "link",       "linkat",  "mknod",     "mknodat", "socket",

@@ -169,20 +169,12 @@ int links_take(struct core *core, int fd, enum role role)
     return 0;
 }
 
-void links_seal(struct core *core)
+void links_flush(struct core *core)
 {
     for (int role = 0; role < ROLE_COUNT; role++) {
         if (core->links[role].stream) {
-            stream_seal(core->links[role].stream);
-        }
-    }
-}
-
-void links_let_out(struct core *core)
-{
-    for (int role = 0; role < ROLE_COUNT; role++) {
-        if (core->links[role].stream) {
-            stream_let_out(core->links[role].stream);
+            stream_cork(core->links[role].stream, false);
+            stream_cork(core->links[role].stream, true);
         }
     }
 }

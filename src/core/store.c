@@ -25,26 +25,6 @@ int store_commit(struct store *store)
     return database_commit(store->database);
 }
 
-int store_commit_begin(struct store *store)
-{
-    return database_commit_begin(store->database);
-}
-
-bool store_commit_is_under_way(const struct store *store)
-{
-    return database_commit_is_under_way(store->database);
-}
-
-int store_commit_descriptor(const struct store *store)
-{
-    return database_commit_descriptor(store->database);
-}
-
-int store_commit_end(struct store *store)
-{
-    return database_commit_end(store->database);
-}
-
 bool store_has_changed(const struct store *store)
 {
     return database_has_changed(store->database);

@@ -91,26 +91,9 @@ START_TEST(held_lines_are_told_when_they_are_released)
     log_event(LOG_LEVEL_INFO, "first", "n", "1", NULL);
     log_event(LOG_LEVEL_INFO, "second", NULL);
     ck_assert_int_eq(write(STDERR_FILENO, "time=2026-03-16T10:30:45.123Z between\n", 38), 38);
-    log_release_all();
+    log_release();
     log_event(LOG_LEVEL_INFO, "third", NULL);
     expect("between\nlevel=info role=tester msg=first n=1\nlevel=info role=tester msg=second\n"
-           "level=info role=tester msg=third\n");
-}
-END_TEST
-
-START_TEST(sealed_lines_are_told_while_others_are_held)
-{
-    log_hold();
-    log_event(LOG_LEVEL_INFO, "first", NULL);
-    log_seal();
-    log_event(LOG_LEVEL_INFO, "second", NULL);
-    log_release();
-    log_event(LOG_LEVEL_INFO, "third", NULL);
-    log_release();
-    ck_assert_int_eq(write(STDERR_FILENO, "time=2026-03-16T10:30:45.123Z between\n", 38), 38);
-    log_seal();
-    log_release();
-    expect("level=info role=tester msg=first\nbetween\nlevel=info role=tester msg=second\n"
            "level=info role=tester msg=third\n");
 }
 END_TEST
@@ -122,7 +105,7 @@ START_TEST(discarded_lines_are_never_told)
     log_discard();
     log_event(LOG_LEVEL_ERROR, "ending", NULL);
     log_hold();
-    log_release_all();
+    log_release();
     expect("level=error role=tester msg=ending\n");
 }
 END_TEST
@@ -139,7 +122,6 @@ int main(void)
     tcase_add_test(lines, values_are_quoted_and_escaped_where_they_must_be);
     tcase_add_test(lines, lines_above_the_level_are_dropped);
     tcase_add_test(lines, held_lines_are_told_when_they_are_released);
-    tcase_add_test(lines, sealed_lines_are_told_while_others_are_held);
     tcase_add_test(lines, discarded_lines_are_never_told);
     suite_add_tcase(suite, lines);
     srunner_run_all(runner, CK_ENV);

@@ -42,12 +42,8 @@ void log_event(enum log_level level, const char *message, ...) __attribute__((se
 /* From here on lines are kept back, in order: core holds what it has not committed. Only for a role
  * with one thread. */
 void log_hold(void);
-/* What is held now is written by the next log_release; what comes in between is not. */
-void log_seal(void);
-/* Writes the lines that were sealed. */
+/* Writes the held lines and goes on writing directly. */
 void log_release(void);
-/* Writes all held lines and goes on writing directly. */
-void log_release_all(void);
 /* Forgets the held lines and goes on writing directly. */
 void log_discard(void);
 

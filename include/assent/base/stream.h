@@ -64,13 +64,8 @@ int stream_send(struct stream *stream, uint16_t type, const void *payload, size_
 
 /* A corked stream keeps everything that is sent; uncorking writes it at once as far as the socket
  * takes it. What was let out before is still written while corked. Core corks its streams so that
- * nothing leaves before it is on disk. */
+ * nothing leaves before the commit. */
 void stream_cork(struct stream *stream, bool corked);
-
-/* For one who keeps things back in turns. What is queued now is let out by the next stream_let_out; what is
- * sent in between is not. The stream is corked. */
-void stream_seal(struct stream *stream);
-void stream_let_out(struct stream *stream);
 
 /* What the other end has written by now is all that it ever says: after that comes the orderly end,
  * also if somebody keeps the other end open. */

@@ -21,7 +21,7 @@
 /* Notes that it is wanted, or answers 503 itself and returns false while there is one. */
 bool backup_want(struct core *core, const struct asker *asker, const char *who);
 bool backup_is_wanted(const struct core *core);
-/* Begins it and answers. Outside of a transaction, with no commit on its way. */
+/* Begins it and answers. Outside of a transaction. */
 void backup_begin(struct core *core);
 
 /* It has taken what it was sent. False if it is not the one that gets the backup. */

@@ -47,27 +47,14 @@ int database_execute(struct database *database, const char *name, const char *sq
 int database_checkpoint(struct database *database);
 
 /* Copies into the database what the log has, so that its file alone is all of it. Outside of
- * transactions, between statements, and with no commit on its way. 0; -ENOSPC where the disk has no room for that, -EBUSY where it
+ * transactions and between statements. 0; -ENOSPC where the disk has no room for that, -EBUSY where it
  * could not be done just now, both without harm; or the sticky error. */
 int database_settle(struct database *database);
 /* Its own file, for database_vfs.h. Borrowed. */
 struct sqlite3_file *database_file(struct database *database);
 
 int database_begin(struct database *database);
-
-/* Commits, and waits until that is on disk. */
 int database_commit(struct database *database);
-
-/* Commits, and has it brought to disk while the caller goes on, also in the next transaction; there may
- * be no other commit before database_commit_end. */
-int database_commit_begin(struct database *database);
-/* True if what was committed is still on its way. */
-bool database_commit_is_under_way(const struct database *database);
-/* Readable once it has arrived. */
-int database_commit_descriptor(const struct database *database);
-/* Waits for it, if anything is on its way. 0 or the sticky error. */
-int database_commit_end(struct database *database);
-
 bool database_in_transaction(const struct database *database);
 
 /* True if the open transaction has changed a row. */

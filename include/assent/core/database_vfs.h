@@ -8,43 +8,25 @@
  * rule. From then on nothing is written or synced any more, so that no commit can come to stand on a
  * gap.
  *
- * While syncs are put off, that of a commit is owed instead of done, and the log has a descriptor for
- * who does it. What else SQLite syncs the log for is done all the same: its header, before the first
- * frame that rests on it (else old frames behind an old header could be played back over newer pages),
- * and all of it before a checkpoint.
- *
  * The database's own file may be watched: who copies it sees each write to it before it is done,
  * while what is overwritten is still there to be read. With a log these writes are checkpoints.
  *
  * All other files, and all else that is done with these, are SQLite's own way.
  *
- * Owns: the bytes that are kept for each open log, a descriptor of it. Runs in: core, in its only
- * thread; tests. May call: SQLite (this and database.c are the files that do), the allocator.
+ * Owns: the bytes that are kept for each open log. Runs in: core, in its only thread; tests. May call:
+ * SQLite (this and database.c are the files that do), the allocator.
  */
 #ifndef ASSENT_CORE_DATABASE_VFS_H
 #define ASSENT_CORE_DATABASE_VFS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct sqlite3;
 struct sqlite3_file;
-struct log_file;
 
 /* Makes it known to SQLite, once. Returns its name for sqlite3_open_v2, or NULL if SQLite has no
  * way to files of its own, or no memory. */
 const char *database_vfs_name(void);
-
-/* The log of a connection that has one open. */
-struct log_file *database_vfs_log(struct sqlite3 *connection);
-
-/* From here on syncs of commits are owed, or done again. */
-void database_vfs_put_off(struct log_file *log, bool put_off);
-/* True if a commit has been written since the log was synced. */
-bool database_vfs_owes(const struct log_file *log);
-/* It is being synced by who calls this, through that descriptor. */
-int database_vfs_take_over(struct log_file *log);
 
 /* Of a database's own file: its size, and bytes of it as it is, whatever the log has. 0, or -EIO, also
  * where it ends before that. */

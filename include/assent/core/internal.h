@@ -3,9 +3,8 @@
  *
  * Whoever handles a frame or a timer calls core_begin before the store is touched. The transaction
  * stays open while more frames are there, and is committed once for all of them; streams are corked
- * and log lines are held until that is on disk. While the disk takes it, the next batch is handled, and
- * committed after it. So handlers simply write and send in the order of thought, and nothing of it is
- * seen before it, and all before it, is on disk.
+ * and log lines are held until then. So handlers simply write and send in the order of thought, and
+ * nothing of it is seen before it is on disk.
  *
  * Owns: nothing by itself. Runs in: core, in its only thread. May call: everything of core.
  */
@@ -61,8 +60,6 @@ struct core {
     struct store *store;
     struct link links[ROLE_COUNT];
     sd_event_source *commit_source;
-    sd_event_source *disk_source;
-    int64_t commit_began; /* CLOCK_MONOTONIC, microseconds */
     sd_event_source *deadline_source;
     sd_event_source *start_source;
     sd_event_source *growth_source;

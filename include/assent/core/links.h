@@ -17,9 +17,8 @@ void links_prepare(struct core *core);
 /* Takes a stream over. 0 or negative errno. */
 int links_take(struct core *core, int fd, enum role role);
 
-/* What core has said by now is let out by the next links_let_out; what it says in between is not. */
-void links_seal(struct core *core);
-void links_let_out(struct core *core);
+/* Lets out what was sent since the last time. After a commit, never inside a transaction. */
+void links_flush(struct core *core);
 
 /* True while the other end takes what is sent to it, so that more may be. */
 bool links_has_room(const struct link *link);

@@ -6,7 +6,7 @@
  * written inside a transaction, which core opens when the first frame of a batch needs it and
  * commits once for all of them.
  *
- * A failure of a commit, or of any write, is final: what is on disk is unknown, so the caller
+ * A failure of store_commit, or of any write, is final: what is on disk is unknown, so the caller
  * answers nothing, starts nothing, and leaves the process; the next one reads again. Every later
  * call fails too. Functions return 0, -ENOENT where they look for one thing and there is none,
  * -EEXIST where they add one and it is there already, or -EIO (the store failed; logged by the
@@ -44,17 +44,7 @@ int store_open(const char *path, struct store **ret_store, struct problem *ret_p
 void store_free(struct store *store);
 
 int store_begin(struct store *store);
-/* Commits, and waits until that is on disk. */
 int store_commit(struct store *store);
-/* Commits, and has it brought to disk while the caller goes on: it may begin the next transaction, but not
- * commit that before store_commit_end. Until then nobody may be told of either. */
-int store_commit_begin(struct store *store);
-/* True if what was committed is still on its way to the disk. */
-bool store_commit_is_under_way(const struct store *store);
-/* Readable once it has arrived there. */
-int store_commit_descriptor(const struct store *store);
-/* Waits for it, if anything is on its way. */
-int store_commit_end(struct store *store);
 bool store_in_transaction(const struct store *store);
 /* True if the open transaction has changed something, so that its commit waits for the disk. */
 bool store_has_changed(const struct store *store);
@@ -468,7 +458,7 @@ int store_expire(struct store *store, int64_t before, int limit, int *ret_remove
  * kept in a file beside the database that has no name, but never out of the reserve. */
 struct store_copy;
 
-/* Outside of a transaction, with no commit on its way, and one at a time. 0; -ENOSPC where the disk is too full, -EBUSY where it
+/* Outside of a transaction, and one at a time. 0; -ENOSPC where the disk is too full, -EBUSY where it
  * could not be done just now, -ENOMEM, or -EIO: where the store itself has not failed, it is none the
  * worse for it. */
 int store_copy_begin(struct store *store, struct store_copy **ret_copy);
