@@ -160,65 +160,92 @@ void house_configure(struct house *house, const char *sections)
 
 /* --- processes -------------------------------------------------------------------------------- */
 
-/* The words stay in the copy: the process becomes another one at once. */
-static int split_wrapper(const char *wrapper, char **arguments, int limit)
+static char *copy_of(const char *text)
 {
-    int count = 0;
-    char *rest = strdup(wrapper ? wrapper : "");
-    char *word;
+    char *copy = strdup(text);
 
-    while (count < limit && (word = strtok_r(rest, " ", &rest))) {
-        arguments[count++] = word;
-    }
-    return count;
+    ck_assert_ptr_nonnull(copy);
+    return copy;
 }
 
-void become_built(const char *program, char *const *arguments)
+/* That program of the build, under ASSENT_TEST_WRAPPER if there is one, and its arguments, in which a house
+ * replaces %DIR%; command_free. */
+static char **command_of(const struct house *house, const char *program,
+                         const char *const *arguments)
 {
-    char *words[ARGUMENT_LIMIT];
+    char **words = calloc(ARGUMENT_LIMIT, sizeof *words);
     const char *build = getenv("ASSENT_BUILD");
-    int count = split_wrapper(getenv("ASSENT_TEST_WRAPPER"), words, ARGUMENT_LIMIT / 2);
+    const char *wrapper = getenv("ASSENT_TEST_WRAPPER");
+    char *wrapper_words = copy_of(wrapper ? wrapper : "");
+    char *rest = wrapper_words;
+    char *word;
+    int count = 0;
 
-    if (asprintf(&words[count++], "%s/%s", build ? build : "build", program) < 0) {
-        _exit(127);
+    ck_assert_ptr_nonnull(words);
+    while (count < ARGUMENT_LIMIT / 2 && (word = strtok_r(rest, " ", &rest))) {
+        words[count++] = copy_of(word);
     }
-    while (*arguments && count < ARGUMENT_LIMIT - 1) {
-        words[count++] = *arguments++;
+    free(wrapper_words);
+    ck_assert_int_ge(asprintf(&words[count++], "%s/%s", build ? build : "build", program), 0);
+    for (; *arguments && count < ARGUMENT_LIMIT - 1; arguments++) {
+        words[count++] = house ? house_format(house, "%s", *arguments) : copy_of(*arguments);
     }
-    words[count] = NULL;
+    return words;
+}
+
+static void command_free(char **words)
+{
+    for (int i = 0; words[i]; i++) {
+        free(words[i]);
+    }
+    free(words);
+}
+
+static _Noreturn void become(char *const *words)
+{
     (void)execvp(words[0], words);
     _exit(127);
 }
 
-/* `assentd -c FILE` and what follows; `last` is a NULL-terminated list, or NULL. */
-static _Noreturn void become_daemon(const struct house *house, const char *const *last)
+void become_built(const char *program, char *const *arguments)
 {
-    char *arguments[ARGUMENT_LIMIT / 2];
-    int count = 0;
-
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (!last) {
-        arguments[count++] = strdup("-c");
-        arguments[count++] = house_file(house, "assentd.conf");
-    }
-    for (; last && *last && count < ARGUMENT_LIMIT / 2 - 1; last++) {
-        arguments[count++] = house_format(house, "%s", *last);
-    }
-    arguments[count] = NULL;
-    if (house->prepare) {
-        house->prepare(house->userdata);
-    }
-    become_built("assentd", arguments);
+    become(command_of(NULL, program, (const char *const *)arguments));
 }
 
-static void redirect(const struct house *house, const char *name, int fd)
+static int open_output(const struct house *house, const char *name)
 {
     char *path = house_file(house, name);
     int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
-    (void)dup2(file, fd);
-    (void)close(file);
+    ck_assert_int_ge(file, 0);
     free(path);
+    return file;
+}
+
+/* Starts `assentd` with those arguments. All is made before the fork: a thread of this process may hold
+ * the allocator's lock at that moment, and nobody would ever let go of it in the child. */
+static pid_t spawn_daemon(const struct house *house, const char *const *arguments, const char *out,
+                          const char *error)
+{
+    char **command = command_of(house, "assentd", arguments);
+    int out_file = open_output(house, out);
+    int error_file = open_output(house, error);
+    pid_t pid = fork();
+
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        (void)dup2(out_file, STDOUT_FILENO);
+        (void)dup2(error_file, STDERR_FILENO);
+        if (house->prepare) {
+            house->prepare(house->userdata);
+        }
+        become(command);
+    }
+    (void)close(out_file);
+    (void)close(error_file);
+    command_free(command);
+    return pid;
 }
 
 void house_prepare(struct house *house, void (*prepare)(void *userdata), void *userdata)
@@ -269,20 +296,17 @@ static bool await_ready(struct house *house)
 
 void house_begin_start(struct house *house)
 {
+    char *configuration = house_file(house, "assentd.conf");
+    char *notify = house_file(house, "notify");
     char drop[512];
 
     while (recv(house->notify, drop, sizeof drop, MSG_DONTWAIT) > 0) {
     }
-    house->pid = fork();
-    ck_assert_int_ge(house->pid, 0);
-    if (house->pid == 0) {
-        char *notify = house_file(house, "notify");
-
-        (void)setenv("NOTIFY_SOCKET", notify, 1);
-        redirect(house, "log", STDERR_FILENO);
-        redirect(house, "log", STDOUT_FILENO);
-        become_daemon(house, NULL);
-    }
+    (void)setenv("NOTIFY_SOCKET", notify, 1);
+    house->pid =
+        spawn_daemon(house, (const char *const[]){"-c", configuration, NULL}, "log", "log");
+    free(configuration);
+    free(notify);
 }
 
 bool house_try_start(struct house *house)
@@ -347,14 +371,8 @@ int house_run(const struct house *house, const char *const *arguments, char **re
               char **ret_error)
 {
     int status = 0;
-    pid_t pid = fork();
+    pid_t pid = spawn_daemon(house, arguments, "run.out", "run.error");
 
-    ck_assert_int_ge(pid, 0);
-    if (pid == 0) {
-        redirect(house, "run.out", STDOUT_FILENO);
-        redirect(house, "run.error", STDERR_FILENO);
-        become_daemon(house, arguments);
-    }
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     *ret_out = house_read(house, "run.out");
     *ret_error = house_read(house, "run.error");

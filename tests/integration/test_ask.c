@@ -64,6 +64,8 @@ static char *asked_id(const char *body, int status)
     return id;
 }
 
+#define AT_ONCE 40
+
 #define BULK                                                                                      \
     "{\"type\":\"approval_request\",\"action\":\"bulk_send\",\"context\":{\"recipients\":[\"a\"," \
     "\"b\"]},\"reason\":\"a campaign\",\"urgency\":\"high\",\"callbackUrl\":\"https://"           \
@@ -440,6 +442,33 @@ START_TEST(a_decision_whose_webhook_never_came_is_found)
 }
 END_TEST
 
+/* The decisions fall into the look-ups, which all of them are in at the time: some are told of first by the
+ * one, some by the other, and the second of them is late. */
+START_TEST(a_decision_that_comes_both_ways_at_once_counts_once)
+{
+    char *ids[AT_ONCE];
+    char *decision;
+
+    start("poll_interval = 1s\n[action a]\non_granted = note\n"
+          "[hook note]\nshell = echo >>%DIR%/notes\n");
+    for (int i = 0; i < AT_ONCE; i++) {
+        ids[i] = asked_id("{\"action\":\"a\"}", 200);
+    }
+    for (int i = 0; i < AT_ONCE; i++) {
+        service_await_polls(service, ids[i], 1);
+        decision = house_format(house, "{\"id\":\"%s\",\"status\":\"approved\"}", ids[i]);
+        json_decref(service_decide(service, decision));
+        free(decision);
+    }
+    for (int i = 0; i < AT_ONCE; i++) {
+        house_await_status(house, ids[i], "approved");
+        house_await_jobs(house, ids[i], 2, "succeeded");
+        free(ids[i]);
+    }
+    ck_assert_int_eq(house_count_lines(house, "notes"), AT_ONCE);
+}
+END_TEST
+
 START_TEST(the_service_is_asked_once_more_before_a_request_expires)
 {
     char *id;
@@ -521,6 +550,7 @@ int main(void)
     tcase_add_test(tests, explain_says_what_policy_would_do_and_does_nothing);
     tcase_add_test(tests, a_url_is_for_one_request_only);
     tcase_add_test(tests, a_decision_whose_webhook_never_came_is_found);
+    tcase_add_test(tests, a_decision_that_comes_both_ways_at_once_counts_once);
     tcase_add_test(tests, the_service_is_asked_once_more_before_a_request_expires);
     tcase_add_test(tests, a_request_expires_also_if_the_service_can_not_be_reached);
     tcase_add_test(tests, a_request_that_is_canceled_is_submitted_no_more);
