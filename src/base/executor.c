@@ -528,16 +528,23 @@ size_t executor_held(const struct executor *executor)
     return executor->held;
 }
 
+void executor_leave(struct executor *executor)
+{
+    stream_free(executor->stream);
+    executor->stream = NULL;
+    if (executor->waiting_fd >= 0) {
+        close(executor->waiting_fd);
+        executor->waiting_fd = -1;
+    }
+}
+
 void executor_free(struct executor *executor)
 {
     if (!executor) {
         return;
     }
     (void)sd_event_source_disable_unref(executor->letting_go);
-    stream_free(executor->stream);
-    if (executor->waiting_fd >= 0) {
-        close(executor->waiting_fd);
-    }
+    executor_leave(executor);
     for (size_t i = 0; i < BUCKETS; i++) {
         while (executor->buckets[i]) {
             attempt_remove(executor, &executor->buckets[i]);

@@ -196,7 +196,7 @@ static void on_stop(void *userdata)
     (void)sd_event_exit(core->loop, EXIT_SUCCESS);
 }
 
-/* The runner ends what runs, and reports it; what took its place would be cut off at once. */
+/* An attempt that ended now would make place for one that is cut off at once. */
 static void on_orphaned(void *userdata)
 {
     on_quiesce(userdata);

@@ -266,6 +266,7 @@ static void on_orphaned(void *userdata)
 
     runner->orphaned = true;
     if (runner->executor) {
+        executor_leave(runner->executor);
         stop_runs(runner, 0);
     }
     exit_if_done(runner);

@@ -540,6 +540,28 @@ START_TEST(once_quiesced_it_refuses_what_is_new_and_keeps_what_it_has)
 }
 END_TEST
 
+START_TEST(once_it_has_left_core_hears_of_the_end_and_of_no_result)
+{
+    const struct protocol_result result = {
+        .attempt = {.key = "k1", .item = PROTOCOL_NO_ITEM, .n = 1},
+        .ending = ENDING_INTERRUPTED,
+    };
+    size_t told;
+
+    connect_core(&cores[0]);
+    start(&cores[0], "k1");
+    settle(&cores[0]);
+    told = cores[0].count;
+    executor_leave(executor);
+    ck_assert_int_eq(executor_finish(executor, &result), 0);
+    while (!cores[0].ended) {
+        ck_assert_int_ge(sd_event_run(loop, UINT64_MAX), 0);
+    }
+    ck_assert_uint_eq(cores[0].count, told);
+    ck_assert_uint_eq(executor_held(executor), 1);
+}
+END_TEST
+
 START_TEST(a_new_core_hears_of_every_attempt_and_of_every_result_again)
 {
     struct protocol_hello first;
@@ -715,6 +737,7 @@ int main(void)
     tcase_add_test(tests, an_unknown_hook_is_refused);
     tcase_add_test(tests, another_digest_is_refused_and_taken_once_it_is_the_executors_own);
     tcase_add_test(tests, once_quiesced_it_refuses_what_is_new_and_keeps_what_it_has);
+    tcase_add_test(tests, once_it_has_left_core_hears_of_the_end_and_of_no_result);
     tcase_add_test(tests, a_new_core_hears_of_every_attempt_and_of_every_result_again);
     tcase_add_test(tests, what_ends_while_core_is_away_is_told_to_the_next_one);
     tcase_add_test(tests, the_old_stream_is_read_to_its_end_before_hello_on_the_new_one);

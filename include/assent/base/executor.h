@@ -63,6 +63,10 @@ int executor_take_stream(struct executor *executor, int fd);
 /* From now on every attempt that is not held already is REFUSED: the end of this process is near. */
 void executor_quiesce(struct executor *executor);
 
+/* Core hears nothing more: an ending that it took now would make it start another attempt, for an
+ * executor that is going. What runs, and what has no ACK, is lost to core as by a crash. */
+void executor_leave(struct executor *executor);
+
 /* The attempt ended so. The result is copied, sent, together with others that come in the same turn
  * of the loop, and kept until core's ACK. 0, -ENOENT for an
  * attempt that is not running here, or -ENOMEM (the attempt then stays as if running; core learns
