@@ -470,7 +470,7 @@ static int on_listen(void *userdata, int fd)
 {
     struct gate *gate = userdata;
 
-    return http_listen(gate->http, fd);
+    return http_listen(gate->http, gate->loop, fd);
 }
 
 static int on_start(void *userdata)

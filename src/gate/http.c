@@ -1,7 +1,6 @@
 #include "assent/gate/http.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "assent/gate/acceptor.h"
 #include "assent/gate/answer.h"
 #include "assent/gate/intake.h"
 #include "assent/gate/library.h"
@@ -32,10 +32,10 @@
 #define LARGE_BODY         ((size_t)64 << 10)
 #define LARGE_BODIES_LIMIT ((size_t)256 << 20)
 
-struct listener {
+/* A listening socket and those who serve its connections. */
+struct entrance {
     struct MHD_Daemon *daemon;
-    int fd;
-    bool quiesced;
+    struct acceptor *acceptor;
 };
 
 struct http {
@@ -43,8 +43,8 @@ struct http {
     struct outbox *outbox;
     struct farewell *farewell;
     struct tls *tls;
-    struct listener *listeners;
-    size_t listener_count;
+    struct entrance *entrances;
+    size_t entrance_count;
     struct MHD_Response *answers[ANSWER_COUNT];
     struct request *answered; /* not resumed yet; main thread only */
     atomic_bool available;
@@ -683,50 +683,57 @@ int http_new(const struct http_parts *parts, struct http **ret_http)
     return 0;
 }
 
-static struct MHD_Daemon *start_daemon(struct http *http, int fd)
+static struct MHD_Daemon *start_daemon(struct http *http, bool tls)
 {
     struct MHD_OptionItem with_tls[] = {
         {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, tls_no_certificate()},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
-    bool tls = tls_is_configured(http->tls) && !peer_is_unix(fd);
 
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-            (tls ? MHD_USE_TLS : 0),
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC |
+            MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0),
         0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, library_log, NULL,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POOL_SIZE,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)CONNECTION_TIMEOUT, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
-        MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_URI_LOG_CALLBACK, on_target,
-        http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_ARRAY,
+        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)POOL_SIZE, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_STRICT_FOR_CLIENT, 0,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, http, MHD_OPTION_URI_LOG_CALLBACK, on_target, http,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_ARRAY,
         tls ? with_tls : with_tls + 2, MHD_OPTION_END);
 }
 
-int http_listen(struct http *http, int fd)
+/* The library closes what it can't take. */
+static void take_connection(void *userdata, int fd, const struct sockaddr *address,
+                            socklen_t length)
 {
-    struct listener *listeners =
-        reallocarray(http->listeners, http->listener_count + 1, sizeof *listeners);
-    int r = listeners ? 0 : -ENOMEM;
+    (void)MHD_add_connection(userdata, fd, address, length);
+}
 
-    if (r == 0) {
-        http->listeners = listeners;
-        /* Several threads accept; the one that comes too late must not block. */
-        r = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno : 0;
-    }
-    if (r == 0) {
-        struct listener listener = {.daemon = start_daemon(http, fd), .fd = fd};
+int http_listen(struct http *http, sd_event *loop, int fd)
+{
+    struct entrance *entrances =
+        reallocarray(http->entrances, http->entrance_count + 1, sizeof *entrances);
+    struct entrance entrance = {0};
+    int r = -ENOMEM;
 
-        if (listener.daemon) {
-            http->listeners[http->listener_count++] = listener;
-            return 0;
-        }
-        r = -EIO;
+    if (entrances) {
+        http->entrances = entrances;
+        entrance.daemon = start_daemon(http, tls_is_configured(http->tls) && !peer_is_unix(fd));
+        r = entrance.daemon ? 0 : -EIO;
     }
-    (void)close(fd);
-    return r;
+    if (r < 0) {
+        (void)close(fd);
+        return r;
+    }
+    r = acceptor_new(loop, fd, take_connection, entrance.daemon, &entrance.acceptor);
+    if (r < 0) {
+        MHD_stop_daemon(entrance.daemon);
+        return r;
+    }
+    http->entrances[http->entrance_count++] = entrance;
+    return 0;
 }
 
 void http_set_available(struct http *http, bool available)
@@ -739,21 +746,12 @@ size_t http_busy(const struct http *http)
     return atomic_load(&http->busy);
 }
 
-/* Without it the library would shut the listening socket down, which is not ours alone. */
-static void quiesce_listeners(struct http *http)
-{
-    for (size_t i = 0; i < http->listener_count; i++) {
-        if (!http->listeners[i].quiesced) {
-            (void)MHD_quiesce_daemon(http->listeners[i].daemon);
-            http->listeners[i].quiesced = true;
-        }
-    }
-}
-
 void http_quiesce(struct http *http)
 {
     atomic_store(&http->closing, true);
-    quiesce_listeners(http);
+    for (size_t i = 0; i < http->entrance_count; i++) {
+        acceptor_quiesce(http->entrances[i].acceptor);
+    }
 }
 
 void http_free(struct http *http)
@@ -761,16 +759,15 @@ void http_free(struct http *http)
     if (!http) {
         return;
     }
-    quiesce_listeners(http);
-    for (size_t i = 0; i < http->listener_count; i++) {
-        MHD_stop_daemon(http->listeners[i].daemon);
-        (void)close(http->listeners[i].fd);
+    for (size_t i = 0; i < http->entrance_count; i++) {
+        acceptor_free(http->entrances[i].acceptor);
+        MHD_stop_daemon(http->entrances[i].daemon);
     }
     for (size_t i = 0; i < ANSWER_COUNT; i++) {
         if (http->answers[i]) {
             MHD_destroy_response(http->answers[i]);
         }
     }
-    free(http->listeners);
+    free(http->entrances);
     free(http);
 }

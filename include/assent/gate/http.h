@@ -1,18 +1,20 @@
 /*
  * HTTP: the one place that knows libmicrohttpd.
  *
- * One daemon with a small pool of threads for each listening socket. A request that arrived whole
- * and that the rules admit is encoded, its connection suspended, and it goes to the outbox; the main
+ * One daemon with a small pool of threads for each listening socket, to which the main thread gives
+ * the connections that it accepts. A request that arrived whole and that the rules admit is encoded, its connection suspended, and it goes to the outbox; the main
  * thread answers it later. What the rules object to is answered at once.
  *
  * Owns: the listening sockets, the connections, their requests. Runs in: gate; everything declared
- * here in the main thread, the rest in the pool's threads. May call: libmicrohttpd, rules, outbox.
+ * here in the main thread, the rest in the pool's threads. May call: libmicrohttpd, acceptor, rules,
+ * outbox.
  */
 #ifndef ASSENT_GATE_HTTP_H
 #define ASSENT_GATE_HTTP_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <systemd/sd-event.h>
 
 #include "assent/base/protocol.h"
 #include "assent/base/role.h"
@@ -36,7 +38,7 @@ struct http_parts {
 int http_new(const struct http_parts *parts, struct http **ret_http);
 
 /* Takes the listening socket over (also on failure) and serves it at once. 0 or negative errno. */
-int http_listen(struct http *http, int fd);
+int http_listen(struct http *http, sd_event *loop, int fd);
 
 /* While core is away every request is answered with 503 at once. It is away at first. */
 void http_set_available(struct http *http, bool available);
