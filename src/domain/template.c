@@ -88,9 +88,10 @@ bool template_has_placeholders(const struct template *template)
 
 bool template_begins_with_placeholder(const struct template *template)
 {
-    const struct template_text *first = &template->texts[0];
-
-    return template->kind != TEMPLATE_JSON && first->count > 0 && first->parts[0].name;
+    if (template->kind == TEMPLATE_JSON || template->texts[0].count == 0) {
+        return false;
+    }
+    return template->texts[0].parts[0].name != NULL;
 }
 
 const char *template_name_at(const struct template *template, size_t index)
@@ -128,6 +129,6 @@ void template_free(struct template *template)
         template_text_free(&template->texts[i]);
     }
     free(template->texts);
-    json_decref(template->json);
+    template_json_free(template->json);
     free(template);
 }

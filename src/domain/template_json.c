@@ -1,6 +1,7 @@
 /*
- * JSON templates: the text is parsed first, placeholders are looked for in its strings only, so no
- * value can ever become structure.
+ * JSON templates: the text is parsed first, and placeholders are looked for in its strings only. What is
+ * around these strings is written once, when the template is compiled, and each of them is filled with a
+ * whole JSON value or string, so no value can ever become structure.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,189 +10,207 @@
 #include "assent/base/json.h"
 #include "assent/domain/template_parts.h"
 
-/* --- compiling: every key and string to a text, in the order of the walk ---------------------- */
+/* --- compiling -------------------------------------------------------------------------------- */
 
-static int add_string(struct template *template, const char *string, struct problem *ret_problem)
+struct compilation {
+    struct template *template;
+    struct buffer json; /* what comes before the next string that is filled */
+    struct problem *problem;
+};
+
+/* What was written so far ends here. */
+static int end_piece(struct compilation *compilation)
 {
-    struct template_text text;
-    int error = template_text_split(string, &text, ret_problem);
+    struct template *template = compilation->template;
+    char **pieces = reallocarray(template->json, template->text_count + 2, sizeof *pieces);
+    char *piece = pieces ? buffer_take_text(&compilation->json) : NULL;
 
-    return error < 0 ? error : template_add_text(template, &text);
+    if (pieces) {
+        template->json = pieces;
+        template->json[template->text_count] = piece;
+        template->json[template->text_count + 1] = NULL;
+    }
+    return piece ? 0 : -ENOMEM;
 }
 
-static int add_key(struct template *template, const char *key, struct problem *ret_problem)
+static const char *literal_of(const struct template_text *text)
 {
-    int error = add_string(template, key, ret_problem);
+    return text->count > 0 ? text->parts[0].literal : "";
+}
+
+static int add_string(struct compilation *compilation, const char *string)
+{
+    struct template_text text;
+    int error = template_text_split(string, &text, compilation->problem);
 
     if (error < 0) {
         return error;
     }
-    if (template_text_has_placeholders(&template->texts[template->text_count - 1])) {
-        problem_set(ret_problem, "the key \"%.100s\" can't hold a placeholder; only strings can",
-                    key);
-        return -EINVAL;
+    if (!template_text_has_placeholders(&text)) {
+        error = json_append_string(&compilation->json, literal_of(&text));
+        template_text_free(&text);
+        return error;
     }
-    return 0;
+    error = end_piece(compilation);
+    if (error < 0) {
+        template_text_free(&text);
+        return error;
+    }
+    return template_add_text(compilation->template, &text);
 }
 
-static int add_value(struct template *template, json_t *value, struct problem *ret_problem)
+static int add_key(struct compilation *compilation, const char *key)
+{
+    struct template_text text;
+    int error = template_text_split(key, &text, compilation->problem);
+
+    if (error < 0) {
+        return error;
+    }
+    if (template_text_has_placeholders(&text)) {
+        problem_set(compilation->problem,
+                    "the key \"%.100s\" can't hold a placeholder; only strings can", key);
+        error = -EINVAL;
+    } else {
+        error = json_append_string(&compilation->json, literal_of(&text));
+    }
+    template_text_free(&text);
+    return error == 0 ? buffer_append_text(&compilation->json, ":") : error;
+}
+
+static int add_value(struct compilation *compilation, json_t *value);
+
+static int add_array(struct compilation *compilation, json_t *array)
+{
+    size_t index;
+    json_t *child;
+    int error = buffer_append_text(&compilation->json, "[");
+
+    json_array_foreach(array, index, child) {
+        if (error == 0 && index > 0) {
+            error = buffer_append_text(&compilation->json, ",");
+        }
+        if (error == 0) {
+            error = add_value(compilation, child);
+        }
+        if (error < 0) {
+            return error;
+        }
+    }
+    return error == 0 ? buffer_append_text(&compilation->json, "]") : error;
+}
+
+static int add_object(struct compilation *compilation, json_t *object)
 {
     const char *key;
     json_t *child;
-    size_t index;
-    int error = 0;
+    bool first = true;
+    int error = buffer_append_text(&compilation->json, "{");
 
-    if (json_is_string(value)) {
-        return add_string(template, json_string_value(value), ret_problem);
-    }
-    json_array_foreach(value, index, child) {
-        error = add_value(template, child, ret_problem);
-        if (error < 0) {
-            return error;
+    json_object_foreach(object, key, child) {
+        if (error == 0 && !first) {
+            error = buffer_append_text(&compilation->json, ",");
         }
-    }
-    json_object_foreach(value, key, child) {
-        error = add_key(template, key, ret_problem);
         if (error == 0) {
-            error = add_value(template, child, ret_problem);
+            error = add_key(compilation, key);
+        }
+        if (error == 0) {
+            error = add_value(compilation, child);
         }
         if (error < 0) {
             return error;
         }
+        first = false;
     }
-    return 0;
+    return error == 0 ? buffer_append_text(&compilation->json, "}") : error;
+}
+
+static int append_value(struct buffer *out, const json_t *value)
+{
+    char *text = json_text(value);
+    int error = text ? buffer_append_text(out, text) : -ENOMEM;
+
+    free(text);
+    return error;
+}
+
+static int add_value(struct compilation *compilation, json_t *value)
+{
+    if (json_is_string(value)) {
+        return add_string(compilation, json_string_value(value));
+    }
+    if (json_is_array(value)) {
+        return add_array(compilation, value);
+    }
+    return json_is_object(value) ? add_object(compilation, value)
+                                 : append_value(&compilation->json, value);
 }
 
 int template_json_compile(struct template *template, const char *text, struct problem *ret_problem)
 {
-    int error = json_parse(text, strlen(text), &template->json, ret_problem);
+    struct compilation compilation = {.template = template, .problem = ret_problem};
+    json_t *json;
+    int error = json_parse(text, strlen(text), &json, ret_problem);
 
-    if (error == -EBADMSG) {
-        return -EINVAL;
+    if (error < 0) {
+        return error == -EBADMSG ? -EINVAL : error;
     }
-    return error < 0 ? error : add_value(template, template->json, ret_problem);
+    error = add_value(&compilation, json);
+    if (error == 0) {
+        error = end_piece(&compilation);
+    }
+    buffer_free(&compilation.json);
+    json_decref(json);
+    return error;
 }
 
-/* --- rendering: the same walk, which meets the same texts ------------------------------------- */
+/* --- rendering -------------------------------------------------------------------------------- */
 
-struct walk {
-    const struct template_text *next;
-    const json_t *record;
-    struct problem *problem;
-};
-
-static int render_string(struct walk *walk, json_t **ret_value)
+static int append_string(const struct template_text *text, const json_t *record, struct buffer *out,
+                         struct problem *ret_problem)
 {
-    const struct template_text *text = walk->next++;
     struct buffer plain = {0};
-    int error;
+    int error = template_plain_render(text, record, &plain, ret_problem);
+    const char *string = error == 0 ? buffer_text(&plain) : NULL;
 
-    if (text->count == 1 && text->parts[0].name) {
-        json_t *value = template_value(text->parts[0].name, walk->record);
-
-        if (value) {
-            *ret_value = json_incref(value);
-            return 0;
-        }
-    }
-    error = template_plain_render(text, walk->record, &plain, walk->problem);
     if (error == 0) {
-        json_t *string = json_stringn(plain.data ? (const char *)plain.data : "", plain.length);
-
-        if (string) {
-            *ret_value = string;
-        } else {
-            error = -ENOMEM;
-        }
+        error = string ? json_append_string(out, string) : -ENOMEM;
     }
     buffer_free(&plain);
     return error;
 }
 
-static int render_value(struct walk *walk, json_t *from, json_t **ret_value);
-
-static int render_array(struct walk *walk, json_t *from, json_t *array)
+/* A string that is one placeholder becomes its value, whatever that is. */
+static int append_filled(const struct template_text *text, const json_t *record, struct buffer *out,
+                         struct problem *ret_problem)
 {
-    size_t index;
-    json_t *child;
+    const json_t *value = text->count == 1 ? template_value(text->parts[0].name, record) : NULL;
 
-    json_array_foreach(from, index, child) {
-        json_t *value;
-        int error = render_value(walk, child, &value);
-
-        if (error < 0) {
-            return error;
-        }
-        if (json_array_append_new(array, value) < 0) {
-            return -ENOMEM;
-        }
-    }
-    return 0;
-}
-
-static int render_object(struct walk *walk, json_t *from, json_t *object)
-{
-    const char *key;
-    json_t *child;
-
-    json_object_foreach(from, key, child) {
-        const struct template_text *name = walk->next++;
-        json_t *value;
-        int error = render_value(walk, child, &value);
-
-        if (error < 0) {
-            return error;
-        }
-        if (json_object_set_new(object, name->count > 0 ? name->parts[0].literal : "", value) < 0) {
-            return -ENOMEM;
-        }
-    }
-    return 0;
-}
-
-static int render_value(struct walk *walk, json_t *from, json_t **ret_value)
-{
-    json_t *value;
-    int error;
-
-    if (json_is_string(from)) {
-        return render_string(walk, ret_value);
-    }
-    if (!json_is_array(from) && !json_is_object(from)) {
-        *ret_value = json_incref(from);
-        return 0;
-    }
-    value = json_is_array(from) ? json_array() : json_object();
     if (!value) {
-        return -ENOMEM;
+        return append_string(text, record, out, ret_problem);
     }
-    error =
-        json_is_array(from) ? render_array(walk, from, value) : render_object(walk, from, value);
-    if (error < 0) {
-        json_decref(value);
-    } else {
-        *ret_value = value;
-    }
-    return error;
+    return json_is_string(value) ? json_append_string(out, json_string_value(value))
+                                 : append_value(out, value);
 }
 
 int template_json_render(const struct template *template, const json_t *record, struct buffer *out,
                          struct problem *ret_problem)
 {
-    struct walk walk = {.next = template->texts, .record = record, .problem = ret_problem};
-    json_t *value;
-    char *text;
-    int error = render_value(&walk, template->json, &value);
+    int error = buffer_append_text(out, template->json[0]);
 
-    if (error < 0) {
-        return error;
+    for (size_t i = 0; error == 0 && i < template->text_count; i++) {
+        error = append_filled(&template->texts[i], record, out, ret_problem);
+        if (error == 0) {
+            error = buffer_append_text(out, template->json[i + 1]);
+        }
     }
-    text = json_text(value);
-    json_decref(value);
-    if (!text) {
-        return -ENOMEM;
-    }
-    error = buffer_append_text(out, text);
-    free(text);
     return error;
+}
+
+void template_json_free(char **pieces)
+{
+    for (size_t i = 0; pieces && pieces[i]; i++) {
+        free(pieces[i]);
+    }
+    free(pieces);
 }

@@ -31,10 +31,10 @@ struct template_text {
 struct template
 {
     enum template_kind kind;
-    /* One text; of a JSON template every key and string, in the order in which template_json.c meets them. */
-    struct template_text *texts;
+    struct template_text *texts; /* one; of a JSON template each string with placeholders */
     size_t text_count;
-    json_t *json; /* of a JSON template, as written; else NULL */
+    /* Of a JSON template what comes before each of its texts, and behind the last, as text, and NULL. */
+    char **json;
 };
 
 /* --- splitting (template_text.c) -------------------------------------------------------------- */
@@ -74,9 +74,11 @@ int template_header_check(const struct template_text *text, struct problem *ret_
 int template_header_render(const struct template_text *text, const json_t *record,
                            struct buffer *out, struct problem *ret_problem);
 
-/* Fills json and texts of the template. */
+/* Fills json and texts of the template, also in part on failure. */
 int template_json_compile(struct template *template, const char *text, struct problem *ret_problem);
 int template_json_render(const struct template *template, const json_t *record, struct buffer *out,
                          struct problem *ret_problem);
+/* Takes NULL. */
+void template_json_free(char **pieces);
 
 #endif
