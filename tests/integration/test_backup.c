@@ -479,7 +479,7 @@ START_TEST(where_the_disk_has_no_room_nothing_is_begun)
 {
     char *directory = house_file(house, "out");
 
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
         mount("tmpfs", directory, "tmpfs", 0, "size=64k") < 0) {
         (void)printf("no file system can be mounted: skipped\n");
         free(directory);

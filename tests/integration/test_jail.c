@@ -550,8 +550,8 @@ END_TEST
 /* In the process that is about to become assentd: another /etc, for it alone. */
 static void change_etc(void *userdata)
 {
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount(userdata, "/etc", NULL, MS_BIND, NULL) < 0) {
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount(userdata, "/etc", "none", MS_BIND, NULL) < 0) {
         _exit(127);
     }
 }

@@ -43,10 +43,10 @@ static void have_journal(void *userdata)
     struct stat status;
     char stream[64];
 
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
         mount("none", "/run", "tmpfs", 0, NULL) < 0 || mkdir("/run/systemd", 0755) < 0 ||
         mkdir("/run/systemd/journal", 0755) < 0 ||
-        mount(userdata, "/run/systemd/journal", NULL, MS_BIND, NULL) < 0 ||
+        mount(userdata, "/run/systemd/journal", "none", MS_BIND, NULL) < 0 ||
         fstat(error_stream[1], &status) < 0 || dup2(error_stream[1], STDERR_FILENO) < 0) {
         _exit(127);
     }

@@ -159,7 +159,7 @@ static bool start_on_small_disk(const char *sections)
     disk = house_file(house, "state");
     ck_assert_int_eq(mkdir(disk, 0700), 0);
     /* Seen by this process and its children only, so that it can't stay behind. */
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
         mount("tmpfs", disk, "tmpfs", 0, "size=8m") < 0) {
         (void)printf("no file system can be mounted: skipped\n");
         free(disk);

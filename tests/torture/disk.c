@@ -140,7 +140,8 @@ static bool mount_small_disk(const struct house *house)
     bool mounted;
 
     ck_assert_int_eq(mkdir(path, 0700), 0);
-    mounted = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+    mounted = unshare(CLONE_NEWNS) == 0 &&
+              mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
               mount("tmpfs", path, "tmpfs", 0, TMPFS) == 0;
     free(path);
     return mounted;

@@ -257,7 +257,7 @@ static bool move_to_small_disk(void)
     (void)unlink(fixture_path(""));
     char *directory = strdup(fixture_path(""));
     bool mounted = unshare(CLONE_NEWNS) == 0 &&
-                   mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                   mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
                    mount("tmpfs", dirname(directory), "tmpfs", 0, "size=32m") == 0;
     free(directory);
     if (!mounted)
