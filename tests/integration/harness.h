@@ -112,6 +112,8 @@ void house_await_lines(const struct house *house, const char *name, int lines);
 /* The number in the first line of the file, once it is there. */
 pid_t house_pid_in(const struct house *house, const char *name);
 int house_count_lines(const struct house *house, const char *name);
+/* The file has that text and no other. */
+void house_expect_file(const struct house *house, const char *name, const char *expected);
 /* The log so far; to be freed. */
 char *house_log(const struct house *house);
 /* Waits until the log has the text. */
@@ -180,8 +182,14 @@ void house_await_status(const struct house *house, const char *id, const char *s
 void house_await_jobs(const struct house *house, const char *id, int count, const char *state);
 /* Waits until the request has `count` jobs and all of them have ended, however. */
 void house_await_settled(const struct house *house, const char *id, int count);
+/* The first job of the request with its attempts; json_decref. */
+json_t *house_job(const struct house *house, const char *id);
+/* The same of the request's only job, once it has ended, which must be in that state. */
+json_t *house_job_in(const struct house *house, const char *id, const char *state);
 /* `result` of GET /v1/jobs/N/output of the request's first job; json_decref. */
 json_t *house_output(const struct house *house, const char *id);
+/* The first job, which is run again; json_decref. */
+json_t *house_retry(const struct house *house, const char *id);
 
 /* What stands at a JSON Pointer: a text ("" if there is none), a number (-1), a boolean. */
 const char *text_at(const json_t *json, const char *pointer);

@@ -75,6 +75,14 @@ int house_count_lines(const struct house *house, const char *name)
     return count;
 }
 
+void house_expect_file(const struct house *house, const char *name, const char *expected)
+{
+    char *text = house_read(house, name);
+
+    ck_assert_str_eq(text, expected);
+    free(text);
+}
+
 void house_await_lines(const struct house *house, const char *name, int lines)
 {
     int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;

@@ -216,24 +216,44 @@ void house_await_settled(const struct house *house, const char *id, int count)
     }
 }
 
-json_t *house_output(const struct house *house, const char *id)
+/* GET or POST of the request's first job, or what is below it. */
+static json_t *call_first_job(const struct house *house, const char *method, const char *id,
+                              const char *below)
 {
     json_t *request = house_show(house, id);
-    json_t *job = json_array_get(json_object_get(request, "jobs"), 0);
-    char *path = NULL;
-    struct answer answer;
-    json_t *result;
+    char *path =
+        house_format(house, "/v1/jobs/%d%s", (int)number_at(request, "/jobs/0/job"), below);
+    json_t *result = answer_take(house_control(house, method, path, NULL), 200);
 
-    ck_assert_int_ge(asprintf(&path, "/v1/jobs/%lld/output",
-                              (long long)json_integer_value(json_object_get(job, "job"))),
-                     0);
-    answer = house_control(house, "GET", path, NULL);
-    ck_assert_msg(answer.status == 200, "%s: %d %s", path, answer.status, answer.body);
-    result = json_incref(json_object_get(answer.json, "result"));
-    answer_clear(&answer);
     json_decref(request);
     free(path);
     return result;
+}
+
+json_t *house_job(const struct house *house, const char *id)
+{
+    return call_first_job(house, "GET", id, "");
+}
+
+json_t *house_job_in(const struct house *house, const char *id, const char *state)
+{
+    json_t *job;
+
+    house_await_settled(house, id, 1);
+    job = house_job(house, id);
+    ck_assert_msg(strcmp(text_at(job, "/state"), state) == 0, "expected %s, got %s: %s", state,
+                  text_at(job, "/state"), text_at(job, "/error"));
+    return job;
+}
+
+json_t *house_output(const struct house *house, const char *id)
+{
+    return call_first_job(house, "GET", id, "/output");
+}
+
+json_t *house_retry(const struct house *house, const char *id)
+{
+    return call_first_job(house, "POST", id, "/retry");
 }
 
 /* --- suites ----------------------------------------------------------------------------------- */

@@ -62,18 +62,6 @@ static void await_many(const char *prefix, int count, const char *state)
     }
 }
 
-/* The first job of the request with its attempts; json_decref. */
-static json_t *job_of(const char *id)
-{
-    json_t *request = house_show(house, id);
-    char *path = house_format(house, "/v1/jobs/%d", (int)number_at(request, "/jobs/0/job"));
-    json_t *job = house_get(house, path);
-
-    json_decref(request);
-    free(path);
-    return job;
-}
-
 /* POST without a body; the result is to be json_decref'ed. */
 static json_t *post(const char *path)
 {
@@ -82,7 +70,7 @@ static json_t *post(const char *path)
 
 static void post_for_job(const char *id, const char *what)
 {
-    json_t *job = job_of(id);
+    json_t *job = house_job(house, id);
     char *path = house_format(house, "/v1/jobs/%d/%s", (int)number_at(job, "/job"), what);
 
     json_decref(post(path));
@@ -99,14 +87,6 @@ static int count_jobs(const char *hook, const char *state)
     json_decref(result);
     free(path);
     return count;
-}
-
-static void expect_text(const char *name, const char *expected)
-{
-    char *text = house_read(house, name);
-
-    ck_assert_str_eq(text, expected);
-    free(text);
 }
 
 /* A time as it is told, in milliseconds since 1970. */
@@ -133,7 +113,7 @@ START_TEST(what_fails_is_tried_again_as_often_as_its_hook_says)
           "retries = 3\nbackoff = 1ms\nbackoff_max = 5ms\n");
     go_as("req_1", "go");
     house_await_jobs(house, "req_1", 1, "failed");
-    job = job_of("req_1");
+    job = house_job(house, "req_1");
     ck_assert_int_eq(number_at(job, "/attempt"), 4);
     ck_assert_int_eq(number_at(job, "/retries"), 3);
     ck_assert(json_is_null(json_object_get(job, "notBefore")));
@@ -147,7 +127,7 @@ START_TEST(what_fails_is_tried_again_as_often_as_its_hook_says)
         const char *key = text_at(job, "/key");
         char *expected = house_format(house, "1 %s\n2 %s\n3 %s\n4 %s\n", key, key, key, key);
 
-        expect_text("tries", expected);
+        house_expect_file(house, "tries", expected);
         free(expected);
     }
     json_decref(job);
@@ -167,14 +147,14 @@ START_TEST(the_time_of_the_next_try_is_shown_and_survives_a_kill)
     go_as("req_1", "go");
     house_await_lines(house, "tries", 1);
     house_await_jobs(house, "req_1", 1, "queued");
-    before = job_of("req_1");
+    before = house_job(house, "req_1");
     ck_assert_str_ne(text_at(before, "/notBefore"), "");
     ck_assert_str_gt(text_at(before, "/notBefore"), text_at(before, "/attempts/0/endedAt"));
     ck_assert_str_ne(text_at(before, "/error"), "");
     restart_after_kill();
     go_as("req_2", "other");
     house_await_jobs(house, "req_2", 1, "succeeded");
-    after = job_of("req_1");
+    after = house_job(house, "req_1");
     ck_assert_msg(json_equal(before, after), "the job has changed over a restart");
     ck_assert_int_eq(number_at(after, "/attempt"), 1);
     ck_assert_int_eq(number_at(after, "/retries"), 1);
@@ -194,7 +174,7 @@ START_TEST(a_temporary_failure_is_not_counted)
           "backoff = 1ms\nbackoff_max = 5ms\n");
     go_as("req_1", "go");
     house_await_jobs(house, "req_1", 1, "succeeded");
-    job = job_of("req_1");
+    job = house_job(house, "req_1");
     ck_assert_int_eq(number_at(job, "/attempt"), 6);
     ck_assert_int_eq(number_at(job, "/retries"), 0);
     json_decref(job);
@@ -220,13 +200,13 @@ static void be_answered(const char *headers, const char *body, int64_t *ret_not_
     go_as("req_1", "go");
     (void)http_server_wait(server, 1);
     house_await_jobs(house, "req_1", 1, "queued");
-    job = job_of("req_1");
+    job = house_job(house, "req_1");
     ck_assert_int_eq(number_at(job, "/attempts/0/httpStatus"), 429);
     *ret_not_before = time_ms(text_at(job, "/notBefore"));
     *ret_ended_at = time_ms(text_at(job, "/attempts/0/endedAt"));
     json_decref(job);
     restart_after_kill();
-    job = job_of("req_1");
+    job = house_job(house, "req_1");
     ck_assert_int_eq(time_ms(text_at(job, "/notBefore")), *ret_not_before);
     ck_assert_int_eq(http_server_wait(server, 1), 1);
     json_decref(job);
@@ -408,7 +388,8 @@ START_TEST(runs_of_one_hook_start_in_order)
     go_many("req", "go", 5, 5);
     json_decref(post("/v1/resume"));
     await_many("req", 10, "succeeded");
-    expect_text("notes", "req_0\nreq_1\nreq_2\nreq_3\nreq_4\nreq_5\nreq_6\nreq_7\nreq_8\nreq_9\n");
+    house_expect_file(house, "notes",
+                      "req_0\nreq_1\nreq_2\nreq_3\nreq_4\nreq_5\nreq_6\nreq_7\nreq_8\nreq_9\n");
 }
 END_TEST
 
@@ -425,7 +406,7 @@ START_TEST(no_second_has_more_starts_than_the_rate)
     await_many("req", COUNT, "succeeded");
     for (int i = 0; i < COUNT; i++) {
         char *id = house_format(house, "req_%d", i);
-        json_t *job = job_of(id);
+        json_t *job = house_job(house, id);
 
         times[i] = time_ms(text_at(job, "/startedAt"));
         free(id);
@@ -524,14 +505,14 @@ START_TEST(what_is_canceled_in_its_delay_never_runs)
           "[hook late]\nshell = echo >>%DIR%/notes\ndelay = 1h\n"
           "[hook tell]\nshell = echo >>%DIR%/notes\n");
     go_as("req_1", "go");
-    job = job_of("req_1");
+    job = house_job(house, "req_1");
     ck_assert_str_eq(text_at(job, "/state"), "queued");
     ck_assert_str_gt(text_at(job, "/notBefore"), text_at(job, "/createdAt"));
     json_decref(job);
     post_for_job("req_1", "cancel");
     restart_after_kill();
     house_await_jobs(house, "req_1", 1, "canceled");
-    job = job_of("req_1");
+    job = house_job(house, "req_1");
     ck_assert_int_eq(number_at(job, "/attempt"), 0);
     ck_assert(json_is_null(json_object_get(job, "notBefore")));
     json_decref(job);

@@ -63,29 +63,11 @@ static void approve(void)
                  "matched");
 }
 
-/* The request's only job with its attempts, once it has ended in that state; json_decref. */
-static json_t *job_in(const char *state)
-{
-    json_t *request;
-    json_t *job;
-    char *path;
-
-    house_await_settled(house, "req_1", 1);
-    request = house_show(house, "req_1");
-    path = house_format(house, "/v1/jobs/%d", (int)number_at(request, "/jobs/0/job"));
-    job = answer_take(house_control(house, "GET", path, NULL), 200);
-    ck_assert_msg(strcmp(text_at(job, "/state"), state) == 0, "expected %s, got %s: %s", state,
-                  text_at(job, "/state"), text_at(job, "/error"));
-    json_decref(request);
-    free(path);
-    return job;
-}
-
 static void expect_output(const char *expected)
 {
     json_t *output;
 
-    json_decref(job_in("succeeded"));
+    json_decref(house_job_in(house, "req_1", "succeeded"));
     output = house_output(house, "req_1");
     ck_assert_str_eq(text_at(output, "/stdout/head"), expected);
     ck_assert_str_eq(text_at(output, "/stderr/head"), "");
@@ -177,7 +159,7 @@ START_TEST(a_program_gets_an_environment_of_known_things_only)
     register_with(",\"reason\":\"why\",\"context\":{\"to-whom\":\"x\",\"n\":7,\"list\":[1],"
                   "\"path\":\"y\",\"no\":null,\"A\":1,\"a\":2}");
     approve();
-    json_decref(job_in("succeeded"));
+    json_decref(house_job_in(house, "req_1", "succeeded"));
     output = house_output(house, "req_1");
     names = names_of(text_at(output, "/stdout/head"));
     ck_assert_str_eq(names, "ASSENT_ACTION\nASSENT_ATTEMPT\nASSENT_CONTEXT_N\nASSENT_CONTEXT_PATH\n"
@@ -237,7 +219,7 @@ START_TEST(a_program_reads_what_was_registered)
     house_write(house, "keep", "exec cat >\"${0%keep}record\"\n");
     register_with(members);
     approve();
-    json_decref(job_in("succeeded"));
+    json_decref(house_job_in(house, "req_1", "succeeded"));
     request = house_show(house, "req_1");
     record = record_from("record");
     ck_assert_uint_eq(json_object_size(record), RECORD_MEMBERS);

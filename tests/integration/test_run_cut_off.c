@@ -51,43 +51,12 @@ static void go(const char *id)
     house_approve(house, id);
 }
 
-/* The first job of the request with its attempts; json_decref. */
-static json_t *job_of(const char *id)
-{
-    json_t *request = house_show(house, id);
-    char *path = house_format(house, "/v1/jobs/%d", (int)number_at(request, "/jobs/0/job"));
-    json_t *job = answer_take(house_control(house, "GET", path, NULL), 200);
-
-    json_decref(request);
-    free(path);
-    return job;
-}
-
-static json_t *retry(const char *id)
-{
-    json_t *request = house_show(house, id);
-    char *path = house_format(house, "/v1/jobs/%d/retry", (int)number_at(request, "/jobs/0/job"));
-    json_t *job = answer_take(house_control(house, "POST", path, NULL), 200);
-
-    json_decref(request);
-    free(path);
-    return job;
-}
-
 static void expect_error(const char *id, const char *error)
 {
-    json_t *job = job_of(id);
+    json_t *job = house_job(house, id);
 
     ck_assert_str_eq(text_at(job, "/error"), error);
     json_decref(job);
-}
-
-static void expect_text(const char *name, const char *expected)
-{
-    char *text = house_read(house, name);
-
-    ck_assert_str_eq(text, expected);
-    free(text);
 }
 
 /* --- timeouts --------------------------------------------------------------------------------- */
@@ -131,7 +100,7 @@ START_TEST(after_its_grace_everything_it_started_is_killed)
     go("req_1");
     house_await_jobs(house, "req_1", 1, "failed");
     ck_assert_int_ge(house_now_ms() - begin, 500);
-    job = job_of("req_1");
+    job = house_job(house, "req_1");
     ck_assert_str_eq(text_at(job, "/error"), "timed out after 300ms; killed");
     ck_assert_int_eq(number_at(job, "/attempts/0/signal"), SIGKILL);
     json_decref(job);
@@ -175,14 +144,14 @@ END_TEST
 
 static void expect_two_attempts_with_one_key(void)
 {
-    json_t *job = job_of("req_1");
+    json_t *job = house_job(house, "req_1");
     char *keys = house_format(house, "%s\n%s\n", text_at(job, "/key"), text_at(job, "/key"));
 
     ck_assert_int_eq(number_at(job, "/attempt"), 2);
     ck_assert_str_eq(text_at(job, "/attempts/0/state"), "interrupted");
     ck_assert_str_eq(text_at(job, "/attempts/1/state"), "succeeded");
-    expect_text("attempts", "1\n2\n");
-    expect_text("keys", keys);
+    house_expect_file(house, "attempts", "1\n2\n");
+    house_expect_file(house, "keys", keys);
     json_decref(job);
     free(keys);
 }
@@ -201,8 +170,8 @@ START_TEST(a_run_that_the_runners_death_cuts_off_is_held)
     house_await_jobs(house, "req_1", 1, "interrupted");
     ck_assert(!process_lives(program));
     expect_error("req_1", "the runner ended while the program ran");
-    expect_text("attempts", "1\n");
-    json_decref(retry("req_1"));
+    house_expect_file(house, "attempts", "1\n");
+    json_decref(house_retry(house, "req_1"));
     house_await_jobs(house, "req_1", 1, "succeeded");
     expect_two_attempts_with_one_key();
 }
@@ -239,7 +208,7 @@ START_TEST(a_call_that_the_callers_death_cuts_off_is_held)
     expect_error("req_1", "the caller ended while the call was under way");
     ck_assert_uint_eq(http_server_connections(server), 1);
     http_server_script(server, &(struct http_server_script){.path = "/"});
-    json_decref(retry("req_1"));
+    json_decref(house_retry(house, "req_1"));
     house_await_jobs(house, "req_1", 1, "succeeded");
     ck_assert_uint_eq(http_server_connections(server), 2);
 }
@@ -304,13 +273,13 @@ START_TEST(a_failed_run_can_be_run_again)
           "  [ \"$ASSENT_ATTEMPT\" != 1 ]\n");
     go("req_1");
     house_await_jobs(house, "req_1", 1, "failed");
-    job = retry("req_1");
+    job = house_retry(house, "req_1");
     ck_assert_str_eq(text_at(job, "/requestId"), "req_1");
     json_decref(job);
     house_await_jobs(house, "req_1", 1, "succeeded");
-    job = job_of("req_1");
+    job = house_job(house, "req_1");
     keys = house_format(house, "%s\n%s\n", text_at(job, "/key"), text_at(job, "/key"));
-    expect_text("keys", keys);
+    house_expect_file(house, "keys", keys);
     ck_assert_str_eq(text_at(job, "/attempts/0/state"), "failed");
     ck_assert_str_eq(text_at(job, "/attempts/1/state"), "succeeded");
     ck_assert_str_eq(text_at(job, "/error"), "");

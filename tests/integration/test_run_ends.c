@@ -63,27 +63,9 @@ static void approve(void)
                  "matched");
 }
 
-/* The request's only job with its attempts, once it has ended in that state; json_decref. */
-static json_t *job_in(const char *state)
-{
-    json_t *request;
-    json_t *job;
-    char *path;
-
-    house_await_settled(house, "req_1", 1);
-    request = house_show(house, "req_1");
-    path = house_format(house, "/v1/jobs/%d", (int)number_at(request, "/jobs/0/job"));
-    job = answer_take(house_control(house, "GET", path, NULL), 200);
-    ck_assert_msg(strcmp(text_at(job, "/state"), state) == 0, "expected %s, got %s: %s", state,
-                  text_at(job, "/state"), text_at(job, "/error"));
-    json_decref(request);
-    free(path);
-    return job;
-}
-
 static void expect_job(const char *state, const char *error)
 {
-    json_t *job = job_in(state);
+    json_t *job = house_job_in(house, "req_1", state);
 
     ck_assert_str_eq(text_at(job, "/error"), error);
     json_decref(job);
@@ -93,7 +75,7 @@ static void expect_output(const char *expected)
 {
     json_t *output;
 
-    json_decref(job_in("succeeded"));
+    json_decref(house_job_in(house, "req_1", "succeeded"));
     output = house_output(house, "req_1");
     ck_assert_str_eq(text_at(output, "/stdout/head"), expected);
     ck_assert_str_eq(text_at(output, "/stderr/head"), "");
@@ -114,7 +96,7 @@ START_TEST(exit_status_and_output_are_kept)
           "shell = echo out; echo err >&2; exit 3\n");
     register_with("");
     approve();
-    job = job_in("failed");
+    job = house_job_in(house, "req_1", "failed");
     ck_assert_str_eq(text_at(job, "/error"), "exit status 3");
     ck_assert_int_eq(number_at(job, "/attempts/0/exitCode"), 3);
     ck_assert_str_eq(text_at(job, "/attempts/0/error"), "exit status 3");
@@ -137,7 +119,7 @@ START_TEST(a_signal_is_told_by_its_name)
           "shell = kill -SEGV $$\n");
     register_with("");
     approve();
-    job = job_in("failed");
+    job = house_job_in(house, "req_1", "failed");
     ck_assert_str_eq(text_at(job, "/error"), "killed by SIGSEGV");
     ck_assert_int_eq(number_at(job, "/attempts/0/signal"), SIGSEGV);
     ck_assert(json_is_null(json_at_pointer(job, "/attempts/0/exitCode")));
@@ -169,7 +151,7 @@ START_TEST(of_much_output_head_and_tail_are_kept)
           "shell = printf begin; head -c 100000 /dev/zero | tr '\\0' x; printf end\n");
     register_with("");
     approve();
-    json_decref(job_in("succeeded"));
+    json_decref(house_job_in(house, "req_1", "succeeded"));
     output = house_output(house, "req_1");
     ck_assert_int_eq(strncmp(text_at(output, "/stdout/head"), "beginxxx", 8), 0);
     ck_assert_str_eq(text_at(output, "/stdout/tail") + strlen(text_at(output, "/stdout/tail")) - 6,
@@ -268,7 +250,7 @@ START_TEST(a_call_is_made_as_its_hook_says)
                                                             .body = "made it"});
     register_with(",\"context\":{\"name\":\"a/b \\\"\",\"n\":5,\"list\":[\"\\\"},\",{}]}");
     approve();
-    job = job_in("succeeded");
+    job = house_job_in(house, "req_1", "succeeded");
     ck_assert_uint_eq(http_server_wait(server, 1), 1);
     request = http_server_request(server, 0);
     ck_assert_str_eq(request->method, "PUT");
@@ -304,7 +286,7 @@ START_TEST(a_call_that_is_refused_is_told_with_its_answer)
                                                             .body = "{\"no\":\xff}"});
     register_with("");
     approve();
-    job = job_in("failed");
+    job = house_job_in(house, "req_1", "failed");
     ck_assert_str_eq(text_at(job, "/error"), "HTTP 422 Unprocessable, expected 200, 202");
     ck_assert_int_eq(number_at(job, "/attempts/0/httpStatus"), 422);
     output = house_output(house, "req_1");
@@ -326,7 +308,7 @@ START_TEST(a_call_that_may_have_been_done_waits_for_a_person)
                        &(struct http_server_script){.path = "/", .manner = HTTP_SERVER_CUTS});
     register_with("");
     approve();
-    job = job_in("interrupted");
+    job = house_job_in(house, "req_1", "interrupted");
     ck_assert_ptr_nonnull(strstr(text_at(job, "/error"), "it may have been done"));
     ck_assert_uint_eq(json_array_size(json_object_get(job, "attempts")), 1);
     ck_assert_uint_eq(http_server_connections(server), 1);

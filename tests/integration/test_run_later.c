@@ -39,32 +39,12 @@ static void go(const char *id)
     house_approve(house, id);
 }
 
-/* The first job of the request with its attempts; json_decref. */
-static json_t *job_of(const char *id)
-{
-    json_t *request = house_show(house, id);
-    char *path = house_format(house, "/v1/jobs/%d", (int)number_at(request, "/jobs/0/job"));
-    json_t *job = answer_take(house_control(house, "GET", path, NULL), 200);
-
-    json_decref(request);
-    free(path);
-    return job;
-}
-
 static void expect_error(const char *id, const char *error)
 {
-    json_t *job = job_of(id);
+    json_t *job = house_job(house, id);
 
     ck_assert_str_eq(text_at(job, "/error"), error);
     json_decref(job);
-}
-
-static void expect_text(const char *name, const char *expected)
-{
-    char *text = house_read(house, name);
-
-    ck_assert_str_eq(text, expected);
-    free(text);
 }
 
 /* --- hooks that change ------------------------------------------------------------------------ */
@@ -144,7 +124,7 @@ START_TEST(what_waits_runs_its_hook_as_it_is_then)
     house_reload(house);
     house_write(house, "enough", "");
     house_await_jobs(house, "req_1", 1, "succeeded");
-    expect_text("notes", "new\n");
+    house_expect_file(house, "notes", "new\n");
 }
 END_TEST
 
@@ -188,7 +168,7 @@ START_TEST(a_request_without_a_decision_expires_by_our_own_clock)
     house_register(house, "{\"requestId\":\"req_1\",\"action\":\"go\",\"expiresIn\":1}");
     house_await_jobs(house, "req_1", 1, "succeeded");
     ck_assert_int_ge(house_now_ms() - begin, 1200);
-    expect_text("notes", "approval.expired expired \n");
+    house_expect_file(house, "notes", "approval.expired expired \n");
     house_decide(house, "{\"requestId\":\"req_1\",\"status\":\"approved\"}", "late");
     house_await_jobs(house, "req_1", 1, "succeeded");
     house_await_log(house, "without a decision");
@@ -202,11 +182,11 @@ START_TEST(a_deadline_that_passed_while_assentd_was_down_is_noticed)
     house_register(house, "{\"requestId\":\"req_1\",\"action\":\"go\",\"expiresIn\":1}");
     house_register(house, "{\"requestId\":\"req_2\",\"action\":\"go\",\"expiresIn\":100}");
     ck_assert_int_eq(house_stop(house), 0);
-    expect_text("notes", "");
+    house_expect_file(house, "notes", "");
     (void)usleep(1300 * 1000);
     house_start(house);
     house_await_jobs(house, "req_1", 1, "succeeded");
-    expect_text("notes", "approval.expired expired \n");
+    house_expect_file(house, "notes", "approval.expired expired \n");
     house_await_status(house, "req_2", "pending");
 }
 END_TEST
