@@ -176,6 +176,10 @@ void house_decide_as(const struct house *house, const char *id, const char *stat
 void house_approve(const struct house *house, const char *id);
 /* `result` of GET /v1/approvals/ID; json_decref. */
 json_t *house_show(const struct house *house, const char *id);
+/* The kinds of the request's events, whose numbers grow, with spaces between them; to be freed. */
+char *event_kinds(const json_t *request);
+/* The request has had events of these kinds, in this order. */
+void house_expect_events(const struct house *house, const char *id, const char *expected);
 /* Waits until the request's status is that. */
 void house_await_status(const struct house *house, const char *id, const char *status);
 /* Waits until the request has `count` jobs and all of them are in `state`. */

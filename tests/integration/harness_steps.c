@@ -256,6 +256,32 @@ json_t *house_retry(const struct house *house, const char *id)
     return call_first_job(house, "POST", id, "/retry");
 }
 
+char *event_kinds(const json_t *request)
+{
+    const json_t *events = json_object_get(request, "events");
+    char *kinds = calloc(1, json_array_size(events) * 40 + 1);
+    int64_t last = 0;
+
+    for (size_t i = 0; i < json_array_size(events); i++) {
+        const json_t *event = json_array_get(events, i);
+
+        ck_assert_int_gt(number_at(event, "/sequence"), last);
+        last = number_at(event, "/sequence");
+        (void)strcat(strcat(kinds, i ? " " : ""), text_at(event, "/kind"));
+    }
+    return kinds;
+}
+
+void house_expect_events(const struct house *house, const char *id, const char *expected)
+{
+    json_t *request = house_show(house, id);
+    char *kinds = event_kinds(request);
+
+    ck_assert_str_eq(kinds, expected);
+    free(kinds);
+    json_decref(request);
+}
+
 /* --- suites ----------------------------------------------------------------------------------- */
 
 TCase *house_scenarios(Suite *suite, const char *name, void (*before)(void), void (*after)(void))

@@ -43,33 +43,6 @@ static struct answer cancel(const char *id)
 
 /* --- one request ------------------------------------------------------------------------------ */
 
-/* The kinds of its events, in order, with spaces between them; to be freed. */
-static char *kinds_of(const json_t *request)
-{
-    const json_t *events = json_object_get(request, "events");
-    char *kinds = calloc(1, json_array_size(events) * 40 + 1);
-    int64_t last = 0;
-
-    for (size_t i = 0; i < json_array_size(events); i++) {
-        const json_t *event = json_array_get(events, i);
-
-        ck_assert_int_gt(number_at(event, "/sequence"), last);
-        last = number_at(event, "/sequence");
-        (void)strcat(strcat(kinds, i ? " " : ""), text_at(event, "/kind"));
-    }
-    return kinds;
-}
-
-static void expect_kinds(const char *id, const char *expected)
-{
-    json_t *request = house_show(house, id);
-    char *kinds = kinds_of(request);
-
-    ck_assert_str_eq(kinds, expected);
-    free(kinds);
-    json_decref(request);
-}
-
 START_TEST(a_request_is_shown_with_all_that_happened)
 {
     json_t *request;
@@ -93,7 +66,7 @@ START_TEST(a_request_is_shown_with_all_that_happened)
     ck_assert_str_eq(text_at(request, "/events/1/kind"), "request.approved");
     ck_assert_str_eq(text_at(request, "/events/1/details/decidedBy"), "ops@example.com");
     ck_assert_uint_eq(json_array_size(json_object_get(request, "events")), 8);
-    free(kinds_of(request));
+    free(event_kinds(request));
     json_decref(request);
 }
 END_TEST
@@ -106,8 +79,9 @@ START_TEST(events_stand_in_the_order_in_which_they_happened)
     house_decide(house, "{\"event_id\":\"2\",\"requestId\":\"req_1\",\"status\":\"approved\"}",
                  "late");
     house_decide_as(house, "req_1", "denied", "conflict");
-    expect_kinds("req_1", "request.registered request.approved job.queued job.started "
-                          "job.succeeded decision.late decision.conflict");
+    house_expect_events(house, "req_1",
+                        "request.registered request.approved job.queued job.started "
+                        "job.succeeded decision.late decision.conflict");
 }
 END_TEST
 
@@ -302,7 +276,7 @@ START_TEST(a_cancel_ends_what_is_pending)
     ck_assert_str_eq(text_at(request, "/status"), "canceled");
     json_decref(request);
     house_decide_as(house, "req_1", "approved", "late");
-    expect_kinds("req_1", "request.registered request.canceled decision.late");
+    house_expect_events(house, "req_1", "request.registered request.canceled decision.late");
     answer_expect_error(cancel("req_2"), 404, "not_found", "req_2");
 }
 END_TEST

@@ -44,33 +44,6 @@ static struct answer cancel(const char *id)
     return answer;
 }
 
-/* The kinds of its events, in order, with spaces between them; to be freed. */
-static char *kinds_of(const json_t *request)
-{
-    const json_t *events = json_object_get(request, "events");
-    char *kinds = calloc(1, json_array_size(events) * 40 + 1);
-    int64_t last = 0;
-
-    for (size_t i = 0; i < json_array_size(events); i++) {
-        const json_t *event = json_array_get(events, i);
-
-        ck_assert_int_gt(number_at(event, "/sequence"), last);
-        last = number_at(event, "/sequence");
-        (void)strcat(strcat(kinds, i ? " " : ""), text_at(event, "/kind"));
-    }
-    return kinds;
-}
-
-static void expect_kinds(const char *id, const char *expected)
-{
-    json_t *request = house_show(house, id);
-    char *kinds = kinds_of(request);
-
-    ck_assert_str_eq(kinds, expected);
-    free(kinds);
-    json_decref(request);
-}
-
 /* --- early decisions -------------------------------------------------------------------------- */
 
 START_TEST(early_decisions_are_applied_in_their_order)
@@ -84,8 +57,9 @@ START_TEST(early_decisions_are_applied_in_their_order)
     house_start(house);
     house_register_as(house, "req_1", "note");
     house_await_jobs(house, "req_1", 1, "succeeded");
-    expect_kinds("req_1", "request.registered request.denied job.queued decision.conflict "
-                          "decision.late job.started job.succeeded");
+    house_expect_events(house, "req_1",
+                        "request.registered request.denied job.queued decision.conflict "
+                        "decision.late job.started job.succeeded");
     house_decide_as(house, "req_1", "denied", "duplicate");
     house_decide_as(house, "req_1", "approved", "duplicate");
     house_register_as(house, "req_2", "note");
@@ -114,7 +88,7 @@ START_TEST(what_came_when_its_request_was_over_comes_too_late)
     register_over("over", 3600 * 1000);
     register_over("in_grace", 1000);
     house_await_status(house, "over", "expired");
-    expect_kinds("over", "request.registered request.expired decision.late");
+    house_expect_events(house, "over", "request.registered request.expired decision.late");
     house_await_jobs(house, "in_grace", 1, "succeeded");
     ck_assert_int_eq(house_count_lines(house, "notes"), 1);
 }
