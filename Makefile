@@ -164,7 +164,7 @@ PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 check: ## install what is missing, then run every check and test
 	tests/system/deps.sh build demo check
 	$(SUBMAKE) $(PARALLEL) tests man
-	$(SUBMAKE) check-structure check-format check-docs check-model check-tls
+	$(SUBMAKE) $(PARALLEL) --output-sync=target check-structure check-format check-docs check-model check-tls
 	@rm -f $(RESULTS)
 	$(SUBMAKE) unit ASSENT_RESULTS=$(RESULTS)
 	$(SUBMAKE) integration ASSENT_RESULTS=$(RESULTS)

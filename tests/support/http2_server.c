@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,14 +24,19 @@ static void run_nghttpd(const struct http2_server *server, const struct tls_serv
     int null = open("/dev/null", O_RDONLY);
     int log = open(server->log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     char port[16];
+    const char *const arguments[] = {"nghttpd",   "-v",           "-a",
+                                     "127.0.0.1", "-d",           directory,
+                                     port,        certified->key, certified->certificate,
+                                     NULL};
 
     (void)snprintf(port, sizeof port, "%d", server->port);
     (void)dup2(null, STDIN_FILENO);
     (void)dup2(log, STDOUT_FILENO);
     (void)dup2(log, STDERR_FILENO);
     closefrom(STDERR_FILENO + 1);
-    (void)execlp("nghttpd", "nghttpd", "-v", "-a", "127.0.0.1", "-d", directory, port,
-                 certified->key, certified->certificate, (char *)NULL);
+    (void)execvp(arguments[0], (char *const *)(uintptr_t)arguments);
+    /* Debian has it where the PATH of users does not lead. */
+    (void)execv("/usr/sbin/nghttpd", (char *const *)(uintptr_t)arguments);
     _exit(127);
 }
 
