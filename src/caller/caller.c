@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
+#include "assent/base/descriptors.h"
 #include "assent/base/executor.h"
 #include "assent/base/jail.h"
 #include "assent/base/log.h"
@@ -97,17 +97,6 @@ static int enter_jail(struct caller *caller)
     return caller_jail_enter();
 }
 
-/* Each connection takes a descriptor, and the usual limit is as old as select. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 /* The first configuration comes before anything else. */
 static int prepare(struct caller *caller)
 {
@@ -126,7 +115,7 @@ static int prepare(struct caller *caller)
     if (r < 0 || caller->calls) {
         return r;
     }
-    raise_descriptor_limit();
+    descriptors_raise_limit();
     r = hook_calls_new(caller->loop, caller->executor, &caller->calls);
     return r < 0 ? r
                  : lookup_calls_new(caller->executor, hook_calls_engine(caller->calls),

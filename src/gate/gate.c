@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <systemd/sd-event.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "assent/base/clock.h"
+#include "assent/base/descriptors.h"
 #include "assent/base/log.h"
 #include "assent/base/member.h"
 #include "assent/base/protocol.h"
@@ -598,17 +598,6 @@ static void gate_end(struct gate *gate)
     rules_free(gate->rules);
 }
 
-/* Each connection takes a descriptor, and the usual limit is as old as select. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 int gate_main(enum role role)
 {
     static const struct member_handlers handlers = {
@@ -620,7 +609,7 @@ int gate_main(enum role role)
     };
     struct gate gate = {.role = role};
     int status = EXIT_FAILURE;
-    raise_descriptor_limit();
+    descriptors_raise_limit();
     int r = gate_begin(&gate);
 
     if (r == 0) {

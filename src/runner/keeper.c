@@ -15,6 +15,7 @@
 
 #include "assent/base/channel.h"
 #include "assent/base/clock.h"
+#include "assent/base/descriptors.h"
 #include "assent/base/process_tree.h"
 #include "assent/base/reap.h"
 #include "assent/base/signals.h"
@@ -311,6 +312,7 @@ static int set_up(struct keeper_tools *tools)
     close_what_is_not_needed(tools);
     (void)prctl(PR_SET_NAME, "assentd: keeper");
     (void)setsid();
+    descriptors_restore_limit();
     tools->children = watch_children();
     if (tools->children < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
         return -errno;

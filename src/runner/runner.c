@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 
 #include "assent/base/clock.h"
+#include "assent/base/descriptors.h"
 #include "assent/base/executor.h"
 #include "assent/base/log.h"
 #include "assent/base/member.h"
@@ -301,6 +302,7 @@ int runner_main(void)
     if (sigprocmask(SIG_BLOCK, &child, NULL) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0) {
         return EXIT_FAILURE;
     }
+    descriptors_raise_limit();
     status = member_run(ROLE_RUNNER, &handlers, &runner, &runner.loop);
     clear(&runner);
     return status;

@@ -1,0 +1,96 @@
+/*
+ * Few descriptors: what the usual limit has no room for works, and what no limit has room for is not
+ * lost.
+ */
+#include <check.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "integration/harness.h"
+
+#define USUAL 64 /* what the daemon finds, and could raise */
+#define RUNS  60
+
+static struct house *house;
+static struct rlimit limit;
+
+static void set_limit(void *userdata)
+{
+    (void)userdata;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void set_up(void)
+{
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    house = house_new();
+    house_prepare(house, set_limit, NULL);
+}
+
+static void tear_down(void)
+{
+    house_free(house);
+}
+
+/* --- programs --------------------------------------------------------------------------------- */
+
+static void register_runs(const char *id, int count)
+{
+    size_t room = (size_t)count * 8;
+    char *items = calloc(1, room);
+    char *body;
+
+    ck_assert_ptr_nonnull(items);
+    for (int i = 0; i < count; i++) {
+        (void)snprintf(items + strlen(items), room - strlen(items), "%s%d", i > 0 ? "," : "", i);
+    }
+    body = house_format(
+        house, "{\"requestId\":\"%s\",\"action\":\"many\",\"context\":{\"list\":[%s]}}", id, items);
+    house_register(house, body);
+    free(body);
+    free(items);
+}
+
+/* Each run ends when all have begun. */
+START_TEST(more_programs_than_the_usual_limit_has_room_for_run_at_once)
+{
+    const char *wrapper = getenv("ASSENT_TEST_WRAPPER");
+    char expected[16];
+
+    ck_assert_int_gt((int64_t)limit.rlim_max, USUAL + 8 * RUNS);
+    limit.rlim_cur = USUAL;
+    house_configure(
+        house,
+        "[runner]\nconcurrency = 1000\n"
+        "[action many]\non_granted = meet\n"
+        "[hook meet]\nfor_each = context.list\ntimeout = 5m\n"
+        "shell = echo >>%DIR%/met; ulimit -Sn >>%DIR%/limits; until [ -e %DIR%/go ]; do sleep 0.1; done\n");
+    house_start(house);
+    register_runs("req_1", RUNS);
+    house_approve(house, "req_1");
+    house_await_lines(house, "met", RUNS);
+    house_await_lines(house, "limits", RUNS);
+    house_write(house, "go", "");
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    (void)snprintf(expected, sizeof expected, "%d\n", USUAL);
+
+    char *limits = house_read(house, "limits");
+
+    /* A wrapper may have raised it for itself. */
+    ck_assert((wrapper && wrapper[0]) || strncmp(limits, expected, strlen(expected)) == 0);
+    free(limits);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("descriptors");
+    TCase *programs = house_scenarios(suite, "programs", set_up, tear_down);
+
+    tcase_add_test(programs, more_programs_than_the_usual_limit_has_room_for_run_at_once);
+    return house_run_suite(suite);
+}
