@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "assent/base/capture.h"
+#include "assent/base/descriptors.h"
 #include "assent/base/digest.h"
 #include "assent/base/log.h"
 
@@ -199,11 +200,13 @@ static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
 {
     struct http_engine *engine = userdata;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    struct watched *watched = fd < 0 ? NULL : watched_at(engine, fd);
+    bool spare = fd >= 0 && descriptors_is_spare(fd);
+    struct watched *watched = fd < 0 || spare ? NULL : watched_at(engine, fd);
 
     (void)purpose;
     if (fd >= 0 && !watched) {
         (void)close(fd);
+        errno = spare ? EMFILE : ENOMEM;
         return CURL_SOCKET_BAD;
     }
     if (watched) {

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "assent/base/descriptors.h"
 #include "assent/base/log.h"
 
 /* So many at a time, then the connections that are there have their turn. */
@@ -23,7 +24,7 @@ struct acceptor {
     void *userdata;
     sd_event_source *source;
     sd_event_source *pause;
-    bool has_failed; /* and said so */
+    bool has_failed; /* and said so; until all who wait were accepted */
 };
 
 static void fail(struct acceptor *acceptor, int error)
@@ -52,13 +53,17 @@ static int accept_one(struct acceptor *acceptor)
 {
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
+
+    if (!descriptors_are_left(acceptor->fd)) {
+        return EMFILE;
+    }
+
     int fd =
         accept4(acceptor->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0) {
         return errno == EINTR || errno == ECONNABORTED ? 0 : errno;
     }
-    acceptor->has_failed = false;
     acceptor->take(acceptor->userdata, fd, (struct sockaddr *)&address, length);
     return 0;
 }
@@ -74,7 +79,9 @@ static int on_connections(sd_event_source *source, int fd, uint32_t revents, voi
     for (int i = 0; i < BATCH && error == 0; i++) {
         error = accept_one(acceptor);
     }
-    if (error != 0 && error != EAGAIN) {
+    if (error == EAGAIN) {
+        acceptor->has_failed = false;
+    } else if (error != 0) {
         fail(acceptor, error);
     }
     return 0;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "assent/base/clock.h"
+#include "assent/base/descriptors.h"
 
 #define KEPT_LIMIT  256
 #define KEPT_FOR_MS 2000
@@ -86,7 +87,7 @@ void farewell_add(struct farewell *farewell, int fd)
     kept->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     kept->since = clock_monotonic_ms();
     int own = kept->fd;
-    int r = own < 0 ? -1 : shutdown(own, SHUT_WR);
+    int r = own < 0 || descriptors_is_spare(own) ? -1 : shutdown(own, SHUT_WR);
 
     /* As soon as it is kept the main thread may end it. */
     pthread_mutex_lock(&farewell->lock);

@@ -11,9 +11,12 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
+#include "support/http_server.h"
 
 #define USUAL 64 /* what the daemon finds, and could raise */
 #define RUNS  60
+#define FEW   128 /* all that a role may have */
+#define MANY  200
 
 static struct house *house;
 static struct rlimit limit;
@@ -86,11 +89,76 @@ START_TEST(more_programs_than_the_usual_limit_has_room_for_run_at_once)
 }
 END_TEST
 
+/* --- roles that have none left ---------------------------------------------------------------- */
+
+static void allow_few(void)
+{
+    limit.rlim_cur = FEW;
+    limit.rlim_max = FEW;
+}
+
+START_TEST(a_gate_that_is_full_hears_the_supervisor)
+{
+    static struct exchange *waits[MANY];
+    pid_t gate;
+
+    allow_few();
+    house_configure(house, "");
+    house_start(house);
+    house_register_as(house, "req_1", "other");
+    gate = house_role(house, "assentd: gate control");
+    for (int i = 0; i < MANY; i++) {
+        waits[i] = house_begin_control(house, "GET", "/v1/approvals/req_1?wait=55", NULL);
+    }
+    house_await_log(house, "can't accept connections");
+    house_reload(house);
+    (void)house_kill_role(house, "assentd: core");
+    answer_expect_error(exchange_end(waits[0]), 503, "unavailable", NULL);
+    for (int i = 1; i < MANY; i++) {
+        exchange_leave(waits[i]);
+    }
+    house_await_ready(house);
+    ck_assert_int_eq(house_role(house, "assentd: gate control"), gate);
+}
+END_TEST
+
+START_TEST(a_caller_that_is_full_hears_the_supervisor)
+{
+    struct http_server *server = http_server_start();
+    char *sections;
+    pid_t caller;
+
+    http_server_script(
+        server, &(struct http_server_script){.path = "/", .manner = HTTP_SERVER_NEVER_ANSWERS});
+    allow_few();
+    sections = house_format(house,
+                            "[runner]\nconcurrency = 1000\n"
+                            "[action many]\non_granted = call\n"
+                            "[hook call]\nfor_each = context.list\ntimeout = 5m\n"
+                            "http = POST http://127.0.0.1:%d/\n",
+                            http_server_port(server));
+    house_configure(house, sections);
+    free(sections);
+    house_start(house);
+    caller = house_role(house, "assentd: caller");
+    register_runs("req_1", MANY);
+    house_approve(house, "req_1");
+    house_await_log(house, "not sent: Failed to connect");
+    house_reload(house);
+    ck_assert_int_eq(house_role(house, "assentd: caller"), caller);
+    http_server_stop(server);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("descriptors");
     TCase *programs = house_scenarios(suite, "programs", set_up, tear_down);
 
+    TCase *full = house_scenarios(suite, "full", set_up, tear_down);
+
     tcase_add_test(programs, more_programs_than_the_usual_limit_has_room_for_run_at_once);
+    tcase_add_test(full, a_gate_that_is_full_hears_the_supervisor);
+    tcase_add_test(full, a_caller_that_is_full_hears_the_supervisor);
     return house_run_suite(suite);
 }

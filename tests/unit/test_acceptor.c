@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "assent/base/clock.h"
+#include "assent/base/descriptors.h"
 
 #define PATIENCE_MS 10000
 #define TAKEN_LIMIT 64
@@ -149,6 +150,47 @@ START_TEST(without_descriptors_it_pauses_and_then_goes_on)
 }
 END_TEST
 
+/* All that there may be: it can't be more in this process any more. */
+static void allow(int more)
+{
+    struct rlimit few;
+    int next = dup(original);
+
+    ck_assert_int_ge(next, 0);
+    few.rlim_cur = few.rlim_max = (rlim_t)(next + more);
+    (void)close(next);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    descriptors_raise_limit();
+}
+
+START_TEST(the_last_descriptors_are_left_to_others)
+{
+    enum { CLIENTS = 12, ALLOWED = 10 };
+    int clients[CLIENTS];
+
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = connect_one();
+    }
+    allow(ALLOWED);
+    await_taken(1);
+    run_idle();
+    ck_assert_int_lt(taken_count, ALLOWED);
+
+    int before = taken_count;
+    int other = dup(original);
+
+    ck_assert_int_ge(other, 0);
+    (void)close(other);
+    (void)close(taken[--taken_count]);
+    await_taken(before);
+    run_idle();
+    ck_assert_int_eq(taken_count, before);
+    for (int i = 0; i < CLIENTS; i++) {
+        (void)close(clients[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("acceptor");
@@ -160,6 +202,7 @@ int main(void)
     tcase_add_test(tests, all_that_come_are_taken_and_do_not_block);
     tcase_add_test(tests, who_comes_after_the_end_waits_for_the_next_process);
     tcase_add_test(tests, without_descriptors_it_pauses_and_then_goes_on);
+    tcase_add_test(tests, the_last_descriptors_are_left_to_others);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

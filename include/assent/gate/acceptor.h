@@ -19,7 +19,8 @@ struct acceptor;
 typedef void acceptor_take(void *userdata, int fd, const struct sockaddr *address,
                            socklen_t length);
 
-/* Takes `fd` over, also on failure, and accepts from now on. 0 or negative errno. */
+/* Leaves the last descriptors alone, which are for what the supervisor passes: whoever comes then waits.
+ * Takes `fd` over, also on failure, and accepts from now on. 0 or negative errno. */
 int acceptor_new(sd_event *loop, int fd, acceptor_take *take, void *userdata,
                  struct acceptor **ret_acceptor);
 
