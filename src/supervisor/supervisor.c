@@ -559,8 +559,7 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
     (void)info;
     if (supervisor->announced) {
         supervisor->reloading = true;
-        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-                         (long long)clock_monotonic_ms() * 1000);
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_monotonic_us());
     }
     r = config_load(supervisor->path, &config, &errors);
     for (size_t i = 0; i < errors.count; i++) {

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "assent/base/buffer.h"
+#include "assent/base/clock.h"
 #include "support/jail_setting.h"
 
 #define POLL_MS        10
@@ -381,9 +382,23 @@ int house_run(const struct house *house, const char *const *arguments, char **re
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* Type=notify-reload takes no word that seems older than its signal; sd_notify(3). */
+static void expect_reloading(struct house *house, int64_t since_us)
+{
+    char text[512];
+    long long at = 0;
+
+    ck_assert_msg(read_notification(house, text, sizeof text), "assentd did not reload");
+    ck_assert_int_eq(sscanf(text, "RELOADING=1\nMONOTONIC_USEC=%lld", &at), 1);
+    ck_assert_int_ge(at, since_us);
+}
+
 void house_reload(struct house *house)
 {
+    int64_t before = clock_monotonic_us();
+
     (void)kill(house->pid, SIGHUP);
+    expect_reloading(house, before);
     ck_assert_msg(await_ready(house), "assentd did not get ready after a reload");
 }
 
