@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -50,6 +51,13 @@ static int open_listener(const struct sockaddr *address, socklen_t length, int *
     return 0;
 }
 
+/* Also by one that has no time yet, or that takes messages. */
+static bool is_answered(int fd, const struct sockaddr_un *address)
+{
+    return connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN ||
+           errno == EPROTOTYPE;
+}
+
 /* A socket file outlives its daemon; one on which somebody answers is left alone. */
 static int remove_stale_socket(const struct sockaddr_un *address)
 {
@@ -63,11 +71,11 @@ static int remove_stale_socket(const struct sockaddr_un *address)
     if (!S_ISSOCK(status.st_mode)) {
         return -ENOTSOCK;
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return -errno;
     }
-    r = connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? -EADDRINUSE : 0;
+    r = is_answered(fd, address) ? -EADDRINUSE : 0;
     (void)close(fd);
     if (r == 0 && unlink(address->sun_path) < 0) {
         r = -errno;

@@ -306,6 +306,40 @@ START_TEST(passed_sockets_replace_configured_ones)
 }
 END_TEST
 
+/* It would be another daemon's. */
+static void expect_to_be_left_alone(int type)
+{
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    (void)snprintf(local.sun_path, sizeof local.sun_path, "%s", house_socket(house));
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&local, sizeof local), 0);
+    if (type == SOCK_STREAM) {
+        ck_assert_int_eq(listen(fd, 0), 0);
+        ck_assert_int_eq(connect(client, (struct sockaddr *)&local, sizeof local), 0);
+    }
+    house_configure(house, note);
+    ck_assert(!house_try_start(house));
+    ck_assert_int_eq(house_wait(house), EXIT_FAILURE);
+    house_await_log(house, "Address already in use");
+    ck_assert_int_eq(access(house_socket(house), F_OK), 0);
+    (void)close(client);
+    (void)close(fd);
+}
+
+START_TEST(a_socket_of_somebody_who_is_busy_is_left_alone)
+{
+    expect_to_be_left_alone(SOCK_STREAM);
+}
+END_TEST
+
+START_TEST(a_socket_of_somebody_who_takes_messages_is_left_alone)
+{
+    expect_to_be_left_alone(SOCK_DGRAM);
+}
+END_TEST
+
 START_TEST(a_passed_socket_without_a_name_is_the_public_one)
 {
     struct passed passed = {.count = "1"};
@@ -397,6 +431,8 @@ int main(void)
     tcase_add_test(options, a_check_says_ok_and_starts_nothing);
     tcase_add_test(options, a_dump_has_everything_but_secrets);
     tcase_add_test(sockets, passed_sockets_replace_configured_ones);
+    tcase_add_test(sockets, a_socket_of_somebody_who_is_busy_is_left_alone);
+    tcase_add_test(sockets, a_socket_of_somebody_who_takes_messages_is_left_alone);
     tcase_add_test(sockets, a_passed_socket_without_a_name_is_the_public_one);
     tcase_add_test(anybody, it_needs_no_rights_of_its_own);
     return house_run_suite(suite);
