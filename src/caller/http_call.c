@@ -477,10 +477,15 @@ static const char *cause_of(const struct http_call *call, CURLcode result)
     return call->cause[0] ? call->cause : curl_easy_strerror(result);
 }
 
+/* libcurl keeps what a redirect said, also where the answer that it led to says nothing. */
 static int64_t retry_after_of(const struct http_call *call)
 {
+    struct curl_header *header = NULL;
     curl_off_t seconds = 0;
 
+    if (curl_easy_header(call->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK) {
+        return 0;
+    }
     (void)curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &seconds);
     if (seconds <= 0) {
         return 0;
