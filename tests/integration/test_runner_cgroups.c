@@ -109,11 +109,17 @@ static TCase *add_case(Suite *suite, const char *name, void (*begin)(void))
 {
     TCase *tests = tcase_create(name);
 
-    tcase_add_checked_fixture(tests, begin, tear_down);
+    tcase_add_checked_fixture(tests, begin, begin ? tear_down : NULL);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
     return tests;
 }
+
+START_TEST(they_are_not_there)
+{
+    (void)fprintf(stderr, "skipped: this needs cgroups, of which none can be made here\n");
+}
+END_TEST
 
 static void add_tests(Suite *suite)
 {
@@ -136,7 +142,7 @@ int main(void)
         cgroup_scratch_remove(cgroup);
         add_tests(suite);
     } else {
-        (void)fprintf(stderr, "skipped: this needs cgroups, of which none can be made here\n");
+        tcase_add_test(add_case(suite, "none", NULL), they_are_not_there);
     }
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
