@@ -63,15 +63,24 @@ static void begin_backup(struct core *core)
     core_begin(core);
 }
 
+/* What is started may end at once, as a fan-out of nothing does: what that brings on starts in the same
+ * commit, since nothing else would come to see to it, and no other commit knows of it. */
+static void start_all(struct core *core)
+{
+    do {
+        steps_go_on(core);
+        work_start_queued(core);
+    } while (steps_wait(core) || (core->work_wanted && !core->quiescing));
+}
+
 /* One commit for all that came. Only after it may anything be seen: log lines, answers, STARTs. */
 static void commit(struct core *core)
 {
     (void)sd_event_source_set_enabled(core->commit_source, SD_EVENT_OFF);
     core->frames_in_batch = 0;
     if (store_in_transaction(core->store)) {
-        steps_go_on(core);
         fanout_grow(core);
-        work_start_queued(core);
+        start_all(core);
         waiters_answer(core);
         followers_tell(core);
         store_batch(core);

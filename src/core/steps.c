@@ -143,6 +143,11 @@ void steps_note(struct core *core, int64_t request)
     reviews[core->review_count++] = request;
 }
 
+bool steps_wait(const struct core *core)
+{
+    return core->review_count > 0;
+}
+
 void steps_go_on(struct core *core)
 {
     while (core->review_count > 0) {

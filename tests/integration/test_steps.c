@@ -25,12 +25,17 @@ static const char sections[] =
     "on_granted = work, break\n"
     "[action cut]\n"
     "on_granted = cut\n"
+    "[action each]\n"
+    "on_granted = each\n"
     "[hook work]\n"
     "shell = echo $ASSENT_REQUEST_ID >>%DIR%/works\n"
     "[hook wait]\n"
     "shell = mkfifo %DIR%/gate; echo >%DIR%/waits; read line <%DIR%/gate\n"
     "[hook break]\n"
     "shell = exit 3\n"
+    "[hook each]\n"
+    "for_each = context.to\n"
+    "shell = true\n"
     "[hook cut]\n"
     "shell = test -e %DIR%/cut || { echo >%DIR%/cut; sleep 600; }\n";
 
@@ -65,6 +70,17 @@ static char *asked(const char *action, const char *after)
                               after ? after : "");
     json_t *answer =
         answer_take(house_control(house, "POST", "/v1/notify-operator", body), after ? 202 : 200);
+    char *id = strdup(text_at(answer, "/requestId"));
+
+    json_decref(answer);
+    free(body);
+    return id;
+}
+
+static char *asked_with(const char *action, const char *context)
+{
+    char *body = house_format(house, "{\"action\":\"%s\",\"context\":%s}", action, context);
+    json_t *answer = answer_take(house_control(house, "POST", "/v1/notify-operator", body), 200);
     char *id = strdup(text_at(answer, "/requestId"));
 
     json_decref(answer);
@@ -254,6 +270,27 @@ START_TEST(after_what_is_over_it_is_over_at_once)
 }
 END_TEST
 
+/* What ends as soon as its turn comes does so in the commit that approves: nothing else comes that
+ * could bring the next step on, and a kill leaves nothing that remembers it. */
+START_TEST(after_a_fan_out_of_nothing_it_goes_on_in_the_same_commit)
+{
+    bool fails = _i == 1;
+    char *first = asked_with("each", fails ? "{}" : "{\"to\":[]}");
+    char *held = asked_after("work", first);
+
+    approve(first);
+    house_kill(house);
+    house_start(house);
+    if (fails) {
+        expect_canceled(held, "failed");
+    } else {
+        house_await_status(house, held, "pending");
+    }
+    free(held);
+    free(first);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("steps");
@@ -265,5 +302,6 @@ int main(void)
     tcase_add_test(tests, it_is_canceled_when_what_was_started_fails);
     tcase_add_test(tests, it_waits_while_what_was_started_is_interrupted);
     tcase_add_test(tests, after_what_is_over_it_is_over_at_once);
+    tcase_add_loop_test(tests, after_a_fan_out_of_nothing_it_goes_on_in_the_same_commit, 0, 2);
     return house_run_suite(suite);
 }

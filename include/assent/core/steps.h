@@ -16,6 +16,9 @@ void steps_note(struct core *core, int64_t request);
 /* Looks at what waited for those that were noted; chains of any length are gone through. */
 void steps_go_on(struct core *core);
 
+/* True if there is something to look at. */
+bool steps_wait(const struct core *core);
+
 /* A held request has just been made: it may be through, or over, already. */
 void steps_review(struct core *core, struct store_request *request);
 
