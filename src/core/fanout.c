@@ -280,7 +280,9 @@ void fanout_settle(struct core *core, int64_t job)
     core_must(store_fanout_get(core->store, job, &fanout), "fan-out");
     ended = fanout.succeeded + fanout.failed + fanout.interrupted;
     core_must(task_load(core, job, PROTOCOL_NO_ITEM, &task), "job");
-    if (task.job.canceling && fanout.running == 0 && ended < fanout.total) {
+    /* The last ones that the cancel cut off are as little a reason to hold the whole as the first. */
+    if (task.job.canceling && fanout.running == 0 &&
+        (ended < fanout.total || fanout.interrupted > 0)) {
         problem_set(&text, "canceled after %" PRId64 " of %" PRId64 " items", ended, fanout.total);
         endings_finish(core, &task, JOB_EVENT_CANCELED, text.text);
     } else if (ended == fanout.total) {

@@ -293,6 +293,26 @@ START_TEST(a_cancel_in_the_middle_leaves_the_rest_undone)
 }
 END_TEST
 
+/* None is queued any more that the cancel could keep from running. */
+START_TEST(a_cancel_of_the_last_items_cancels_the_whole)
+{
+    json_t *job;
+
+    start("[action send]\non_granted = each\non_failed = tell\n"
+          "[hook each]\nfor_each = context.to\nkill_after = 1s\n"
+          "shell = echo >>%DIR%/runs; sleep 1000\n"
+          "[hook tell]\nshell = echo >>%DIR%/told\n");
+    send_numbers("req_1", 2);
+    house_await_lines(house, "runs", 2);
+    json_decref(post("/v1/jobs/1/cancel"));
+    house_await_settled(house, "req_1", 1);
+    job = job_1();
+    ck_assert_str_eq(text_at(job, "/state"), "canceled");
+    json_decref(job);
+    ck_assert_int_eq(house_count_lines(house, "told"), 0);
+}
+END_TEST
+
 START_TEST(a_cancel_ends_the_calls_of_items)
 {
     struct http_server *server = http_server_start();
@@ -600,6 +620,7 @@ int main(void)
     tcase_add_test(items, an_empty_array_succeeds_and_no_array_fails);
     tcase_add_test(failures, what_failed_is_listed_in_pages_and_only_that_runs_again);
     tcase_add_test(middle, a_cancel_in_the_middle_leaves_the_rest_undone);
+    tcase_add_test(middle, a_cancel_of_the_last_items_cancels_the_whole);
     tcase_add_test(middle, a_cancel_ends_the_calls_of_items);
     tcase_add_test(middle, a_kill_in_the_middle_is_gone_on_from_there);
     tcase_add_test(middle, a_hook_that_goes_in_the_middle_fails_the_rest);
