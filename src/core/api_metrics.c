@@ -172,7 +172,7 @@ static void add_attempts(struct page *page, const char *name, const struct lane 
 
 static void add_running(struct page *page, const char *name, const struct lane *lane)
 {
-    row(page, name, (struct label){"hook", lane->hook}, lane->running);
+    row(page, name, (struct label){"hook", lane->hook}, lanes_running(lane));
 }
 
 static void add_paused(struct page *page, const char *name, const struct lane *lane)

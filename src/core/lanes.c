@@ -102,7 +102,7 @@ static bool rate_allows(struct core *core, const struct lane *lane, const struct
 bool lanes_allow(struct core *core, struct lane *lane, const struct config_hook *hook)
 {
     return lane->wanted && !lane->paused && !core->paused &&
-           (hook->concurrency == 0 || lane->running < (int)hook->concurrency) &&
+           (hook->concurrency == 0 || lanes_running(lane) < (int)hook->concurrency) &&
            rate_allows(core, lane, hook);
 }
 
@@ -114,13 +114,22 @@ void lanes_take(struct core *core, struct lane *lane, const struct config_hook *
     }
 }
 
+int lanes_running(const struct lane *lane)
+{
+    return lane->running[ROLE_RUNNER] + lane->running[ROLE_CALLER];
+}
+
+bool lanes_paused(struct core *core, const char *hook)
+{
+    return core->paused || lanes_find(core, hook)->paused;
+}
+
 void lanes_count(struct link *executor, const char *hook, int by)
 {
     struct lane *lane = lanes_find(executor->core, hook);
 
     executor->running += by;
-    lane->executor = executor;
-    lane->running += by;
+    lane->running[executor->role] += by;
     /* Hooks that had no room may have some now. */
     executor->core->work_wanted = executor->core->work_wanted || by < 0;
 }
@@ -129,9 +138,7 @@ void lanes_count_anew(struct link *executor)
 {
     executor->running = 0;
     for (struct lane *lane = executor->core->lanes; lane; lane = lane->next) {
-        if (lane->executor == executor) {
-            lane->running = 0;
-        }
+        lane->running[executor->role] = 0;
     }
 }
 

@@ -196,6 +196,35 @@ START_TEST(a_run_that_the_runners_death_cuts_off_is_run_again_where_its_hook_say
 }
 END_TEST
 
+/* One that a reload has made a call of is counted at both executors, and no place is lost with one. */
+START_TEST(a_run_that_is_cut_off_gives_its_place_to_the_next_of_any_kind)
+{
+    char *calls;
+
+    server = http_server_start();
+    http_server_script(
+        server, &(struct http_server_script){.path = "/", .manner = HTTP_SERVER_NEVER_ANSWERS});
+    start("[action go]\non_granted = work\n"
+          "[hook work]\nconcurrency = 2\nshell = echo >>%DIR%/runs; sleep 1000\n");
+    go("req_1");
+    house_await_lines(house, "runs", 1);
+    calls = house_format(house,
+                         "[action go]\non_granted = work\n"
+                         "[hook work]\nconcurrency = 2\ntimeout = 1h\n"
+                         "http = POST http://127.0.0.1:%d/\n",
+                         http_server_port(server));
+    house_configure(house, calls);
+    house_reload(house);
+    go("req_2");
+    ck_assert_uint_eq(http_server_wait(server, 1), 1);
+    go("req_3");
+    (void)house_kill_role(house, "assentd: runner");
+    house_await_jobs(house, "req_1", 1, "interrupted");
+    ck_assert_uint_eq(http_server_wait(server, 2), 2);
+    free(calls);
+}
+END_TEST
+
 START_TEST(a_call_that_the_callers_death_cuts_off_is_held)
 {
     start_calling("");
@@ -310,6 +339,7 @@ int main(void)
     tcase_add_test(cut_off, a_run_that_the_runners_death_cuts_off_is_held);
     tcase_add_test(cut_off,
                    a_run_that_the_runners_death_cuts_off_is_run_again_where_its_hook_says_so);
+    tcase_add_test(cut_off, a_run_that_is_cut_off_gives_its_place_to_the_next_of_any_kind);
     tcase_add_test(cut_off, a_call_that_the_callers_death_cuts_off_is_held);
     tcase_add_test(cut_off, a_call_with_a_key_is_made_again);
     tcase_add_test(cut_off, a_run_goes_on_without_core);

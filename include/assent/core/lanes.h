@@ -12,9 +12,10 @@
 struct lane {
     struct lane *next;
     char *hook;
-    struct link *executor; /* that runs what is counted as running */
-    int running;           /* attempts on disk as started and not ended, since its HELLO */
-    bool wanted;           /* something may be startable; false once it was looked for in vain */
+    /* Attempts on disk as started and not ended, since their executor's HELLO: both have some where a
+     * reload made another kind of hook of it. */
+    int running[ROLE_COUNT];
+    bool wanted; /* something may be startable; false once it was looked for in vain */
     bool paused;
     int64_t bucket; /* what the rate has left, as on disk */
 
@@ -39,6 +40,12 @@ void lanes_want_all(struct core *core);
 bool lanes_allow(struct core *core, struct lane *lane, const struct config_hook *hook);
 /* One more is started: takes from what the rate has left. */
 void lanes_take(struct core *core, struct lane *lane, const struct config_hook *hook);
+
+/* How many run. */
+int lanes_running(const struct lane *lane);
+
+/* True while nothing of it is to be started, at the word of an operator. */
+bool lanes_paused(struct core *core, const char *hook);
 
 /* Counts what an executor runs: one more or less of a hook; all anew. */
 void lanes_count(struct link *executor, const char *hook, int by);
