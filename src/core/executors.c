@@ -208,9 +208,11 @@ static int take_result(struct link *link, const struct frame *frame)
     return 0;
 }
 
+#define OTHER_VERSION "hook was not started: its executor has another version"
+
 /* It was never started: as if the START had never been. */
 static void unstart(struct core *core, struct task *task, const struct store_attempt *attempt,
-                    int64_t pause)
+                    int64_t pause, const char *why)
 {
     core_must(store_attempt_forget(core->store, attempt->job, attempt->item, attempt->n),
               "attempt");
@@ -226,8 +228,7 @@ static void unstart(struct core *core, struct task *task, const struct store_att
         return;
     }
     task_note(core, task, task_is_item(task) ? "item.refused" : "job.refused", NULL);
-    task_log(core, LOG_LEVEL_WARNING, "hook was not started: its executor has another version",
-             task);
+    task_log(core, LOG_LEVEL_WARNING, why, task);
     lanes_want(core, task->job.hook);
 }
 
@@ -256,7 +257,7 @@ static int take_refusal(struct link *link, const struct frame *frame)
         return r == -ENOENT ? 0 : r;
     }
     if (attempt.ended_at == 0) {
-        unstart(link->core, &task, &attempt, refusal_pause(link));
+        unstart(link->core, &task, &attempt, refusal_pause(link), OTHER_VERSION);
         lanes_count(link, task.job.hook, -1);
     }
     store_attempt_free(&attempt);
@@ -308,12 +309,14 @@ static void send_again(struct link *link, struct task *task, const struct store_
 {
     const struct config_hook *hook = config_hook(link->core->config, task->job.hook);
 
-    if (hook && !task->job.canceling && core_executor(link->core, hook->kind) == link &&
-        executors_have(link, hook)) {
+    if (lanes_paused(link->core, task->job.hook)) {
+        unstart(link->core, task, attempt, 0, "hook was not started: it is paused by now");
+    } else if (hook && !task->job.canceling && core_executor(link->core, hook->kind) == link &&
+               executors_have(link, hook)) {
         work_send_start(link->core, link, hook, task);
         lanes_count(link, task->job.hook, 1);
     } else {
-        unstart(link->core, task, attempt, 0);
+        unstart(link->core, task, attempt, 0, OTHER_VERSION);
     }
 }
 

@@ -151,6 +151,27 @@ START_TEST(a_refusal_of_what_the_other_was_given_ends_the_stream)
 }
 END_TEST
 
+/* What its stream lost is a start like any other, though it is on disk as one. */
+START_TEST(what_never_reached_it_is_not_started_while_that_is_paused)
+{
+    struct given program;
+    struct given again;
+
+    both_ready();
+    approve("req_1");
+    take_start(&program, ROLE_RUNNER, "pay-program");
+    core_rig_replace(&rig, ROLE_RUNNER);
+    json_decref(core_rig_control(&rig, "POST", "/v1/pause", _i == 0 ? "" : "hook=pay-program", ""));
+    core_rig_hello(&rig, ROLE_RUNNER, 1);
+    core_rig_settle_executor(&rig, ROLE_RUNNER);
+    expect_jobs(1, "queued");
+    json_decref(core_rig_control(&rig, "POST", "/v1/resume", _i == 0 ? "" : "hook=pay-program", ""));
+    take_start(&again, ROLE_RUNNER, "pay-program");
+    ck_assert_str_eq(again.key, program.key);
+    ck_assert_uint_eq(again.attempt.n, 1);
+}
+END_TEST
+
 START_TEST(another_incarnation_can_not_say_how_the_run_of_the_last_one_ended)
 {
     struct given program;
@@ -673,6 +694,7 @@ int main(void)
     tcase_add_test(results, results_of_what_was_never_started_change_nothing);
     tcase_add_test(results, a_result_of_what_the_other_was_given_ends_the_stream);
     tcase_add_test(results, a_refusal_of_what_the_other_was_given_ends_the_stream);
+    tcase_add_loop_test(results, what_never_reached_it_is_not_started_while_that_is_paused, 0, 2);
     tcase_add_test(results, another_incarnation_can_not_say_how_the_run_of_the_last_one_ended);
     tcase_add_test(results, of_two_results_the_first_one_stands);
     tcase_add_test(results, an_error_that_is_no_text_or_without_end_is_shown_as_a_short_text);
