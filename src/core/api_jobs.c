@@ -278,11 +278,18 @@ void api_show_output(const struct api_call *call)
 void api_retry_job(const struct api_call *call)
 {
     struct task task;
+    int r;
 
     if (!find_job(call, &task)) {
         return;
     }
-    if (work_retry(call->core, &task, call->access.who) < 0) {
+    r = work_retry(call->core, &task, call->access.who);
+    if (r == -EALREADY) {
+        answer_error(&call->asker, 409, "conflict", NULL,
+                     "job %lld submits a request that is over: a decision about it would change "
+                     "nothing",
+                     (long long)task.job.number);
+    } else if (r < 0) {
         answer_error(&call->asker, 409, "conflict", NULL,
                      "job %lld is %s; only failed and interrupted ones can be retried",
                      (long long)task.job.number, job_state_name(task.state));

@@ -86,7 +86,9 @@ static void release(struct core *core, struct store_request *request)
     core_must(store_ask_get(core->store, request->number, &ask), "steps");
     request->state = REQUEST_SUBMITTING;
     request->expires_at = clock_now_ms() + ask.expires_in_ms;
-    request->deadline = request->expires_at + core->config->expiry_grace_ms;
+    if (request->kind != KIND_NOTICE) {
+        request->deadline = request->expires_at + core->config->expiry_grace_ms;
+    }
     core_must(store_request_advance(core->store, request), "steps");
     store_ask_free(&ask);
     submission_release(core, request);

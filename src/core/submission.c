@@ -298,6 +298,19 @@ static const char *reason_in(const json_t *answer, const char *error)
     return message ? message : error ? error : "the service did not take it";
 }
 
+void submission_given_up(struct core *core, const struct task *task)
+{
+    const struct decision_made refused = {
+        .decision = DECISION_REFUSED, .by = "assentd", .reason = task->error};
+    struct store_request request;
+
+    core_must(store_request_get(core->store, task->job.request, &request), "request");
+    if (request.state == REQUEST_SUBMITTING) {
+        (void)decide(core, &request, &refused);
+    }
+    store_request_free(&request);
+}
+
 void submission_ended(struct core *core, const struct task *task,
                       const struct protocol_result *result)
 {

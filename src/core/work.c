@@ -13,6 +13,7 @@
 #include "assent/core/fanout.h"
 #include "assent/core/lanes.h"
 #include "assent/core/record.h"
+#include "assent/core/submission.h"
 
 #define KEY_RANDOM_SIZE 16
 
@@ -218,6 +219,16 @@ void work_start_queued(struct core *core)
     }
 }
 
+/* The job ends without an attempt whose result would tell what follows. */
+static void finish_unstarted(struct core *core, struct task *task, enum job_event event,
+                             const char *error)
+{
+    endings_finish(core, task, event, error);
+    if (submission_is(task->job.hook)) {
+        submission_given_up(core, task);
+    }
+}
+
 /* --- hooks that are gone ---------------------------------------------------------------------- */
 
 #define GONE "its hook is not in the configuration any more"
@@ -235,7 +246,7 @@ static void fail_queued_of(struct core *core, const char *hook)
             fanout_begin(core, &task, &gone);
         } else if (job_apply(task.state, JOB_EVENT_STARTED, &task.state) == 0) {
             task.started_at = clock_now_ms();
-            endings_finish(core, &task, JOB_EVENT_FAILED, GONE);
+            finish_unstarted(core, &task, JOB_EVENT_FAILED, GONE);
         }
         task_free(&task);
     }
@@ -284,14 +295,34 @@ void work_drop_unknown(struct core *core)
 
 /* --- at the word of a person ------------------------------------------------------------------ */
 
+/* A decision that a service were asked for then could change nothing. */
+static bool asks_in_vain(struct core *core, const struct task *task)
+{
+    struct store_request request;
+    bool over;
+
+    if (!submission_is(task->job.hook)) {
+        return false;
+    }
+    core_must(store_request_get(core->store, task->job.request, &request), "request");
+    over = request_state_final(request.state);
+    store_request_free(&request);
+    return over;
+}
+
 int work_retry(struct core *core, struct task *task, const char *by)
 {
     char message[128];
-    int r = job_apply(task->state, JOB_EVENT_RETRY, &task->state);
+    enum job_state state;
+    int r = job_apply(task->state, JOB_EVENT_RETRY, &state);
 
+    if (r == 0 && asks_in_vain(core, task)) {
+        r = -EALREADY;
+    }
     if (r < 0) {
         return r;
     }
+    task->state = state;
     task->tries = 0;
     task->retries = 0;
     task->not_before = 0;
@@ -345,7 +376,7 @@ void work_end_canceled(struct core *core, struct task *task)
     if (task_is_item(task)) {
         fanout_settle(core, task->job.number);
     } else {
-        endings_finish(core, task, JOB_EVENT_CANCELED, "canceled before it was started");
+        finish_unstarted(core, task, JOB_EVENT_CANCELED, "canceled before it was started");
     }
 }
 
@@ -363,7 +394,7 @@ int work_cancel(struct core *core, struct task *task, const char *by)
     task->job.canceling = true;
     task_save(core, task);
     if (!cancel_attempts(core, &task->job)) {
-        endings_finish(core, task, JOB_EVENT_CANCELED, message);
+        finish_unstarted(core, task, JOB_EVENT_CANCELED, message);
     } else {
         task_log(core, LOG_LEVEL_INFO, message, task);
     }

@@ -522,6 +522,78 @@ START_TEST(a_request_that_is_canceled_is_submitted_no_more)
 }
 END_TEST
 
+static void expect_failed(const char *id, const char *why)
+{
+    json_t *request;
+
+    house_await_status(house, id, "failed");
+    request = house_show(house, id);
+    ck_assert_msg(strstr(text_at(request, "/denialReason"), why) != NULL, "%s",
+                  text_at(request, "/denialReason"));
+    json_decref(request);
+}
+
+/* Whose submission will not be tried again has failed, and does not wait for its time to be over. */
+START_TEST(a_request_whose_submission_is_given_up_has_failed)
+{
+    char *id;
+
+    start("");
+    service_listen(service, false);
+    id = asked_id("{\"action\":\"a\"}", 202);
+    if (_i == 0) {
+        json_decref(answer_take(house_control(house, "POST", "/v1/jobs/1/cancel", NULL), 200));
+        expect_failed(id, "canceled");
+    } else {
+        house_configure(house, "");
+        house_reload(house);
+        expect_failed(id, "configuration");
+    }
+    service_listen(service, true);
+    ck_assert_uint_eq(service_asked_count(service), 0);
+    free(id);
+}
+END_TEST
+
+/* A decision about it could change nothing any more. */
+START_TEST(the_submission_of_what_is_over_is_not_run_again)
+{
+    struct answer answer;
+
+    start("");
+    service_fail(service, "notify", "400", 1);
+    answer = ask("{\"action\":\"a\"}");
+    ck_assert_int_eq(answer.status, 400);
+    answer_clear(&answer);
+    answer_expect_error(house_control(house, "POST", "/v1/jobs/1/retry", NULL), 409, "conflict",
+                        "over");
+    json_decref(
+        answer_take(house_control(house, "POST", "/v1/jobs/retry?state=failed", NULL), 200));
+    house_await_ready(house);
+    ck_assert_uint_eq(service_asked_count(service), 1);
+}
+END_TEST
+
+/* Nobody decides a notice, so it has no time in which that is to be done. */
+START_TEST(a_notice_is_passed_on_however_long_that_takes)
+{
+    char *first;
+    char *notice;
+    char *body;
+
+    start("[requests]\nexpiry_grace = 0\n");
+    first = asked_id("{\"action\":\"a\"}", 200);
+    body = house_format(house, "{\"issue\":\"i\",\"expiresIn\":1,\"after\":\"%s\"}", first);
+    notice = asked_id(body, 202);
+    service_fail(service, "notify", "503", 2);
+    service_decide_as(service, first, "approved", "matched");
+    house_await_status(house, notice, "delivered");
+    free(body);
+    free(notice);
+    free(first);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ask");
@@ -554,6 +626,9 @@ int main(void)
     tcase_add_test(tests, the_service_is_asked_once_more_before_a_request_expires);
     tcase_add_test(tests, a_request_expires_also_if_the_service_can_not_be_reached);
     tcase_add_test(tests, a_request_that_is_canceled_is_submitted_no_more);
+    tcase_add_loop_test(tests, a_request_whose_submission_is_given_up_has_failed, 0, 2);
+    tcase_add_test(tests, the_submission_of_what_is_over_is_not_run_again);
+    tcase_add_test(tests, a_notice_is_passed_on_however_long_that_takes);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -165,7 +165,8 @@ START_TEST(what_never_reached_it_is_not_started_while_that_is_paused)
     core_rig_hello(&rig, ROLE_RUNNER, 1);
     core_rig_settle_executor(&rig, ROLE_RUNNER);
     expect_jobs(1, "queued");
-    json_decref(core_rig_control(&rig, "POST", "/v1/resume", _i == 0 ? "" : "hook=pay-program", ""));
+    json_decref(
+        core_rig_control(&rig, "POST", "/v1/resume", _i == 0 ? "" : "hook=pay-program", ""));
     take_start(&again, ROLE_RUNNER, "pay-program");
     ck_assert_str_eq(again.key, program.key);
     ck_assert_uint_eq(again.attempt.n, 1);

@@ -34,6 +34,10 @@ void submission_release(struct core *core, struct store_request *request);
 void submission_ended(struct core *core, const struct task *task,
                       const struct protocol_result *result);
 
+/* Its job has ended without an attempt, canceled or with its hook gone: the request has failed if it
+ * waited for that. */
+void submission_given_up(struct core *core, const struct task *task);
+
 /* The request is final by other means: what is queued of its submission is not sent. */
 void submission_stop(struct core *core, const struct store_request *request);
 

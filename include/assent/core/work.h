@@ -26,7 +26,8 @@ void work_start_queued(struct core *core);
 void work_drop_unknown(struct core *core);
 
 /* Queues a failed or interrupted job again, at the word of `by`; of a fan-out, the items that failed
- * or were interrupted. 0 or -EINVAL in another state. */
+ * or were interrupted. 0, -EINVAL in another state, or -EALREADY for a submission whose request is
+ * over. */
 int work_retry(struct core *core, struct task *task, const char *by);
 
 /* Ends a queued or running job, at the word of `by`: at once if nothing of it runs, else once that
