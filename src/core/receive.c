@@ -245,6 +245,15 @@ static int take_early(struct core *core, const struct config_service *service,
     return 0;
 }
 
+/* Our own clock has ended it, though it has not come to that yet: it has much to do after a time in
+ * which nobody was there. Where the service is asked once more before that, its word counts until then. */
+static bool is_over(const struct core *core, const struct store_request *request)
+{
+    return !request_state_final(request->state) && request->deadline > 0 &&
+           clock_now_ms() >= request->deadline &&
+           !config_hook_of(core->config, PURPOSE_LOOKUP, request->service);
+}
+
 static enum outcome take_known(struct core *core, const struct config_service *service,
                                const struct event *event, struct store_request *request)
 {
@@ -254,8 +263,13 @@ static enum outcome take_known(struct core *core, const struct config_service *s
         .decided_at = event->decided_at,
         .reason = event->reason,
     };
-    struct decision_step step = decision_apply(request->state, event->decision);
+    static const struct decision_made timeout = {.decision = DECISION_TIMEOUT};
+    struct decision_step step;
 
+    if (is_over(core, request)) {
+        (void)decide(core, request, &timeout);
+    }
+    step = decision_apply(request->state, event->decision);
     if (remember(core, service, event, request->number, step.outcome) == -EEXIST) {
         return OUTCOME_DUPLICATE;
     }

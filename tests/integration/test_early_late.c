@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <curl/curl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -138,6 +139,39 @@ static void *send_early(void *userdata)
     curl_easy_cleanup(curl);
     return NULL;
 }
+
+#define OVER_MEANWHILE 2000
+
+/* Their ends are gone through when it starts, and before that has come to the last of them, decisions
+ * come that a service sends again. */
+START_TEST(what_was_over_while_nobody_was_there_is_over_at_once)
+{
+    int64_t end = 0;
+    char *id = NULL;
+
+    house_configure(house, "[action note]\non_granted = note\n"
+                           "[hook note]\nshell = echo >>%DIR%/notes\n"
+                           "[requests]\nexpiry_grace = 0\n");
+    house_reload(house);
+    for (int i = 0; i < OVER_MEANWHILE; i++) {
+        char *body = house_format(
+            house, "{\"requestId\":\"req_%d\",\"action\":\"note\",\"expiresIn\":10}", i);
+
+        house_register(house, body);
+        free(body);
+    }
+    end = house_now_ms() + 10000;
+    house_kill(house);
+    while (house_now_ms() < end) {
+        (void)poll(NULL, 0, 100);
+    }
+    house_start(house);
+    id = house_format(house, "req_%d", OVER_MEANWHILE - 1);
+    house_decide_as(house, id, "approved", "late");
+    house_await_status(house, id, "expired");
+    free(id);
+}
+END_TEST
 
 START_TEST(so_many_early_decisions_are_kept_and_none_is_pushed_out)
 {
@@ -292,6 +326,7 @@ int main(void)
 
     tcase_add_test(early, early_decisions_are_applied_in_their_order);
     tcase_add_test(early, what_came_when_its_request_was_over_comes_too_late);
+    tcase_add_test(early, what_was_over_while_nobody_was_there_is_over_at_once);
     tcase_add_test(early, so_many_early_decisions_are_kept_and_none_is_pushed_out);
     tcase_add_test(removed, what_was_removed_stays_decided);
     tcase_add_test(removed, what_is_not_over_is_not_removed);
