@@ -223,24 +223,47 @@ void fanout_begin(struct core *core, struct task *task, const struct config_hook
     growth_add(core, &task->job, context, &items, 0);
 }
 
+#define OTHER_ARRAY "the hook's for_each names another array than when this was begun"
+
+/* Finds the array that the fan-out began with: what is around it is as it was then. */
+static bool find_again(struct core *core, const struct store_job *job, const char *for_each,
+                       const char *context, struct items *ret_items)
+{
+    struct problem problem;
+    struct buffer rest = {0};
+    char *around = NULL;
+    bool same;
+
+    if (!for_each || items_find(context, for_each, ret_items, &problem) < 0) {
+        return false;
+    }
+    core_must(items_append_rest(context, ret_items, &rest), "fan-out");
+    core_must(buffer_text(&rest) ? 0 : -ENOMEM, "fan-out");
+    core_must(store_fanout_context(core->store, job->number, &around), "fan-out");
+    same = strcmp(buffer_text(&rest), around) == 0;
+    free(around);
+    buffer_free(&rest);
+    return same;
+}
+
 void fanout_resume(struct core *core, const struct store_job *job)
 {
     const struct config_hook *hook = config_hook(core->config, job->hook);
     struct store_fanout fanout;
     struct items items;
-    struct problem problem;
     char *context = NULL;
     const char *element;
     size_t length;
 
     core_must(store_fanout_get(core->store, job->number, &fanout), "fan-out");
-    if (fanout.added == fanout.total || is_growing(core, job->number) || !hook || !hook->for_each) {
+    if (fanout.added == fanout.total || is_growing(core, job->number) || !hook) {
         return;
     }
     core_must(store_request_long_context(core->store, job->request, &context), "context");
-    /* It was found when the fan-out began, unless the hook is for another array by now. */
-    if (items_find(context, hook->for_each, &items, &problem) < 0) {
+    if (!find_again(core, job, hook->for_each, context, &items)) {
         free(context);
+        core_must(store_item_fail_queued(core->store, job->number, OTHER_ARRAY), "item");
+        fanout_settle(core, job->number);
         return;
     }
     for (int64_t i = 0; i < fanout.added && items_next(&items, &element, &length); i++) {

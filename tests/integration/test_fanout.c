@@ -549,6 +549,36 @@ START_TEST(a_kill_while_items_are_added_loses_none)
 }
 END_TEST
 
+#define MANY_CHUNKS 20000
+
+/* What is not a row yet can't become one: the job ends, and goes on with its own array only. */
+START_TEST(an_array_that_is_another_after_a_kill_fails_the_rest)
+{
+    json_t *job;
+    json_t *items;
+
+    start(SEND REFUSED "retries = 0\n");
+    send_numbers("req_1", MANY_CHUNKS);
+    house_kill(house);
+    house_configure(house, "[action send]\non_granted = each\n"
+                           "[hook each]\nfor_each = context.others\n" REFUSED "retries = 0\n");
+    house_start(house);
+    house_await_settled(house, "req_1", 1);
+    job = job_1();
+    /* All but those that the kill cut off. */
+    ck_assert_int_ge(number_at(job, "/items/failed"), MANY_CHUNKS - 8);
+    json_decref(job);
+    house_configure(house, SEND REFUSED "retries = 0\n");
+    house_reload(house);
+    json_decref(post("/v1/jobs/1/retry"));
+    house_await_jobs(house, "req_1", 1, "failed");
+    expect_counts(MANY_CHUNKS, 0, MANY_CHUNKS, 0);
+    items = house_get(house, "/v1/jobs/1/items?cursor=19999");
+    ck_assert_int_eq(number_at(items, "/items/0/item"), MANY_CHUNKS - 1);
+    json_decref(items);
+}
+END_TEST
+
 static long core_time(void)
 {
     return house_processor_ticks(house, "assentd: core");
@@ -628,6 +658,7 @@ int main(void)
     tcase_add_test(many, very_many_items_cost_core_no_memory);
     tcase_add_test(many, the_memory_of_a_large_array_is_given_back);
     tcase_add_test(many, a_kill_while_items_are_added_loses_none);
+    tcase_add_test(many, an_array_that_is_another_after_a_kill_fails_the_rest);
     tcase_add_test(many, many_that_wait_for_another_try_cost_nothing_and_make_no_storm);
     return house_run_suite(suite);
 }

@@ -26,7 +26,8 @@ void fanout_begin(struct core *core, struct task *task, const struct config_hook
 /* Adds some more items of those that are being added. */
 void fanout_grow(struct core *core);
 
-/* Sees to that a fan-out whose items are not all rows is being added to, as after a restart. */
+/* Sees to that a fan-out whose items are not all rows is being added to, as after a restart; what is left
+ * of one whose hook is for another array by now fails. */
 void fanout_resume(struct core *core, const struct store_job *job);
 
 /* One of its items has ended, or it is canceled: ends the job if nothing of it is left. */
