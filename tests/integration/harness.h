@@ -182,6 +182,9 @@ char *event_kinds(const json_t *request);
 void house_expect_events(const struct house *house, const char *id, const char *expected);
 /* Waits until the request's status is that. */
 void house_await_status(const struct house *house, const char *id, const char *status);
+/* The same, and why is told, in which `why` is a part. */
+void house_expect_over(const struct house *house, const char *id, const char *status,
+                       const char *why);
 /* Waits until the request has `count` jobs and all of them are in `state`. */
 void house_await_jobs(const struct house *house, const char *id, int count, const char *state);
 /* Waits until the request has `count` jobs and all of them have ended, however. */

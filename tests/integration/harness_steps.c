@@ -216,6 +216,18 @@ void house_await_settled(const struct house *house, const char *id, int count)
     }
 }
 
+void house_expect_over(const struct house *house, const char *id, const char *status,
+                       const char *why)
+{
+    json_t *request;
+
+    house_await_status(house, id, status);
+    request = house_show(house, id);
+    ck_assert_msg(strstr(text_at(request, "/denialReason"), why) != NULL, "%s",
+                  text_at(request, "/denialReason"));
+    json_decref(request);
+}
+
 /* GET or POST of the request's first job, or what is below it. */
 static json_t *call_first_job(const struct house *house, const char *method, const char *id,
                               const char *below)

@@ -99,6 +99,20 @@ void service_free(struct service_rig *rig)
     free(rig);
 }
 
+void service_configure(const struct service_rig *rig, struct house *house, const char *sections)
+{
+    char *text = house_format(house,
+                              "url = %s\n"
+                              "api_key_file = api-key\n"
+                              "callback_url = http://127.0.0.1:%d/webhook/approval\n"
+                              "%s",
+                              service_url(rig), house_port(house), sections);
+
+    house_write(house, "api-key", SERVICE_KEY "\n");
+    house_configure(house, text);
+    free(text);
+}
+
 const char *service_url(const struct service_rig *rig)
 {
     return rig->url;

@@ -2,8 +2,8 @@
  * The stand-in of the approval service (tests/service), in a process of its own, for a test.
  *
  *   struct service_rig *service = service_start();
- *   house_configure(house, ...);                         goes on in [service daimon], whose secret
- *                                                        this one shares: url, api_key_file, ...
+ *   service_configure(service, house, "[action a]\n...");
+ *   house_start(house);
  *   service_fail(service, "notify", "503", 2);           the next two calls fail
  *   ...the agent asks...
  *   service_await_asked(service, 3);
@@ -37,6 +37,9 @@ void service_free(struct service_rig *rig);
 /* `http://127.0.0.1:PORT`, valid as long as the rig. */
 const char *service_url(const struct service_rig *rig);
 int service_port(const struct service_rig *rig);
+
+/* The house asks this service; `sections` go on in [service daimon]. Not started yet. */
+void service_configure(const struct service_rig *rig, struct house *house, const char *sections);
 
 /* A call as an agent makes it, with the key; `body` may be NULL. The second goes to whatever speaks
  * as the service does. */

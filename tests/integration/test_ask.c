@@ -24,24 +24,9 @@ static void tear_down(void)
     service_free(service);
 }
 
-/* Goes on in [service daimon], which the harness has begun. */
-static void configure(const char *sections)
-{
-    char *text = house_format(house,
-                              "url = %s\n"
-                              "api_key_file = api-key\n"
-                              "callback_url = http://127.0.0.1:%d/webhook/approval\n"
-                              "%s",
-                              service_url(service), house_port(house), sections);
-
-    house_write(house, "api-key", SERVICE_KEY "\n");
-    house_configure(house, text);
-    free(text);
-}
-
 static void start(const char *sections)
 {
-    configure(sections);
+    service_configure(service, house, sections);
     house_start(house);
 }
 
@@ -522,17 +507,6 @@ START_TEST(a_request_that_is_canceled_is_submitted_no_more)
 }
 END_TEST
 
-static void expect_failed(const char *id, const char *why)
-{
-    json_t *request;
-
-    house_await_status(house, id, "failed");
-    request = house_show(house, id);
-    ck_assert_msg(strstr(text_at(request, "/denialReason"), why) != NULL, "%s",
-                  text_at(request, "/denialReason"));
-    json_decref(request);
-}
-
 /* Whose submission will not be tried again has failed, and does not wait for its time to be over. */
 START_TEST(a_request_whose_submission_is_given_up_has_failed)
 {
@@ -543,11 +517,11 @@ START_TEST(a_request_whose_submission_is_given_up_has_failed)
     id = asked_id("{\"action\":\"a\"}", 202);
     if (_i == 0) {
         json_decref(answer_take(house_control(house, "POST", "/v1/jobs/1/cancel", NULL), 200));
-        expect_failed(id, "canceled");
+        house_expect_over(house, id, "failed", "canceled");
     } else {
         house_configure(house, "");
         house_reload(house);
-        expect_failed(id, "configuration");
+        house_expect_over(house, id, "failed", "configuration");
     }
     service_listen(service, true);
     ck_assert_uint_eq(service_asked_count(service), 0);

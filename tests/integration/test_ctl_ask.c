@@ -14,20 +14,12 @@ static struct service_rig *service;
 
 static void set_up(void)
 {
-    char *text;
-
     house = house_new();
     service = service_start();
-    text = house_format(house,
-                        "url = %s\napi_key_file = api-key\n"
-                        "callback_url = http://127.0.0.1:%d/webhook/approval\n"
-                        "[action pay]\nrequire_approval_if = context.cost > 100\n"
-                        "refuse_if = context.cost > 1000\non_granted = note\n"
-                        "[hook note]\nshell = cat\n",
-                        service_url(service), house_port(house));
-    house_write(house, "api-key", SERVICE_KEY "\n");
-    house_configure(house, text);
-    free(text);
+    service_configure(service, house,
+                      "[action pay]\nrequire_approval_if = context.cost > 100\n"
+                      "refuse_if = context.cost > 1000\non_granted = note\n"
+                      "[hook note]\nshell = cat\n");
     house_start(house);
 }
 

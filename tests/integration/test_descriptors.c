@@ -154,7 +154,6 @@ int main(void)
 {
     Suite *suite = suite_create("descriptors");
     TCase *programs = house_scenarios(suite, "programs", set_up, tear_down);
-
     TCase *full = house_scenarios(suite, "full", set_up, tear_down);
 
     tcase_add_test(programs, more_programs_than_the_usual_limit_has_room_for_run_at_once);

@@ -41,19 +41,9 @@ static const char sections[] =
 
 static void set_up(void)
 {
-    char *text;
-
     house = house_new();
     service = service_start();
-    text = house_format(house,
-                        "url = %s\n"
-                        "api_key_file = api-key\n"
-                        "callback_url = http://127.0.0.1:%d/webhook/approval\n"
-                        "%s",
-                        service_url(service), house_port(house), sections);
-    house_write(house, "api-key", SERVICE_KEY "\n");
-    house_configure(house, text);
-    free(text);
+    service_configure(service, house, sections);
     house_start(house);
 }
 
@@ -63,13 +53,11 @@ static void tear_down(void)
     service_free(service);
 }
 
-/* `after`: JSON text, NULL for none. The id; free(). */
-static char *asked(const char *action, const char *after)
+/* Asks with these members beside the action, each behind a comma. The id; free(). */
+static char *asked(const char *action, const char *members, int status)
 {
-    char *body = house_format(house, "{\"action\":\"%s\"%s%s}", action, after ? ",\"after\":" : "",
-                              after ? after : "");
-    json_t *answer =
-        answer_take(house_control(house, "POST", "/v1/notify-operator", body), after ? 202 : 200);
+    char *body = house_format(house, "{\"action\":\"%s\"%s}", action, members);
+    json_t *answer = answer_take(house_control(house, "POST", "/v1/notify-operator", body), status);
     char *id = strdup(text_at(answer, "/requestId"));
 
     json_decref(answer);
@@ -77,21 +65,20 @@ static char *asked(const char *action, const char *after)
     return id;
 }
 
-static char *asked_with(const char *action, const char *context)
+/* `after` is JSON text: an id, or a list of them. */
+static char *asked_after_all(const char *action, const char *after)
 {
-    char *body = house_format(house, "{\"action\":\"%s\",\"context\":%s}", action, context);
-    json_t *answer = answer_take(house_control(house, "POST", "/v1/notify-operator", body), 200);
-    char *id = strdup(text_at(answer, "/requestId"));
+    char *members = house_format(house, ",\"after\":%s", after);
+    char *id = asked(action, members, 202);
 
-    json_decref(answer);
-    free(body);
+    free(members);
     return id;
 }
 
 static char *asked_after(const char *action, const char *id)
 {
     char *after = house_format(house, "\"%s\"", id);
-    char *next = asked(action, after);
+    char *next = asked_after_all(action, after);
 
     free(after);
     return next;
@@ -116,22 +103,11 @@ static void expect_status(const char *id, const char *status)
     json_decref(request);
 }
 
-static void expect_canceled(const char *id, const char *why)
-{
-    json_t *request;
-
-    house_await_status(house, id, "canceled");
-    request = house_show(house, id);
-    ck_assert_msg(strstr(text_at(request, "/denialReason"), why) != NULL, "%s",
-                  text_at(request, "/denialReason"));
-    json_decref(request);
-}
-
 START_TEST(a_chain_goes_one_by_one)
 {
     char *ids[CHAIN];
 
-    ids[0] = asked("work", NULL);
+    ids[0] = asked("work", "", 200);
     for (int i = 1; i < CHAIN; i++) {
         ids[i] = asked_after("work", ids[i - 1]);
     }
@@ -158,7 +134,7 @@ START_TEST(a_chain_of_any_length_falls_with_its_first)
     char *ids[CHAIN];
     json_t *request;
 
-    ids[0] = asked("work", NULL);
+    ids[0] = asked("work", "", 200);
     for (int i = 1; i < CHAIN; i++) {
         ids[i] = asked_after("work", ids[i - 1]);
     }
@@ -166,7 +142,7 @@ START_TEST(a_chain_of_any_length_falls_with_its_first)
     service_decide_as(service, text_at(request, "/requestId"), "denied", "matched");
     json_decref(request);
     for (int i = 1; i < CHAIN; i++) {
-        expect_canceled(ids[i], i == 1 ? "is denied" : "is canceled");
+        house_expect_over(house, ids[i], "canceled", i == 1 ? "is denied" : "is canceled");
     }
     ck_assert_uint_eq(service_asked_count(service), 1);
     for (int i = 0; i < CHAIN; i++) {
@@ -177,11 +153,11 @@ END_TEST
 
 START_TEST(one_after_several_waits_for_all_of_them)
 {
-    char *first = asked("work", NULL);
-    char *second = asked("work", NULL);
-    char *third = asked("held-up", NULL);
+    char *first = asked("work", "", 200);
+    char *second = asked("work", "", 200);
+    char *third = asked("held-up", "", 200);
     char *after = house_format(house, "[\"%s\",\"%s\",\"%s\"]", first, second, third);
-    char *held = asked("work", after);
+    char *held = asked_after_all("work", after);
 
     approve(second);
     house_await_jobs(house, second, 2, "succeeded");
@@ -205,13 +181,13 @@ END_TEST
 
 START_TEST(it_is_canceled_when_what_was_started_fails)
 {
-    char *first = asked("break", NULL);
+    char *first = asked("break", "", 200);
     char *held = asked_after("work", first);
     char *behind = asked_after("work", held);
 
     approve(first);
-    expect_canceled(held, "failed");
-    expect_canceled(behind, "is canceled");
+    house_expect_over(house, held, "canceled", "failed");
+    house_expect_over(house, behind, "canceled", "is canceled");
     ck_assert_uint_eq(service_asked_count(service), 1);
     free(behind);
     free(held);
@@ -222,7 +198,7 @@ END_TEST
 /* Held until a person has decided about the run that was cut off, over the death of core too. */
 START_TEST(it_waits_while_what_was_started_is_interrupted)
 {
-    char *first = asked("cut", NULL);
+    char *first = asked("cut", "", 200);
     char *held = asked_after("work", first);
     json_t *jobs;
     char *path;
@@ -252,7 +228,7 @@ END_TEST
 
 START_TEST(after_what_is_over_it_is_over_at_once)
 {
-    char *first = asked("work", NULL);
+    char *first = asked("work", "", 200);
     char *path = house_format(house, "/v1/requests/%s/cancel", first);
     char *after = house_format(house, "\"%s\"", first);
     char *body = house_format(house, "{\"action\":\"work\",\"after\":%s}", after);
@@ -275,14 +251,14 @@ END_TEST
 START_TEST(after_a_fan_out_of_nothing_it_goes_on_in_the_same_commit)
 {
     bool fails = _i == 1;
-    char *first = asked_with("each", fails ? "{}" : "{\"to\":[]}");
+    char *first = asked("each", fails ? ",\"context\":{}" : ",\"context\":{\"to\":[]}", 200);
     char *held = asked_after("work", first);
 
     approve(first);
     house_kill(house);
     house_start(house);
     if (fails) {
-        expect_canceled(held, "failed");
+        house_expect_over(house, held, "canceled", "failed");
     } else {
         house_await_status(house, held, "pending");
     }
