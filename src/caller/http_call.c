@@ -15,6 +15,7 @@
 #include "assent/base/descriptors.h"
 #include "assent/base/digest.h"
 #include "assent/base/log.h"
+#include "assent/caller/socket_set.h"
 
 #define PROTOCOLS  "http,https"
 #define USER_AGENT "assentd/" ASSENT_VERSION
@@ -26,21 +27,9 @@
 /* At once, kept ones included: as many as hooks may run at once. */
 #define CONNECTION_LIMIT 1024L
 /* How late a timer may be, in microseconds. */
-#define TIMER_ACCURACY 1000
-#define NEVER          UINT64_MAX
-/* By how much the table of sockets grows at least, and how many that are ready are served in one go. */
-#define WATCHED_MORE     64
-#define READY_LIMIT      64
+#define TIMER_ACCURACY   1000
+#define NEVER            UINT64_MAX
 #define TIDYING_ACCURACY 100000
-
-/* A socket of libcurl's. It stays in the epoll between the calls of a kept connection, for which
- * libcurl forgets it and asks for it again each time. */
-struct watched {
-    uint32_t events;     /* in the epoll; 0: it is not there */
-    uint32_t generation; /* one more with every socket of this number */
-    bool ours;           /* opened and closed by open_socket and close_socket */
-    bool wanted;         /* by libcurl */
-};
 
 struct http_engine {
     sd_event *loop;
@@ -48,10 +37,9 @@ struct http_engine {
     sd_event_source *timer; /* wakes at `armed`, which is at or before `due` */
     uint64_t due;           /* when libcurl has something to do, on CLOCK_MONOTONIC, in us */
     uint64_t armed;
-    int epoll; /* of libcurl's sockets: sd-event looks at all that are ready for each that it serves */
-    sd_event_source *sockets;
-    struct watched *watched; /* by descriptor */
-    size_t watched_count;
+    struct socket_set
+        *sockets; /* sd-event would look at all that are ready for each that it serves */
+    sd_event_source *sockets_source;
     sd_event_source *tidying; /* off while no connection can be kept */
     CURLM *multi;
     bool global;
@@ -160,69 +148,32 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *userdata)
 
 /* --- sockets ---------------------------------------------------------------------------------- */
 
-/* The place of a descriptor in the table, or NULL without memory. */
-static struct watched *watched_at(struct http_engine *engine, int fd)
-{
-    size_t index = (size_t)fd;
-    size_t count = engine->watched_count;
-    struct watched *grown;
-
-    if (index < count) {
-        return &engine->watched[index];
-    }
-    grown = reallocarray(engine->watched, index + WATCHED_MORE, sizeof *grown);
-    if (!grown) {
-        return NULL;
-    }
-    memset(grown + count, 0, (index + WATCHED_MORE - count) * sizeof *grown);
-    engine->watched = grown;
-    engine->watched_count = index + WATCHED_MORE;
-    return &grown[index];
-}
-
-static void unwatch(struct http_engine *engine, struct watched *watched, int fd)
-{
-    if (watched->events != 0) {
-        (void)epoll_ctl(engine->epoll, EPOLL_CTL_DEL, fd, NULL);
-        watched->events = 0;
-    }
-}
-
-/* What is still to be told of a socket that had this number before is void. */
-static void forget(struct http_engine *engine, struct watched *watched, int fd)
-{
-    unwatch(engine, watched, fd);
-    *watched = (struct watched){.generation = watched->generation + 1};
-}
-
 static curl_socket_t open_socket(void *userdata, curlsocktype purpose,
                                  struct curl_sockaddr *address)
 {
     struct http_engine *engine = userdata;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    bool spare = fd >= 0 && descriptors_is_spare(fd);
-    struct watched *watched = fd < 0 || spare ? NULL : watched_at(engine, fd);
+    int r = fd < 0 ? -errno : descriptors_is_spare(fd) ? -EMFILE : 0;
 
     (void)purpose;
-    if (fd >= 0 && !watched) {
+    if (r == 0) {
+        r = socket_set_opened(engine->sockets, fd);
+    }
+    if (r == 0) {
+        return fd;
+    }
+    if (fd >= 0) {
         (void)close(fd);
-        errno = spare ? EMFILE : ENOMEM;
-        return CURL_SOCKET_BAD;
     }
-    if (watched) {
-        forget(engine, watched, fd);
-        watched->ours = true;
-    }
-    return fd;
+    errno = -r;
+    return CURL_SOCKET_BAD;
 }
 
 static int close_socket(void *userdata, curl_socket_t fd)
 {
     struct http_engine *engine = userdata;
 
-    if ((size_t)fd < engine->watched_count) {
-        forget(engine, &engine->watched[fd], fd);
-    }
+    socket_set_closed(engine->sockets, fd);
     return close(fd);
 }
 
@@ -564,31 +515,27 @@ static int act(struct http_engine *engine, curl_socket_t fd, int events)
 
 static int serve(struct http_engine *engine, const struct epoll_event *ready)
 {
-    int fd = (int)(uint32_t)ready->data.u64;
-    struct watched *watched = &engine->watched[fd];
-    int events = (ready->events & EPOLLIN ? CURL_CSELECT_IN : 0) |
-                 (ready->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                 (ready->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    uint32_t events;
+    int fd;
 
-    if (watched->generation != (uint32_t)(ready->data.u64 >> 32)) {
+    if (!socket_set_take(engine->sockets, ready, &fd, &events)) {
         return 0;
     }
-    if (!watched->wanted) {
-        /* The other end closed a kept connection: libcurl sees that when it wants to use it. */
-        unwatch(engine, watched, fd);
-        return 0;
-    }
-    return act(engine, fd, events);
+    return act(engine, fd,
+               (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                   (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                   (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0));
 }
 
 static int on_sockets(sd_event_source *source, int epoll, uint32_t revents, void *userdata)
 {
     struct http_engine *engine = userdata;
-    struct epoll_event ready[READY_LIMIT];
-    int count = epoll_wait(epoll, ready, READY_LIMIT, 0);
+    struct epoll_event ready[SOCKET_SET_READY];
+    int count = socket_set_ready(engine->sockets, ready);
     int r = 0;
 
     (void)source;
+    (void)epoll;
     (void)revents;
     for (int i = 0; r >= 0 && i < count; i++) {
         r = serve(engine, &ready[i]);
@@ -638,48 +585,17 @@ static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
     return on_due(engine);
 }
 
-static int watch(struct http_engine *engine, struct watched *watched, int fd, uint32_t events)
-{
-    struct epoll_event event = {.events = events,
-                                .data.u64 = (uint64_t)watched->generation << 32 | (uint32_t)fd};
-
-    watched->wanted = events != 0;
-    if (watched->events == events) {
-        return 0;
-    }
-    if (events == 0) {
-        unwatch(engine, watched, fd);
-        return 0;
-    }
-    if (epoll_ctl(engine->epoll, watched->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) <
-        0) {
-        return -1;
-    }
-    watched->events = events;
-    return 0;
-}
-
-/* Of sockets that libcurl opens and closes by itself, those of its resolver, nothing may be left
- * when it has done with them. */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *data)
 {
     struct http_engine *engine = userdata;
-    struct watched *watched = watched_at(engine, fd);
+    int r = what == CURL_POLL_REMOVE ? socket_set_rest(engine->sockets, fd)
+                                     : socket_set_want(engine->sockets, fd,
+                                                       (what & CURL_POLL_IN ? EPOLLIN : 0) |
+                                                           (what & CURL_POLL_OUT ? EPOLLOUT : 0));
 
     (void)easy;
     (void)data;
-    if (!watched) {
-        return -1;
-    }
-    if (what != CURL_POLL_REMOVE) {
-        return watch(engine, watched, fd,
-                     (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0));
-    }
-    watched->wanted = false;
-    if (!watched->ours) {
-        forget(engine, watched, fd);
-    }
-    return 0;
+    return r < 0 ? -1 : 0;
 }
 
 /* libcurl changes its mind with every call, most often to what is later: a timer that fires in vain
@@ -739,12 +655,11 @@ static int on_tidying(sd_event_source *source, uint64_t now, void *userdata)
 
 static int add_sockets(struct http_engine *engine)
 {
-    engine->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (engine->epoll < 0) {
-        return -errno;
-    }
-    return sd_event_add_io(engine->loop, &engine->sockets, engine->epoll, EPOLLIN, on_sockets,
-                           engine);
+    int r = socket_set_new(&engine->sockets);
+
+    return r < 0 ? r
+                 : sd_event_add_io(engine->loop, &engine->sockets_source,
+                                   socket_set_fd(engine->sockets), EPOLLIN, on_sockets, engine);
 }
 
 static int add_timers(struct http_engine *engine)
@@ -780,7 +695,6 @@ int http_engine_new(sd_event *loop, unsigned kept_s, struct http_engine **ret_en
     engine->kept_s = kept_s;
     engine->due = NEVER;
     engine->armed = NEVER;
-    engine->epoll = -1;
     /* libcurl would write the keys of all TLS connections there. */
     (void)unsetenv("SSLKEYLOGFILE");
     engine->global = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
@@ -813,10 +727,7 @@ void http_engine_free(struct http_engine *engine)
     sd_event_source_disable_unref(engine->kick);
     sd_event_source_disable_unref(engine->timer);
     sd_event_source_disable_unref(engine->tidying);
-    sd_event_source_disable_unref(engine->sockets);
-    if (engine->epoll >= 0) {
-        (void)close(engine->epoll);
-    }
-    free(engine->watched);
+    sd_event_source_disable_unref(engine->sockets_source);
+    socket_set_free(engine->sockets);
     free(engine);
 }
