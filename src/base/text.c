@@ -241,7 +241,7 @@ static void date_from_days(int64_t days, int64_t *ret_year, int *ret_month, int 
     *ret_year = year_of_era + era * 400 + (*ret_month <= 2);
 }
 
-/* Writes as many digits as there is room for, and returns the place behind them. */
+/* Writes the number's last `count` digits, and returns the place behind them. */
 static char *put_digits(char *place, unsigned number, int count)
 {
     for (int i = count - 1; i >= 0; i--, number /= 10) {
