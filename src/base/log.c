@@ -39,6 +39,7 @@ static _Atomic enum log_level highest_level = LOG_LEVEL_INFO;
 static bool to_journal;
 static bool holding;
 static struct buffer held; /* packed lines for the journal, else the text that will be written */
+static size_t marked;      /* bytes at the front of `held` */
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -155,12 +156,12 @@ static void append_logfmt(struct buffer *out, const struct line *line)
     (void)buffer_append(out, "\n", 1);
 }
 
-static void write_standard_error(const struct buffer *out)
+static void write_standard_error(const struct buffer *out, size_t length)
 {
     size_t offset = 0;
 
-    while (offset < out->length) {
-        ssize_t written = write(STDERR_FILENO, out->data + offset, out->length - offset);
+    while (offset < length) {
+        ssize_t written = write(STDERR_FILENO, out->data + offset, length - offset);
 
         if (written < 0 && errno != EINTR) {
             return;
@@ -257,7 +258,7 @@ static void emit(const struct line *line)
         return;
     }
     append_logfmt(&out, line);
-    write_standard_error(&out);
+    write_standard_error(&out, out.length);
     buffer_free(&out);
 }
 
@@ -303,9 +304,9 @@ static void unpack_line(struct unpacker *unpacker, struct line *ret_line)
     }
 }
 
-static void write_held_to_journal(void)
+static void write_held_to_journal(size_t length)
 {
-    struct unpacker unpacker = unpacker_of(held.data, held.length);
+    struct unpacker unpacker = unpacker_of(held.data, length);
 
     while (unpacker.left > 0) {
         struct line line = {0};
@@ -318,19 +319,32 @@ static void write_held_to_journal(void)
     }
 }
 
+void log_mark(void)
+{
+    marked = held.length;
+}
+
+void log_release_marked(void)
+{
+    if (to_journal) {
+        write_held_to_journal(marked);
+    } else {
+        write_standard_error(&held, marked);
+    }
+    buffer_consume(&held, marked);
+    marked = 0;
+}
+
 void log_release(void)
 {
+    log_mark();
+    log_release_marked();
     holding = false;
-    if (to_journal) {
-        write_held_to_journal();
-    } else {
-        write_standard_error(&held);
-    }
-    held.length = 0;
 }
 
 void log_discard(void)
 {
     holding = false;
+    marked = 0;
     buffer_free(&held);
 }

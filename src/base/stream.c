@@ -26,6 +26,7 @@ struct stream {
     struct buffer out;
     size_t out_written;  /* bytes at the front of `out` that the socket has taken */
     size_t out_released; /* bytes of `out` that may be written; beyond it they are corked */
+    size_t out_marked;   /* bytes of `out` that the next stream_release_marked lets out */
     bool corked;
     bool broken; /* the other end takes nothing any more */
     bool paused; /* `in` may have whole frames, which wait for room in `out` */
@@ -90,21 +91,24 @@ static void flush(struct stream *stream)
         stream->out.length = 0;
         stream->out_written = 0;
         stream->out_released = 0;
+        stream->out_marked = 0;
         release_if_idle(&stream->out);
-    } else if (stream->out_written > IDLE_CAPACITY) {
+    } else if (stream->out_written > stream->out.length / 2) {
         buffer_consume(&stream->out, stream->out_written);
         stream->out_released -= stream->out_written;
+        stream->out_marked -=
+            stream->out_marked < stream->out_written ? stream->out_marked : stream->out_written;
         stream->out_written = 0;
     }
     watch(stream);
 }
 
-/* Lets out all that is queued. While the socket is full, the loop goes on with it. */
-static void release(struct stream *stream)
+/* Lets out what is queued up to there. While the socket is full, the loop goes on with it. */
+static void release(struct stream *stream, size_t end)
 {
     bool waiting = stream->out_released > stream->out_written;
 
-    stream->out_released = stream->out.length;
+    stream->out_released = end > stream->out_released ? end : stream->out_released;
     if (!waiting) {
         flush(stream);
     }
@@ -261,7 +265,7 @@ int stream_send(struct stream *stream, uint16_t type, const void *payload, size_
     (void)buffer_append(&stream->out, header, sizeof header);
     (void)buffer_append(&stream->out, payload, length);
     if (!stream->corked) {
-        release(stream);
+        release(stream, stream->out.length);
     }
     return 0;
 }
@@ -270,8 +274,18 @@ void stream_cork(struct stream *stream, bool corked)
 {
     stream->corked = corked;
     if (!corked) {
-        release(stream);
+        release(stream, stream->out.length);
     }
+}
+
+void stream_mark(struct stream *stream)
+{
+    stream->out_marked = stream->out.length;
+}
+
+void stream_release_marked(struct stream *stream)
+{
+    release(stream, stream->out_marked);
 }
 
 void stream_finish(struct stream *stream)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -28,6 +29,9 @@
 
 /* Under endless load the loop would never come to the commit by itself. */
 #define BATCH_LIMIT 512
+/* That many make a commit worth its price where the disk is free. Larger ones come when all who could
+ * send something wait for an answer, and then the other processors have nothing to do. */
+#define BATCH_WORTH 24
 /* After everything that reads frames. */
 #define COMMIT_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
@@ -45,14 +49,20 @@ void core_must(int r, const char *what)
     }
 }
 
-static void store_batch(struct core *core)
+static void begin_store_batch(struct core *core)
 {
-    bool changed = store_has_changed(core->store);
-    int64_t began = clock_monotonic_us();
+    core->commit_counts = store_has_changed(core->store);
+    core->commit_began_at = clock_monotonic_us();
+    core_must(store_begin_commit(core->store), "commit");
+}
 
-    core_must(store_commit(core->store), "commit");
-    if (changed) {
-        metrics_commit(core->metrics, clock_monotonic_us() - began);
+/* The batch before this one is on disk. */
+static void await_batch(struct core *core)
+{
+    core_must(store_await_sync(core->store), "sync of a commit");
+    if (core->commit_counts) {
+        metrics_commit(core->metrics, clock_monotonic_us() - core->commit_began_at);
+        core->commit_counts = false;
     }
 }
 
@@ -73,9 +83,30 @@ static void start_all(struct core *core)
     } while (steps_wait(core) || (core->work_wanted && !core->quiescing));
 }
 
-/* One commit for all that came. Only after it may anything be seen: log lines, answers, STARTs. */
+/* The batch that was marked is on disk, and may be seen; without another transaction so may all else. */
+static void let_out(struct core *core)
+{
+    await_batch(core);
+    if (store_in_transaction(core->store)) {
+        log_release_marked();
+        (void)sd_event_source_set_enabled(core->commit_source, SD_EVENT_ONESHOT);
+    } else {
+        log_release();
+        links_mark(core);
+    }
+    links_flush_marked(core);
+    if (waiters_can_answer(core) || followers_can_tell(core)) {
+        core_begin(core);
+    }
+}
+
+/* One commit for all that came. Only once it is on disk may anything of it be seen: log lines, answers,
+ * STARTs. The next batch begins while the disk still works at this one. */
 static void commit(struct core *core)
 {
+    if (store_is_syncing(core->store)) {
+        let_out(core);
+    }
     (void)sd_event_source_set_enabled(core->commit_source, SD_EVENT_OFF);
     core->frames_in_batch = 0;
     if (store_in_transaction(core->store)) {
@@ -83,10 +114,10 @@ static void commit(struct core *core)
         start_all(core);
         waiters_answer(core);
         followers_tell(core);
-        store_batch(core);
+        begin_store_batch(core);
+        log_mark();
+        links_mark(core);
     }
-    log_release();
-    links_flush(core);
     timers_set(core);
     if (core->growths) {
         (void)sd_event_source_set_enabled(core->growth_source, SD_EVENT_ONESHOT);
@@ -94,8 +125,8 @@ static void commit(struct core *core)
     if (backup_is_wanted(core)) {
         begin_backup(core);
     }
-    if (waiters_can_answer(core) || followers_can_tell(core)) {
-        core_begin(core);
+    if (!store_is_syncing(core->store)) {
+        let_out(core);
     }
 }
 
@@ -107,16 +138,35 @@ static int on_growth(sd_event_source *source, void *userdata)
     return 0;
 }
 
+/* While the disk works the batch grows. */
 static int on_commit(sd_event_source *source, void *userdata)
 {
+    struct core *core = userdata;
+
     (void)source;
-    commit(userdata);
+    if (!store_is_syncing(core->store)) {
+        commit(core);
+    }
+    return 0;
+}
+
+static int on_synced(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    struct core *core = userdata;
+
+    (void)source;
+    (void)fd;
+    (void)revents;
+    let_out(core);
     return 0;
 }
 
 void core_begin(struct core *core)
 {
-    if (++core->frames_in_batch > BATCH_LIMIT) {
+    if (store_has_synced(core->store)) {
+        let_out(core);
+    }
+    if (++core->frames_in_batch > (store_is_syncing(core->store) ? BATCH_LIMIT : BATCH_WORTH)) {
         commit(core);
     }
     if (!store_in_transaction(core->store)) {
@@ -202,6 +252,7 @@ static void on_stop(void *userdata)
     struct core *core = userdata;
 
     commit(core);
+    let_out(core);
     (void)sd_event_exit(core->loop, EXIT_SUCCESS);
 }
 
@@ -221,6 +272,19 @@ static int add_defer(struct core *core, sd_event_source **ret_source, sd_event_h
         r = sd_event_source_set_enabled(*ret_source, SD_EVENT_OFF);
     }
     return r < 0 ? r : sd_event_source_set_priority(*ret_source, priority);
+}
+
+static int sync_apart(struct core *core)
+{
+    int fd = -1;
+    int r = store_sync_apart(core->store, &fd);
+
+    if (r < 0) {
+        log_event(LOG_LEVEL_ERROR, "can't start the thread that syncs the store", "error",
+                  strerror(-r), NULL);
+        return r;
+    }
+    return sd_event_add_io(core->loop, &core->synced_source, fd, EPOLLIN, on_synced, core);
 }
 
 /* The first thing that arrives is the configuration: the store is opened then, since streams and
@@ -257,7 +321,10 @@ static int on_first_config(void *userdata, const void *bytes, size_t length)
     if (r >= 0) {
         r = metrics_new(&core->metrics);
     }
-    return r == 0 && core->config->jail ? core_jail_enter(core->config->store_path) : r;
+    if (r == 0 && core->config->jail) {
+        r = core_jail_enter(core->config->store_path);
+    }
+    return r < 0 ? r : sync_apart(core);
 }
 
 int core_main(void)
@@ -282,6 +349,7 @@ int core_main(void)
     links_close(&core);
     timers_close(&core);
     sd_event_source_disable_unref(core.commit_source);
+    sd_event_source_disable_unref(core.synced_source);
     sd_event_source_disable_unref(core.growth_source);
     fanout_close(&core);
     peeks_free(&core);

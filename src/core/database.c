@@ -2,14 +2,17 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "assent/base/log.h"
 #include "assent/core/database_vfs.h"
+#include "assent/core/syncer.h"
 
 /* Slots of the table of prepared statements: a power of two, well over the count of queries. */
 #define STATEMENT_SLOTS 256
@@ -36,6 +39,7 @@ struct database_statement {
 
 struct database {
     sqlite3 *connection;
+    struct syncer *syncer; /* NULL: every commit waits for the disk */
     int error;
     int changes_before;               /* the open transaction */
     struct database_statement failed; /* what is given out after a failure */
@@ -213,6 +217,8 @@ void database_free(struct database *database)
 {
     if (database == NULL)
         return;
+    (void)database_await_sync(database);
+    syncer_free(database->syncer);
     for (size_t i = 0; i < STATEMENT_SLOTS; i++)
         (void)sqlite3_finalize(database->slots[i].handle);
     /* Closing would sync again what could not be synced. The next start looks what is there. */
@@ -259,7 +265,7 @@ int database_settle(struct database *database)
 {
     int frames = 0;
     int copied = 0;
-    if (database->error != 0)
+    if (database_await_sync(database) != 0)
         return database->error;
     int code = sqlite3_wal_checkpoint_v2(database->connection, "main", SQLITE_CHECKPOINT_PASSIVE,
                                          &frames, &copied);
@@ -287,8 +293,58 @@ int database_begin(struct database *database)
 
 int database_commit(struct database *database)
 {
-    int error = database_run(database_query(database, &COMMIT));
+    int error = database_begin_commit(database);
+    return error != 0 ? error : database_await_sync(database);
+}
+
+static sqlite3_file *log_of(struct database *database)
+{
+    sqlite3_file *file = NULL;
+    (void)sqlite3_file_control(database->connection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    return file;
+}
+
+int database_sync_apart(struct database *database, int *ret_fd)
+{
+    const char *path = sqlite3_filename_wal(sqlite3_db_filename(database->connection, "main"));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int error = syncer_new(fd, &database->syncer);
+    (void)close(fd);
+    if (error == 0)
+        *ret_fd = syncer_fd(database->syncer);
+    return error;
+}
+
+int database_begin_commit(struct database *database)
+{
+    int error = database_await_sync(database);
+    if (error == 0 && database->syncer != NULL)
+        database_vfs_leave_sync(log_of(database));
+    if (error == 0)
+        error = database_run(database_query(database, &COMMIT));
+    if (error == 0 && database->syncer != NULL && database_vfs_take_owed_sync(log_of(database)) &&
+        syncer_begin(database->syncer) != 0)
+        database_fail(database, "sync of a commit", SQLITE_IOERR);
     return error != 0 ? error : database->error;
+}
+
+bool database_is_syncing(const struct database *database)
+{
+    return database->syncer != NULL && syncer_is_busy(database->syncer);
+}
+
+bool database_has_synced(const struct database *database)
+{
+    return database->syncer != NULL && syncer_has_ended(database->syncer);
+}
+
+int database_await_sync(struct database *database)
+{
+    if (database_is_syncing(database) && syncer_await(database->syncer) != 0)
+        database_fail(database, "sync of a commit", SQLITE_IOERR_FSYNC);
+    return database->error;
 }
 
 bool database_in_transaction(const struct database *database)

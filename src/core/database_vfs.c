@@ -17,6 +17,9 @@ struct log_file {
     int length;
     sqlite3_int64 offset; /* of `kept` in the file */
     int failure;
+    bool synced;      /* once at least, and with it the directory where it was made */
+    bool leaves_sync; /* the next one */
+    bool owes_sync;   /* it was left, and nothing came after it */
 };
 
 /* SQLite's own way to files, and the one that is made of it. */
@@ -31,6 +34,37 @@ static const struct database_vfs_watch *watch;
 static sqlite3_file *file_of(struct log_file *log)
 {
     return (sqlite3_file *)(log + 1);
+}
+
+/* --- syncing ---------------------------------------------------------------------------------- */
+
+static int sync_now(struct log_file *log, int flags)
+{
+    int code = file_of(log)->pMethods->xSync(file_of(log), flags);
+    log->owes_sync = false;
+    log->synced = log->synced || code == SQLITE_OK;
+    return code;
+}
+
+/* What comes after a sync must not be on disk before what it was for. */
+static int pay_sync(struct log_file *log)
+{
+    return log->owes_sync ? sync_now(log, SQLITE_SYNC_NORMAL) : SQLITE_OK;
+}
+
+void database_vfs_leave_sync(sqlite3_file *file)
+{
+    struct log_file *log = (struct log_file *)file;
+    log->leaves_sync = log->synced;
+}
+
+bool database_vfs_take_owed_sync(sqlite3_file *file)
+{
+    struct log_file *log = (struct log_file *)file;
+    bool owed = log->owes_sync;
+    log->leaves_sync = false;
+    log->owes_sync = false;
+    return owed;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -52,6 +86,9 @@ static int write_kept(struct log_file *log)
 static int log_write(sqlite3_file *file, const void *bytes, int length, sqlite3_int64 offset)
 {
     struct log_file *log = (struct log_file *)file;
+    int paid = pay_sync(log);
+    if (paid != SQLITE_OK)
+        return log->failure = paid;
     bool follows = offset == log->offset + log->length && length <= KEPT_LIMIT - log->length;
     int code = follows ? log->failure : write_kept(log);
     if (code != SQLITE_OK || length > KEPT_LIMIT)
@@ -69,7 +106,12 @@ static int log_sync(sqlite3_file *file, int flags)
 {
     struct log_file *log = (struct log_file *)file;
     int code = write_kept(log);
-    return code != SQLITE_OK ? code : file_of(log)->pMethods->xSync(file_of(log), flags);
+    if (code == SQLITE_OK && log->leaves_sync) {
+        log->leaves_sync = false;
+        log->owes_sync = true;
+        return SQLITE_OK;
+    }
+    return code != SQLITE_OK ? code : sync_now(log, flags);
 }
 
 static int log_read(sqlite3_file *file, void *bytes, int length, sqlite3_int64 offset)
@@ -84,6 +126,8 @@ static int log_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     struct log_file *log = (struct log_file *)file;
     int code = write_kept(log);
+    if (code == SQLITE_OK)
+        code = pay_sync(log);
     return code != SQLITE_OK ? code : file_of(log)->pMethods->xTruncate(file_of(log), size);
 }
 
@@ -98,6 +142,8 @@ static int log_close(sqlite3_file *file)
 {
     struct log_file *log = (struct log_file *)file;
     int code = write_kept(log);
+    if (code == SQLITE_OK)
+        code = pay_sync(log);
     int closed = file_of(log)->pMethods->xClose(file_of(log));
     free(log->kept);
     return code != SQLITE_OK ? code : closed;

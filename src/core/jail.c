@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,13 +18,17 @@ static const char *const allowed[] = {
     "pwrite64", "pwritev",   "readlink",  "readlinkat", "rename",     "renameat",  "renameat2",
     "stat",     "statfs",    "truncate",  "umask",      "unlink",     "unlinkat",  NULL};
 
-static const char *const killed[] = {"accept",     "accept4", "bind",      "clone",   "connect",
-                                     "link",       "linkat",  "mknod",     "mknodat", "socket",
-                                     "socketpair", "symlink", "symlinkat", NULL};
+static const char *const killed[] = {"accept",  "accept4",   "bind",    "connect", "link",
+                                     "linkat",  "mknod",     "mknodat", "socket",  "socketpair",
+                                     "symlink", "symlinkat", NULL};
 
-static const struct jail_rule rules[] = {{"fcntl", JAIL_ALLOW, 0, {JAIL_ARGUMENT(1, F_GETLK)}},
-                                         {"fcntl", JAIL_ALLOW, 0, {JAIL_ARGUMENT(1, F_SETLK)}},
-                                         {0}};
+/* The store starts a thread, which is in this jail then. */
+static const struct jail_rule rules[] = {
+    {"clone", JAIL_ALLOW, 0, {JAIL_BITS(0, CLONE_THREAD, CLONE_THREAD)}},
+    {"clone", JAIL_KILL, 0, {JAIL_BITS(0, CLONE_THREAD, 0)}},
+    {"fcntl", JAIL_ALLOW, 0, {JAIL_ARGUMENT(1, F_GETLK)}},
+    {"fcntl", JAIL_ALLOW, 0, {JAIL_ARGUMENT(1, F_SETLK)}},
+    {0}};
 
 static int enter(const char *directory, struct problem *ret_problem)
 {

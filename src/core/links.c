@@ -169,12 +169,20 @@ int links_take(struct core *core, int fd, enum role role)
     return 0;
 }
 
-void links_flush(struct core *core)
+void links_mark(struct core *core)
 {
     for (int role = 0; role < ROLE_COUNT; role++) {
         if (core->links[role].stream) {
-            stream_cork(core->links[role].stream, false);
-            stream_cork(core->links[role].stream, true);
+            stream_mark(core->links[role].stream);
+        }
+    }
+}
+
+void links_flush_marked(struct core *core)
+{
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (core->links[role].stream) {
+            stream_release_marked(core->links[role].stream);
         }
     }
 }

@@ -25,6 +25,31 @@ int store_commit(struct store *store)
     return database_commit(store->database);
 }
 
+int store_sync_apart(struct store *store, int *ret_fd)
+{
+    return database_sync_apart(store->database, ret_fd);
+}
+
+int store_begin_commit(struct store *store)
+{
+    return database_begin_commit(store->database);
+}
+
+bool store_is_syncing(const struct store *store)
+{
+    return database_is_syncing(store->database);
+}
+
+bool store_has_synced(const struct store *store)
+{
+    return database_has_synced(store->database);
+}
+
+int store_await_sync(struct store *store)
+{
+    return database_await_sync(store->database);
+}
+
 bool store_has_changed(const struct store *store)
 {
     return database_has_changed(store->database);

@@ -23,7 +23,10 @@ static const char sections[] = "[action *]\n"
                                "shell = exit 0\n";
 
 struct sight {
+    long core;
     bool unsynced; /* a commit is in the log, and perhaps not on disk */
+    bool covered;  /* by the sync that is under way */
+    long syncer;   /* the thread that is syncing the log; 0: none */
     int syncs;
     int told; /* frames and lines */
     char first_wrong[256];
@@ -39,15 +42,36 @@ static bool is_of_log(const char *line)
     return strstr(line, "assentd.db-wal>") != NULL;
 }
 
+static void see_end_of_sync(struct sight *sight, const char *line)
+{
+    if (strstr(line, " = 0")) {
+        sight->unsynced = sight->unsynced && !sight->covered;
+        sight->syncs++;
+    }
+    sight->syncer = 0;
+}
+
+/* A call that others' calls come in between of has a line for its beginning and one for its end. */
 static void see(struct sight *sight, const char *line)
 {
-    bool tells = starts(line, "sendto(") || starts(line, "sendmsg(") || starts(line, "write(2<");
+    char *call;
+    long thread = strtol(line, &call, 10);
+    bool tells;
 
-    if (starts(line, "pwrite64(") && is_of_log(line)) {
+    call += strspn(call, " ");
+    tells = thread == sight->core &&
+            (starts(call, "sendto(") || starts(call, "sendmsg(") || starts(call, "write(2<"));
+    if (starts(call, "pwrite64(") && is_of_log(call)) {
         sight->unsynced = true;
-    } else if (starts(line, "fdatasync(") && is_of_log(line) && strstr(line, "= 0")) {
-        sight->unsynced = false;
-        sight->syncs++;
+        sight->covered = false;
+    } else if (starts(call, "fdatasync(") && is_of_log(call)) {
+        sight->covered = true;
+        sight->syncer = thread;
+        if (!strstr(call, "<unfinished")) {
+            see_end_of_sync(sight, call);
+        }
+    } else if (starts(call, "<... fdatasync resumed>") && thread == sight->syncer) {
+        see_end_of_sync(sight, call);
     } else if (tells) {
         sight->told++;
         if (sight->unsynced && !*sight->first_wrong) {
@@ -56,11 +80,10 @@ static void see(struct sight *sight, const char *line)
     }
 }
 
-static struct sight look(const struct house *house, pid_t process)
+static struct sight look(const struct house *house, pid_t core)
 {
-    struct sight sight = {0};
-    char *name = house_format(house, "trace.%d", (int)process);
-    char *trace = house_read(house, name);
+    struct sight sight = {.core = core};
+    char *trace = house_read(house, "trace");
     char *rest = trace;
     char *line;
 
@@ -68,7 +91,6 @@ static struct sight look(const struct house *house, pid_t process)
         see(&sight, line);
     }
     free(trace);
-    free(name);
     return sight;
 }
 
@@ -76,8 +98,8 @@ static pid_t start_traced(struct house *house)
 {
     char *trace = house_file(house, "trace");
     const char *options[] = {
-        "-ff", "-q",  "-y", "-s", "0", "-e", "trace=pwrite64,fdatasync,sendto,sendmsg,write",
-        "-o",  trace, NULL};
+        "-f", "-q",  "-y", "-s", "0", "-e", "trace=pwrite64,fdatasync,sendto,sendmsg,write",
+        "-o", trace, NULL};
     pid_t strace;
 
     house_prepare(house, tracer_await, NULL);

@@ -440,6 +440,25 @@ START_TEST(the_threads_that_talk_to_clients_are_in_the_gates_jail)
 }
 END_TEST
 
+START_TEST(the_thread_that_syncs_the_store_is_in_cores_jail)
+{
+    static const long open_it[6] = {AT, TEXT, O_RDONLY};
+    static const long make_socket[6] = {AF_INET, SOCK_STREAM};
+    pid_t process = house_role(house, titles[2]);
+    struct injected injected = inject(other_thread(process), SYS_socket, make_socket, NULL, 0);
+
+    ck_assert_int_eq(injected.signal, SIGSYS);
+    process = house_next_role(house, titles[2], process);
+    expect_work("req_1");
+    if (jail_confines_files()) {
+        injected = inject(other_thread(process), SYS_openat, open_it, "/etc/passwd", 12);
+        ck_assert_int_eq(injected.signal, 0);
+        ck_assert_int_lt(injected.result, 0);
+    }
+    expect_work("req_2");
+}
+END_TEST
+
 static void expect_status(pid_t process, const char *line)
 {
     char *status = process_read(process, "status");
@@ -641,6 +660,7 @@ static void add_attempts(Suite *suite)
 
     tcase_add_loop_test(alive, a_role_is_refused_what_it_may_not_and_goes_on, 0, ROLES);
     tcase_add_test(alive, the_threads_that_talk_to_clients_are_in_the_gates_jail);
+    tcase_add_test(alive, the_thread_that_syncs_the_store_is_in_cores_jail);
     tcase_add_loop_test(ended, a_role_that_shows_it_was_taken_over_is_ended_and_replaced, 0,
                         count_ends());
 }

@@ -39,7 +39,7 @@ static void skip(const char *name, const char *why)
 
 /* --- a failing disk --------------------------------------------------------------------------- */
 
-/* strace on a process, failing its sync number `number` from now on. */
+/* strace on a process, failing sync number `number` of each of its threads from now on. */
 static pid_t start_strace(pid_t target, long number)
 {
     pid_t pid = fork();
@@ -53,8 +53,8 @@ static pid_t start_strace(pid_t target, long number)
         (void)snprintf(inject, sizeof inject, "inject=fdatasync:error=EIO:when=%ld", number);
         (void)snprintf(of, sizeof of, "%d", (int)target);
         (void)dup2(null, STDERR_FILENO);
-        (void)execlp("strace", "strace", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e",
-                     inject, "-p", of, (char *)NULL);
+        (void)execlp("strace", "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync",
+                     "-e", inject, "-p", of, (char *)NULL);
         _exit(127);
     }
     return pid;

@@ -98,9 +98,28 @@ START_TEST(held_lines_are_told_when_they_are_released)
 }
 END_TEST
 
+START_TEST(lines_held_after_the_mark_stay_held)
+{
+    log_hold();
+    log_event(LOG_LEVEL_INFO, "first", NULL);
+    log_mark();
+    log_event(LOG_LEVEL_INFO, "second", NULL);
+    log_release_marked();
+    log_event(LOG_LEVEL_INFO, "third", NULL);
+    log_release_marked();
+    ck_assert_int_eq(write(STDERR_FILENO, "time=2026-03-16T10:30:45.123Z between\n", 38), 38);
+    log_release();
+    log_event(LOG_LEVEL_INFO, "fourth", NULL);
+    expect("level=info role=tester msg=first\nbetween\nlevel=info role=tester msg=second\n"
+           "level=info role=tester msg=third\nlevel=info role=tester msg=fourth\n");
+}
+END_TEST
+
 START_TEST(discarded_lines_are_never_told)
 {
     log_hold();
+    log_event(LOG_LEVEL_INFO, "denied", NULL);
+    log_mark();
     log_event(LOG_LEVEL_INFO, "approved", NULL);
     log_discard();
     log_event(LOG_LEVEL_ERROR, "ending", NULL);
@@ -122,6 +141,7 @@ int main(void)
     tcase_add_test(lines, values_are_quoted_and_escaped_where_they_must_be);
     tcase_add_test(lines, lines_above_the_level_are_dropped);
     tcase_add_test(lines, held_lines_are_told_when_they_are_released);
+    tcase_add_test(lines, lines_held_after_the_mark_stay_held);
     tcase_add_test(lines, discarded_lines_are_never_told);
     suite_add_tcase(suite, lines);
     srunner_run_all(runner, CK_ENV);

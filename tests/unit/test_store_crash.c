@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +49,10 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset)
 }
 
 /* Syncs of files so far, and which of them fails; 0: none. SQLite's calls come here. */
-static int syncs;
+static _Atomic int syncs;
 static int failing_sync;
+/* The syncs of commits are done by a thread, as in core. */
+static bool apart;
 
 int fdatasync(int fd)
 {
@@ -83,14 +86,16 @@ static int open_store(void)
 {
     struct problem problem = {""};
     int error = store_open(path, &store, &problem);
+    int fd = -1;
     if (error != 0)
         (void)fprintf(stderr, "store_open: %s\n", problem.text);
+    else if (apart)
+        ck_assert_int_eq(store_sync_apart(store, &fd), 0);
     return error;
 }
 
-/* One transaction: PER_COMMIT requests, each asked, answered, and given a job. 0 or the first
- * error. */
-static int commit_some(int64_t *ret_last)
+/* PER_COMMIT requests, each asked, answered, and given a job. 0 or the first error. */
+static int add_some(int64_t *ret_last)
 {
     static char context[2000];
     int error = store_begin(store);
@@ -117,6 +122,13 @@ static int commit_some(int64_t *ret_last)
             error = store_job_add(store, &job, &number);
         *ret_last = request.number;
     }
+    return error;
+}
+
+/* One transaction. 0 or the first error. */
+static int commit_some(int64_t *ret_last)
+{
+    int error = add_some(ret_last);
     return error == 0 ? store_commit(store) : error;
 }
 
@@ -340,6 +352,89 @@ START_TEST(a_checkpoint_whose_sync_fails_ends_the_store_too)
 }
 END_TEST
 
+/* --- syncs that are under way ------------------------------------------------------------------ */
+
+START_TEST(what_is_being_synced_is_seen_by_the_next_transaction)
+{
+    int64_t last = 0;
+    ck_assert_int_eq(open_store(), 0);
+    ck_assert_int_eq(commit_some(&last), 0);
+    for (int i = 2; i <= 6; i++) {
+        int64_t requests[REQUEST_STATE_COUNT];
+        int64_t jobs[JOB_STATE_COUNT];
+        ck_assert_int_eq(add_some(&last), 0);
+        ck_assert_int_eq(store_begin_commit(store), 0);
+        ck_assert(store_is_syncing(store));
+        ck_assert_int_eq(store_begin(store), 0);
+        ck_assert_int_eq(store_count(store, requests, jobs), 0);
+        ck_assert_int_eq(requests[REQUEST_APPROVED], (int64_t)i * PER_COMMIT);
+        ck_assert_int_eq(store_begin_commit(store), 0);
+        ck_assert(!store_is_syncing(store));
+    }
+    assert_whole(last);
+}
+END_TEST
+
+START_TEST(its_end_is_told_by_the_descriptor)
+{
+    struct pollfd ended = {.events = POLLIN};
+    int64_t last = 0;
+    apart = false;
+    ck_assert_int_eq(open_store(), 0);
+    ck_assert_int_eq(store_sync_apart(store, &ended.fd), 0);
+    ck_assert_int_eq(commit_some(&last), 0);
+    ck_assert_int_eq(poll(&ended, 1, 0), 0);
+    ck_assert_int_eq(add_some(&last), 0);
+    ck_assert_int_eq(store_begin_commit(store), 0);
+    ck_assert_int_eq(poll(&ended, 1, 60000), 1);
+    ck_assert(store_has_synced(store));
+    ck_assert(store_is_syncing(store));
+    ck_assert_int_eq(store_await_sync(store), 0);
+    ck_assert(!store_is_syncing(store));
+    ck_assert(!store_has_synced(store));
+    ck_assert_int_eq(poll(&ended, 1, 0), 0);
+}
+END_TEST
+
+/* With it SQLite syncs the directory, in which the log is new. */
+START_TEST(the_first_sync_of_a_log_is_waited_for)
+{
+    int64_t last = 0;
+    ck_assert_int_eq(open_store(), 0);
+    store_free(store);
+    ck_assert_int_eq(open_store(), 0);
+    ck_assert_int_eq(add_some(&last), 0);
+    ck_assert_int_eq(store_begin_commit(store), 0);
+    ck_assert(!store_is_syncing(store));
+    ck_assert_int_eq(add_some(&last), 0);
+    ck_assert_int_eq(store_begin_commit(store), 0);
+    ck_assert(store_is_syncing(store));
+}
+END_TEST
+
+START_TEST(what_was_begun_after_a_sync_that_failed_is_not_committed)
+{
+    int64_t last = 0;
+    int64_t next = 0;
+    ck_assert_int_eq(open_store(), 0);
+    ck_assert_int_eq(commit_some(&last), 0);
+    syncs = 0;
+    failing_sync = 1;
+    ck_assert_int_eq(add_some(&next), 0);
+    ck_assert_int_eq(store_begin_commit(store), 0);
+    ck_assert_int_eq(add_some(&next), 0);
+    ck_assert_int_eq(store_begin_commit(store), -EIO);
+    ck_assert(!store_is_syncing(store));
+    ck_assert_int_eq(store_await_sync(store), -EIO);
+    assert_dead();
+    store_free(store);
+    ck_assert_int_eq(syncs, 1);
+    failing_sync = 0;
+    ck_assert_int_eq(open_store(), 0);
+    assert_whole(last);
+}
+END_TEST
+
 /* --- a full disk ------------------------------------------------------------------------------ */
 
 static void fill(const char *name, size_t leave)
@@ -413,6 +508,30 @@ START_TEST(a_new_store_on_a_full_disk_is_an_error_that_leaves_no_database)
 }
 END_TEST
 
+static void make_directory_apart(void)
+{
+    apart = true;
+    make_directory();
+}
+
+static TCase *tests_apart(void)
+{
+    TCase *tests = tcase_create("apart");
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, make_directory_apart, remove_directory);
+    tcase_add_test(tests, what_is_being_synced_is_seen_by_the_next_transaction);
+    tcase_add_test(tests, its_end_is_told_by_the_descriptor);
+    tcase_add_test(tests, the_first_sync_of_a_log_is_waited_for);
+    tcase_add_test(tests, what_was_begun_after_a_sync_that_failed_is_not_committed);
+    tcase_add_test(tests, nothing_that_was_acknowledged_is_lost_by_kill_9);
+    tcase_add_test(tests, a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_again);
+    tcase_add_test(tests, a_commit_is_written_to_the_log_in_one_piece);
+    tcase_add_test(tests, a_write_to_the_log_that_failed_is_the_last_and_loses_nothing_committed);
+    tcase_add_test(tests, a_sync_that_failed_is_the_last);
+    tcase_add_test(tests, a_checkpoint_whose_sync_fails_ends_the_store_too);
+    return tests;
+}
+
 int main(void)
 {
     TCase *tests = tcase_create("crash");
@@ -426,5 +545,7 @@ int main(void)
     tcase_add_test(tests, a_checkpoint_whose_sync_fails_ends_the_store_too);
     tcase_add_test(tests, a_full_disk_is_seen_before_it_is_hit_and_costs_nothing_committed);
     tcase_add_test(tests, a_new_store_on_a_full_disk_is_an_error_that_leaves_no_database);
-    return fixture_run(tests, "store_crash");
+    int status = fixture_run(tests, "store_crash");
+    int apart_status = fixture_run(tests_apart(), "store_crash_apart");
+    return status != EXIT_SUCCESS ? status : apart_status;
 }

@@ -44,6 +44,10 @@ void log_event(enum log_level level, const char *message, ...) __attribute__((se
 void log_hold(void);
 /* Writes the held lines and goes on writing directly. */
 void log_release(void);
+/* Remembers what is held by now; writes what was held then, and goes on to keep back the rest: there is
+ * one commit whose sync is under way, and the next one has begun. */
+void log_mark(void);
+void log_release_marked(void);
 /* Forgets the held lines and goes on writing directly. */
 void log_discard(void);
 

@@ -67,6 +67,10 @@ int stream_send(struct stream *stream, uint16_t type, const void *payload, size_
  * nothing leaves before the commit. */
 void stream_cork(struct stream *stream, bool corked);
 
+/* Of a corked stream: remembers what is queued by now; lets out what was queued then. */
+void stream_mark(struct stream *stream);
+void stream_release_marked(struct stream *stream);
+
 /* What the other end has written by now is all that it ever says: after that comes the orderly end,
  * also if somebody keeps the other end open. */
 void stream_finish(struct stream *stream);

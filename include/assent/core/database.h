@@ -6,7 +6,7 @@
  * anything has failed, every later step fails too, so that no half-done transaction can be
  * committed. The first failure is logged, with the statement's name.
  *
- * Owns: the connection, the prepared statements. Runs in: core, in its only thread; tests.
+ * Owns: the connection, the prepared statements, the syncer. Runs in: core, in its main thread; tests.
  * May call: SQLite (this and database_vfs.c are the files that do), log.
  */
 #ifndef ASSENT_CORE_DATABASE_H
@@ -54,7 +54,22 @@ int database_settle(struct database *database);
 struct sqlite3_file *database_file(struct database *database);
 
 int database_begin(struct database *database);
+/* Returns once it is on disk. */
 int database_commit(struct database *database);
+
+/* From here on commits may be begun without waiting for the disk: a thread is started that syncs the
+ * log. `ret_fd`, which is borrowed, becomes readable when a sync has ended. 0 or negative errno. */
+int database_sync_apart(struct database *database, int *ret_fd);
+/* Commits, after the sync of the commit before. Once it has returned 0, the next transaction may be
+ * begun and sees this one; on disk it is only when database_is_syncing is false, or
+ * database_await_sync has returned 0. */
+int database_begin_commit(struct database *database);
+bool database_is_syncing(const struct database *database);
+/* True if it is, and database_await_sync would not wait. */
+bool database_has_synced(const struct database *database);
+/* Waits for the sync that is under way, if there is one. 0 or the sticky error. */
+int database_await_sync(struct database *database);
+
 bool database_in_transaction(const struct database *database);
 
 /* True if the open transaction has changed a row. */

@@ -8,6 +8,10 @@
  * rule. From then on nothing is written or synced any more, so that no commit can come to stand on a
  * gap.
  *
+ * The sync that ends a commit may be left to the caller, who does it while SQLite goes on. Only that
+ * one: a sync after which anything else is done with the log (as the one of a new log's header) is
+ * done then, before it; and so is the first, with which SQLite also syncs the directory.
+ *
  * The database's own file may be watched: who copies it sees each write to it before it is done,
  * while what is overwritten is still there to be read. With a log these writes are checkpoints.
  *
@@ -19,6 +23,7 @@
 #ifndef ASSENT_CORE_DATABASE_VFS_H
 #define ASSENT_CORE_DATABASE_VFS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +37,11 @@ const char *database_vfs_name(void);
  * where it ends before that. */
 int database_vfs_size(struct sqlite3_file *file, int64_t *ret_size);
 int database_vfs_read(struct sqlite3_file *file, int64_t offset, void *ret_bytes, size_t length);
+
+/* Around a commit, with the log of a database: the next sync is left out if nothing comes after it; then
+ * whether it was, and now is owed by the caller. */
+void database_vfs_leave_sync(struct sqlite3_file *log);
+bool database_vfs_take_owed_sync(struct sqlite3_file *log);
 
 /* Who sees writes to a file of a database. */
 struct database_vfs_watch {

@@ -2,11 +2,11 @@
  * What the files of core share: its state, and the one rule of its loop.
  *
  * Whoever handles a frame or a timer calls core_begin before the store is touched. The transaction
- * stays open while more frames are there, and is committed once for all of them; streams are corked
- * and log lines are held until then. So handlers simply write and send in the order of thought, and
- * nothing of it is seen before it is on disk.
+ * stays open while more frames are there, and while the disk still works at the one before, and is
+ * committed once for all of them; streams are corked and log lines are held until it is on disk. So
+ * handlers simply write and send in the order of thought, and nothing of it is seen before.
  *
- * Owns: nothing by itself. Runs in: core, in its only thread. May call: everything of core.
+ * Owns: nothing by itself. Runs in: core, in its main thread. May call: everything of core.
  */
 #ifndef ASSENT_CORE_INTERNAL_H
 #define ASSENT_CORE_INTERNAL_H
@@ -60,6 +60,9 @@ struct core {
     struct store *store;
     struct link links[ROLE_COUNT];
     sd_event_source *commit_source;
+    sd_event_source *synced_source;
+    int64_t commit_began_at; /* us, monotonic: of the batch that is being synced, and */
+    bool commit_counts;      /* whether it waits for the disk */
     sd_event_source *deadline_source;
     sd_event_source *start_source;
     sd_event_source *growth_source;

@@ -4,7 +4,7 @@
  * no hook.
  *
  *   may      everything with the files in the state directory; its streams; the lock's file, which
- *            it has open; wait; memory
+ *            it has open; wait; memory; start a thread, which is in this jail too
  *   may not  use any other file; make a socket or connect one: its streams come through the channel
  *            start, signal or look into a process or a thread; become another user; have executable
  *            memory

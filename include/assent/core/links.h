@@ -17,8 +17,10 @@ void links_prepare(struct core *core);
 /* Takes a stream over. 0 or negative errno. */
 int links_take(struct core *core, int fd, enum role role);
 
-/* Lets out what was sent since the last time. After a commit, never inside a transaction. */
-void links_flush(struct core *core);
+/* Remembers what was sent by now, after a commit was begun; lets out what was sent then, once it is on
+ * disk. */
+void links_mark(struct core *core);
+void links_flush_marked(struct core *core);
 
 /* True while the other end takes what is sent to it, so that more may be. */
 bool links_has_room(const struct link *link);

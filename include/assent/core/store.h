@@ -6,7 +6,7 @@
  * written inside a transaction, which core opens when the first frame of a batch needs it and
  * commits once for all of them.
  *
- * A failure of store_commit, or of any write, is final: what is on disk is unknown, so the caller
+ * A failure of a commit or its sync, or of any write, is final: what is on disk is unknown, so the caller
  * answers nothing, starts nothing, and leaves the process; the next one reads again. Every later
  * call fails too. Functions return 0, -ENOENT where they look for one thing and there is none,
  * -EEXIST where they add one and it is there already, or -EIO (the store failed; logged by the
@@ -17,7 +17,7 @@
  *
  * Rows are returned as structs that own their texts: NAME_free, which take NULL.
  *
- * Owns: the database file, its log, the one connection. Runs in: core, in its only thread.
+ * Owns: the database file, its log, the one connection. Runs in: core, in its main thread.
  * May call: SQLite, log.
  */
 #ifndef ASSENT_CORE_STORE_H
@@ -44,7 +44,21 @@ int store_open(const char *path, struct store **ret_store, struct problem *ret_p
 void store_free(struct store *store);
 
 int store_begin(struct store *store);
+/* Returns once all of the transaction is on disk. */
 int store_commit(struct store *store);
+
+/* How core commits: it goes on while the disk works, and lets nothing of a transaction be seen before it
+ * is on disk. After store_sync_apart, which is called once, `ret_fd` (borrowed) becomes readable when a
+ * sync has ended. store_begin_commit waits for the sync of the commit before, if it is still under way;
+ * what it commits itself, the next transaction sees at once, and it is on disk when store_is_syncing is
+ * false or store_await_sync, which waits for that, has returned 0. A store that has nothing to wait for is
+ * never syncing. */
+int store_sync_apart(struct store *store, int *ret_fd);
+int store_begin_commit(struct store *store);
+bool store_is_syncing(const struct store *store);
+bool store_has_synced(const struct store *store); /* it is, and store_await_sync would not wait */
+int store_await_sync(struct store *store);
+
 bool store_in_transaction(const struct store *store);
 /* True if the open transaction has changed something, so that its commit waits for the disk. */
 bool store_has_changed(const struct store *store);
