@@ -212,17 +212,70 @@ static size_t behind_value(const char *text, size_t length, size_t at)
     return at;
 }
 
-/* Appends `"name":value` of each member that is wanted, with a comma in front but for the first. -EBADMSG
- * where this is no object, or one without an end. */
-static int keep_members(const char *text, size_t length,
-                        bool (*wanted)(const void *userdata, const char *name, size_t length),
-                        const void *userdata, struct buffer *out)
+struct selection {
+    enum json_interest (*interest)(const void *userdata, const char *path, size_t length);
+    const void *userdata;
+    struct buffer path; /* of the object whose members are looked at */
+    struct buffer out;
+};
+
+static size_t behind_colon(const char *text, size_t length, size_t at)
 {
-    int result = 0;
+    while (at < length && strchr(": \t\r\n", text[at]) && text[at] != '\0') {
+        at++;
+    }
+    return at;
+}
+
+static enum json_interest ask(struct selection *selection, const char *name, size_t length,
+                              int *ret_result)
+{
+    int result = buffer_append(&selection->path, ".", selection->path.length > 0);
+    if (result == 0) {
+        result = buffer_append(&selection->path, name, length);
+    }
+    *ret_result = result;
+    return result < 0 ? JSON_PASS_OVER
+                      : selection->interest(selection->userdata, (const char *)selection->path.data,
+                                            selection->path.length);
+}
+
+static int keep_members(struct selection *selection, const char *text, size_t length,
+                        unsigned depth);
+
+/* Appends `"name":value`, or of an object in which only some members are wanted, those. */
+static int keep_member(struct selection *selection, const char *text, size_t name,
+                       size_t behind_name, size_t end, unsigned depth)
+{
+    struct buffer *out = &selection->out;
+    size_t path_length = selection->path.length;
+    int result;
+    enum json_interest interest = ask(selection, text + name + 1, behind_name - name - 2, &result);
+    if (interest != JSON_PASS_OVER) {
+        size_t value = behind_colon(text, end, behind_name);
+        bool whole = interest == JSON_TAKE || depth == JSON_DEPTH_LIMIT || value == end ||
+                     text[value] != '{';
+        result = buffer_append(out, ",", out->data[out->length - 1] != '{');
+        if (result == 0) {
+            result = buffer_append(out, text + name, (whole ? end : value) - name);
+        }
+        if (result == 0 && !whole) {
+            result = keep_members(selection, text + value, end - value, depth + 1);
+        }
+    }
+    selection->path.length = path_length;
+    return result;
+}
+
+/* -EBADMSG where this is no object, or one without an end. */
+static int keep_members(struct selection *selection, const char *text, size_t length,
+                        unsigned depth)
+{
     size_t at = find_token(text, length, 0);
     if (at == length || text[at] != '{') {
         return -EBADMSG;
     }
+    int result = buffer_append(&selection->out, "{", 1);
     while (result == 0 && text[at] != '}') {
         size_t name = find_token(text, length, at + 1);
         if (name < length && text[name] == '}') {
@@ -233,36 +286,27 @@ static int keep_members(const char *text, size_t length,
         if (end >= length || text[name] != '"') {
             return -EBADMSG;
         }
-        if (wanted(userdata, text + name + 1, behind_name - name - 2)) {
-            result = buffer_append(out, ",", out->length > 1);
-            if (result == 0) {
-                result = buffer_append(out, text + name, end - name);
-            }
-        }
+        result = keep_member(selection, text, name, behind_name, end, depth);
         at = end;
     }
-    return result;
+    return result == 0 ? buffer_append(&selection->out, "}", 1) : result;
 }
 
 int json_parse_members(const void *bytes, size_t length,
-                       bool (*wanted)(const void *userdata, const char *name, size_t length),
+                       enum json_interest (*interest)(const void *userdata, const char *path,
+                                                      size_t length),
                        const void *userdata, json_t **ret_json, struct problem *ret_problem)
 {
-    struct buffer members = {0};
-    int result = buffer_append_text(&members, "{");
-    if (result == 0) {
-        result = keep_members(length > 0 ? bytes : "", length, wanted, userdata, &members);
-    }
+    struct selection selection = {.interest = interest, .userdata = userdata};
+    int result = keep_members(&selection, length > 0 ? bytes : "", length, 0);
     if (result == -EBADMSG) {
         problem_set(ret_problem, "it is no object, or one without an end");
     }
     if (result == 0) {
-        result = buffer_append_text(&members, "}");
+        result = json_parse(selection.out.data, selection.out.length, ret_json, ret_problem);
     }
-    if (result == 0) {
-        result = json_parse(members.data, members.length, ret_json, ret_problem);
-    }
-    buffer_free(&members);
+    buffer_free(&selection.path);
+    buffer_free(&selection.out);
     return result;
 }
 

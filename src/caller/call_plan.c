@@ -44,9 +44,9 @@ static int fill(struct call_plan *plan, const struct config *config, const struc
     return r;
 }
 
-static bool is_needed(const void *hook, const char *name, size_t length)
+static enum json_interest interest(const void *hook, const char *path, size_t length)
 {
-    return hook_request_needs(hook, name, length);
+    return hook_request_interest(hook, path, length);
 }
 
 /* What is passed on is all of it; a hook names what it needs. */
@@ -55,7 +55,7 @@ static int parse(const struct config_hook *hook, const void *record, size_t leng
 {
     return hook->purpose == PURPOSE_RELAY
                ? json_parse(record, length, ret_json, ret_problem)
-               : json_parse_members(record, length, is_needed, hook, ret_json, ret_problem);
+               : json_parse_members(record, length, interest, hook, ret_json, ret_problem);
 }
 
 int call_plan_make(const struct config *config, const struct config_hook *hook, const void *record,

@@ -118,26 +118,40 @@ static int add_body(struct hook_request *request, const struct config_hook *hook
     return r;
 }
 
-static bool uses_member(const struct template *template, const char *name, size_t length)
+/* The most that a placeholder of the template wants of the record's member at that path. */
+static enum json_interest interest_of(const struct template *template, const char *path,
+                                      size_t length)
 {
+    enum json_interest most = JSON_PASS_OVER;
     const char *used;
 
     for (size_t i = 0; template && (used = template_name_at(template, i)); i++) {
-        if (strncmp(used, name, length) == 0 && (used[length] == '\0' || used[length] == '.')) {
-            return true;
+        if (strlen(used) < length || memcmp(used, path, length) != 0) {
+            continue;
         }
+        if (used[length] == '\0') {
+            return JSON_TAKE;
+        }
+        most = used[length] == '.' ? JSON_LOOK_INTO : most;
     }
-    return false;
+    return most;
 }
 
-bool hook_request_needs(const struct config_hook *hook, const char *name, size_t length)
+static enum json_interest more_of(enum json_interest one, enum json_interest other)
 {
-    bool needs = uses_member(hook->url, name, length) || uses_member(hook->body, name, length);
+    return one > other ? one : other;
+}
 
-    for (size_t i = 0; i < hook->headers.count && !needs; i++) {
-        needs = uses_member(hook->headers.items[i], name, length);
+enum json_interest hook_request_interest(const struct config_hook *hook, const char *path,
+                                         size_t length)
+{
+    enum json_interest most =
+        more_of(interest_of(hook->url, path, length), interest_of(hook->body, path, length));
+
+    for (size_t i = 0; i < hook->headers.count; i++) {
+        most = more_of(most, interest_of(hook->headers.items[i], path, length));
     }
-    return needs;
+    return most;
 }
 
 int hook_request_make(const struct config_hook *hook, const json_t *record,

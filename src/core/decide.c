@@ -84,11 +84,14 @@ static void log_final(const struct store_request *request, const struct decision
     struct buffer message = {0};
 
     text_from_span(request->final_at - request->created_at, span);
-    (void)buffer_append_format(&message, "%s after %s", request_state_name(request->state), span);
+    (void)buffer_append_text(&message, request_state_name(request->state));
+    (void)buffer_append_text(&message, " after ");
+    (void)buffer_append_text(&message, span);
     if (made->decision == DECISION_TIMEOUT) {
         (void)buffer_append_text(&message, " without a decision");
     } else if (made->by) {
-        (void)buffer_append_format(&message, " by %s", made->by);
+        (void)buffer_append_text(&message, " by ");
+        (void)buffer_append_text(&message, made->by);
     }
     (void)snprintf(count, sizeof count, "%zu", hooks->count);
     log_event(LOG_LEVEL_INFO, buffer_text(&message), "request", request->id, "service",

@@ -160,9 +160,10 @@ void task_key(const struct store_job *job, int64_t item, char ret_key[TASK_KEY_S
     }
 }
 
-static int append_detail(struct buffer *out, const char *name, const char *text)
+/* `begins` is a comma, the name, and a colon. */
+static int append_detail(struct buffer *out, const char *begins, const char *text)
 {
-    int r = text ? buffer_append_format(out, ",\"%s\":", name) : 0;
+    int r = text ? buffer_append_text(out, begins) : 0;
 
     return r == 0 && text ? json_append_string(out, text) : r;
 }
@@ -172,13 +173,13 @@ static int append_details(struct buffer *out, const struct task *task, const cha
     int r = buffer_append_format(out, "{\"attempt\":%" PRIu32, task->attempt);
 
     if (r == 0) {
-        r = append_detail(out, "hook", task->job.hook);
+        r = append_detail(out, ",\"hook\":", task->job.hook);
     }
     if (r == 0) {
-        r = append_detail(out, "error", task->error);
+        r = append_detail(out, ",\"error\":", task->error);
     }
     if (r == 0) {
-        r = append_detail(out, "by", by);
+        r = append_detail(out, ",\"by\":", by);
     }
     if (r == 0 && task_is_item(task)) {
         r = buffer_append_format(out, ",\"item\":%" PRId64, task->item.number);

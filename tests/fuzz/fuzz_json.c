@@ -31,10 +31,14 @@ static void assert_survives(const json_t *json, char *text)
     free(text);
 }
 
-static bool is_odd(const void *userdata, const char *name, size_t length)
+/* All of some members, all of what is in others, and nothing of the rest. */
+static enum json_interest interest(const void *userdata, const char *path, size_t length)
 {
+    static const enum json_interest by_letter[] = {JSON_PASS_OVER, JSON_TAKE, JSON_LOOK_INTO,
+                                                   JSON_TAKE};
+
     (void)userdata;
-    return length > 0 && (name[0] & 1);
+    return length > 0 ? by_letter[path[0] & 3] : JSON_PASS_OVER;
 }
 
 /* Names with escapes are not for json_parse_members: what it gives has fewer or other members then. */
@@ -45,7 +49,7 @@ static void compare_members(const json_t *json, const void *bytes, size_t length
     json_t *value;
     struct problem problem = {""};
 
-    if (json_parse_members(bytes, length, is_odd, NULL, &some, &problem) < 0) {
+    if (json_parse_members(bytes, length, interest, NULL, &some, &problem) < 0) {
         assert(!json_is_object(json) || memchr(bytes, '\\', length));
         return;
     }
@@ -53,7 +57,8 @@ static void compare_members(const json_t *json, const void *bytes, size_t length
         json_object_foreach((json_t *)(uintptr_t)json, name, value) {
             json_t *found = json_object_get(some, name);
 
-            assert(is_odd(NULL, name, strlen(name)) ? json_equal(found, value) : !found);
+            assert(interest(NULL, name, strlen(name)) != JSON_PASS_OVER ? json_equal(found, value)
+                                                                        : !found);
         }
     }
     json_decref(some);

@@ -482,12 +482,17 @@ static void add_parsing(TCase *tests)
     tcase_add_test(tests, brackets_in_strings_and_side_by_side_do_not_nest);
 }
 
-static bool is_wanted(const void *wanted, const char *name, size_t length)
+/* Of ` a b.c ` all of `a`, and `c` of `b`. */
+static enum json_interest is_wanted(const void *wanted, const char *path, size_t length)
 {
     char spaced[64];
 
-    (void)snprintf(spaced, sizeof spaced, " %.*s ", (int)length, name);
-    return strstr(wanted, spaced) != NULL;
+    (void)snprintf(spaced, sizeof spaced, " %.*s ", (int)length, path);
+    if (strstr(wanted, spaced)) {
+        return JSON_TAKE;
+    }
+    (void)snprintf(spaced, sizeof spaced, " %.*s.", (int)length, path);
+    return strstr(wanted, spaced) ? JSON_LOOK_INTO : JSON_PASS_OVER;
 }
 
 static const struct {
@@ -501,6 +506,14 @@ static const struct {
     {"{\"a\":1,\"b\":2}", " b ", "{\"b\":2}"},
     {" { \"a\" : [ 1 , { \"b\" : 2 } ] , \"b\" : null } ", " b ", "{\"b\":null}"},
     {"{\"a\":{\"b\":[[],{}]},\"b\":\"x\"}", " a ", "{\"a\":{\"b\":[[],{}]}}"},
+    {"{\"a\":{\"b\":1,\"c\":2},\"b\":3}", " a.c ", "{\"a\":{\"c\":2}}"},
+    {" { \"a\" : { \"b\" : 1 , \"c\" : 2 } , \"b\" : 3 } ", " a.b b ", "{\"a\":{\"b\":1},\"b\":3}"},
+    {"{\"a\":{\"b\":{\"c\":[1],\"d\":{}}},\"c\":0}", " a.b.c a.b.d ",
+     "{\"a\":{\"b\":{\"c\":[1],\"d\":{}}}}"},
+    {"{\"a\":{\"b\":1},\"c\":{}}", " a.x c.x ", "{\"a\":{},\"c\":{}}"},
+    {"{\"a\":[{\"b\":1}],\"c\":\"{\",\"d\":7}", " a.b c.b d.b ",
+     "{\"a\":[{\"b\":1}],\"c\":\"{\",\"d\":7}"},
+    {"{\"a\":{\"b\":1,\"c\":2}}", " a.b a ", "{\"a\":{\"b\":1,\"c\":2}}"},
     {"{\"a\":\"},\\\"b\\\":1\",\"c\":\"\\\\\",\"b\":3}", " b c ", "{\"c\":\"\\\\\",\"b\":3}"},
 };
 
@@ -521,9 +534,34 @@ END_TEST
 
 static const char *const no_objects[] = {"", "no record", "[1]", "[{\"a\":1}]", "\"a\"", "7"};
 
+static enum json_interest always_into(const void *userdata, const char *path, size_t length)
+{
+    (void)userdata;
+    (void)path;
+    (void)length;
+    return JSON_LOOK_INTO;
+}
+
+START_TEST(who_looks_into_all_of_a_hundred_thousand_objects_gets_an_answer)
+{
+    static char text[500000];
+    struct problem problem;
+    json_t *json = NULL;
+
+    for (size_t i = 0; i < sizeof text / 5; i++) {
+        memcpy(text + 5 * i, "{\"a\":", 5);
+    }
+    ck_assert_int_eq(json_parse_members(text, sizeof text, always_into, NULL, &json, &problem),
+                     -EBADMSG);
+    ck_assert_int_eq(
+        json_parse_members("{\"a\":{\"b\":{}}}", 14, always_into, NULL, &json, &problem), 0);
+    json_decref(json);
+}
+END_TEST
+
 START_TEST(members_of_what_is_no_whole_object_are_refused)
 {
-    const char text[] = "{\"a\":[\"\\\"\",{\"b\":2}],\"c\":\"d\"}";
+    const char text[] = "{\"a\":{\"b\":[\"\\\"\",{\"b\":2}]},\"c\":\"d\"}";
 
     for (size_t length = 0; length < sizeof text - 1; length++) {
         char *cut = malloc(length + 1);
@@ -531,7 +569,7 @@ START_TEST(members_of_what_is_no_whole_object_are_refused)
         struct problem problem;
 
         memcpy(cut, text, length);
-        ck_assert_int_eq(json_parse_members(cut, length, is_wanted, " a c ", &json, &problem),
+        ck_assert_int_eq(json_parse_members(cut, length, is_wanted, " a.b c ", &json, &problem),
                          -EBADMSG);
         ck_assert_str_eq(problem.text, "it is no object, or one without an end");
         free(cut);
@@ -551,6 +589,7 @@ static void add_the_rest(TCase *tests)
 {
     tcase_add_loop_test(tests, members_that_are_wanted_are_picked, 0,
                         sizeof picks / sizeof picks[0]);
+    tcase_add_test(tests, who_looks_into_all_of_a_hundred_thousand_objects_gets_an_answer);
     tcase_add_test(tests, members_of_what_is_no_whole_object_are_refused);
     tcase_add_test(tests, an_appended_string_reads_back_as_it_was);
     tcase_add_test(tests, text_is_compact_and_keeps_the_order);

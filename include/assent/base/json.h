@@ -28,12 +28,18 @@ void json_prepare(void);
  * a new reference in `ret_json` (json_decref), -EBADMSG with a problem, or -ENOMEM. */
 int json_parse(const void *bytes, size_t length, json_t **ret_json, struct problem *ret_problem);
 
-/* The same for those members of an object whose names `wanted` says yes to; the others are passed over,
- * which costs a tenth and no memory. -EBADMSG also where it is no object, or has no end. For JSON text
- * of our own, that is long and looked at in few places: names are taken as they stand, without their
- * escapes, and what is passed over, or comes behind the object, is not looked at. */
+/* What someone who looks at few places of a long text wants of a member: nothing; of an object, only
+ * some of its members; all of it. */
+enum json_interest { JSON_PASS_OVER, JSON_LOOK_INTO, JSON_TAKE };
+
+/* The same for what `interest` wants of an object; the rest is passed over, which costs a tenth and no
+ * memory. It is asked for each member by its path: the names that lead there, with dots between them.
+ * -EBADMSG also where this is no object, or has no end. For JSON text of our own: names are taken as
+ * they stand, without their escapes, and what is passed over, or comes behind the object, is not
+ * looked at. */
 int json_parse_members(const void *bytes, size_t length,
-                       bool (*wanted)(const void *userdata, const char *name, size_t length),
+                       enum json_interest (*interest)(const void *userdata, const char *path,
+                                                      size_t length),
                        const void *userdata, json_t **ret_json, struct problem *ret_problem);
 
 /* Compact JSON text; reals are written with the fewest digits (15 to 17) that keep every one of

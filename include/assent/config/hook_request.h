@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "assent/base/buffer.h"
+#include "assent/base/json.h"
 #include "assent/base/problem.h"
 #include "assent/config/config.h"
 
@@ -25,8 +26,9 @@ struct hook_request {
     struct buffer body;
 };
 
-/* True if hook_request_make looks at the record's member of that name. */
-bool hook_request_needs(const struct config_hook *hook, const char *name, size_t length);
+/* What hook_request_make looks at of the record's member at that path (json_parse_members). */
+enum json_interest hook_request_interest(const struct config_hook *hook, const char *path,
+                                         size_t length);
 
 /* Fills the hook's templates; `request` is empty before. Keeps no pointer to either. 0
  * (hook_request_clear, also after a failure), -EINVAL with a problem where it can't be made of this
