@@ -11,16 +11,22 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "assent/base/buffer.h"
+
 /* Of /proc/PID/stat, as far as the start time: 22 numbers and a name of 64 bytes at most. */
 #define STAT_SIZE 768
+/* Of a list of children, at once. */
+#define LIST_SIZE 4096
 
-/* All processes, in the order of their pids. */
+/* Processes; where they are all there are, in the order of their pids. */
 struct table {
     struct process *items;
     bool *below;
     size_t count;
     size_t room;
 };
+
+/* --- among all -------------------------------------------------------------------------------- */
 
 static int read_stat(pid_t pid, char *text, size_t size)
 {
@@ -178,6 +184,93 @@ int process_tree_read(const pid_t *keep, size_t keep_count, struct process_tree 
     *ret_tree = (struct process_tree){.items = table.items, .count = count};
     return 0;
 }
+
+/* --- by the lists of children ----------------------------------------------------------------- */
+
+static int add_listed(struct table *table, char *pids)
+{
+    char *rest = pids;
+    const char *word;
+    int r = 0;
+
+    while (r == 0 && (word = strsep(&rest, " "))) {
+        struct process process;
+
+        if (*word != '\0' && read_process((pid_t)strtol(word, NULL, 10), &process) == 0) {
+            r = table_add(table, &process);
+        }
+    }
+    return r;
+}
+
+/* Adds the children that one thread has. -ENOENT where it is gone, or the kernel has no such lists. */
+static int add_children_of_thread(struct table *table, const char *path)
+{
+    struct buffer pids = {0};
+    char *text;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : 0;
+    ssize_t length = 1;
+
+    while (r == 0 && length > 0) {
+        r = buffer_reserve(&pids, LIST_SIZE);
+        length = r < 0 ? 0 : read(fd, pids.data + pids.length, LIST_SIZE);
+        pids.length += length > 0 ? (size_t)length : 0;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (r == 0) {
+        text = buffer_take_text(&pids);
+        r = text ? add_listed(table, text) : -ENOMEM;
+        free(text);
+    }
+    buffer_free(&pids);
+    return r;
+}
+
+static int add_children(struct table *table, pid_t pid)
+{
+    char path[64];
+    const struct dirent *entry;
+    DIR *threads;
+    int r = 0;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    threads = opendir(path);
+    if (!threads) {
+        return -errno;
+    }
+    while ((r == 0 || r == -ENOENT) && (entry = readdir(threads))) {
+        if (isdigit((unsigned char)entry->d_name[0])) {
+            (void)snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid,
+                           (int)strtol(entry->d_name, NULL, 10));
+            r = add_children_of_thread(table, path);
+        }
+    }
+    (void)closedir(threads);
+    return r;
+}
+
+int process_tree_list(struct process_tree *ret_tree)
+{
+    struct table table = {0};
+    int r = add_children(&table, getpid());
+
+    /* One that is gone by now has no list. */
+    for (size_t i = 0; r == 0 && i < table.count; i++) {
+        r = add_children(&table, table.items[i].pid);
+        r = r == -ENOENT || r == -ESRCH ? 0 : r;
+    }
+    if (r < 0) {
+        free(table.items);
+        return r;
+    }
+    *ret_tree = (struct process_tree){.items = table.items, .count = table.count};
+    return 0;
+}
+
+/* --- signals ---------------------------------------------------------------------------------- */
 
 int process_open(pid_t pid)
 {

@@ -79,12 +79,14 @@ static void reap_ended(struct watch *watch)
     }
 }
 
-/* A stopped process would not notice SIGTERM, so it is continued. */
+/* A stopped process would not notice SIGTERM, so it is continued. When all programs are to end, each of
+ * their keepers comes here, so none looks at all processes if it can help it: who is missed for that is
+ * killed with the rest. */
 static void terminate(const struct watch *watch)
 {
     struct process_tree tree;
 
-    if (process_tree_read(NULL, 0, &tree) < 0) {
+    if (process_tree_list(&tree) < 0 && process_tree_read(NULL, 0, &tree) < 0) {
         if (!watch->ended) {
             (void)kill(watch->program, SIGTERM);
         }

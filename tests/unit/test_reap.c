@@ -14,7 +14,7 @@
 #include "assent/base/process_tree.h"
 #include "assent/base/reap.h"
 
-enum { PATIENCE_MS = 5000 };
+enum { PATIENCE_MS = 5000, MANY = 700 };
 
 /* Processes that were made tell their pids here, and hold it open as long as they live. */
 static int births[2];
@@ -189,6 +189,45 @@ START_TEST(one_pass_says_how_many_are_left_and_comes_to_none)
 }
 END_TEST
 
+static int by_pid(const void *left, const void *right)
+{
+    return ((const struct process *)left)->pid - ((const struct process *)right)->pid;
+}
+
+/* More children than fit into what is read of a list at once, and a chain. */
+START_TEST(the_lists_of_children_give_the_same_tree)
+{
+    struct process_tree all;
+    struct process_tree listed;
+    int r;
+
+    for (int i = 0; i < MANY; i++) {
+        (void)child_that_lives_on();
+    }
+    make_chain(5);
+    for (int i = 0; i < 5; i++) {
+        (void)await_birth();
+    }
+    r = process_tree_list(&listed);
+    if (r == -ENOENT) {
+        (void)fprintf(stderr, "skipped: this kernel has no lists of children\n");
+        return;
+    }
+    ck_assert_int_eq(r, 0);
+    ck_assert_int_eq(process_tree_read(NULL, 0, &all), 0);
+    ck_assert_uint_ge(all.count, MANY + 4);
+    ck_assert_uint_eq(listed.count, all.count);
+    qsort(listed.items, listed.count, sizeof *listed.items, by_pid);
+    for (size_t i = 0; i < all.count; i++) {
+        ck_assert_int_eq(listed.items[i].pid, all.items[i].pid);
+        ck_assert_int_eq(listed.items[i].parent, all.items[i].parent);
+        ck_assert_uint_eq(listed.items[i].started, all.items[i].started);
+    }
+    process_tree_free(&listed);
+    process_tree_free(&all);
+}
+END_TEST
+
 START_TEST(a_name_with_parentheses_does_not_hide_a_process)
 {
     struct process_tree tree;
@@ -332,6 +371,7 @@ int main(void)
     tcase_add_test(tests, what_is_to_be_kept_stays_with_its_children);
     tcase_add_test(tests, a_kept_child_that_ended_is_left_for_its_owner_to_reap);
     tcase_add_test(tests, one_pass_says_how_many_are_left_and_comes_to_none);
+    tcase_add_test(tests, the_lists_of_children_give_the_same_tree);
     tcase_add_test(tests, a_name_with_parentheses_does_not_hide_a_process);
     tcase_add_test(tests, a_signal_reaches_the_whole_tree_but_no_one_else);
     tcase_add_test(tests, a_signal_does_not_reach_another_process_with_the_same_pid);

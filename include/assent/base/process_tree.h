@@ -31,6 +31,12 @@ struct process_tree {
  * listed too. 0 (process_tree_free) or negative errno. */
 int process_tree_read(const pid_t *keep, size_t keep_count, struct process_tree *ret_tree);
 
+/* The same tree, without keeping any, by the kernel's lists of children (proc_pid_task_children(5)):
+ * it takes as long as the tree is large, where process_tree_read looks at all processes there are. But a
+ * child may be missed while another one ends. 0 (process_tree_free) or negative errno: -ENOENT where
+ * the kernel has no such lists. */
+int process_tree_list(struct process_tree *ret_tree);
+
 /* A pidfd of the process, or negative errno: -ENOSYS where there are none, as under valgrind. */
 int process_open(pid_t pid);
 /* Signals the process by its pidfd, or by its pid where `fd` is negative. 0 or negative errno. */
