@@ -211,9 +211,10 @@ void api_list_requests(const struct api_call *call)
         filter.state = request_state_from_name(state);
     }
     if (state && filter.state == REQUEST_STATE_COUNT) {
-        answer_error(&call->asker, 400, "invalid_request", NULL,
-                     "state: expected held, submitting, pending, approved, denied, expired, "
-                     "canceled or failed");
+        answer_error(
+            &call->asker, 400, "invalid_request", NULL,
+            "state: expected held, submitting, delivered, pending, approved, denied, expired, "
+            "canceled or failed");
         json_decref(listing.rows);
     } else if (!api_page(call, &page)) {
         json_decref(listing.rows);
