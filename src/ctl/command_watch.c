@@ -79,9 +79,10 @@ static void show_page(struct ctl *ctl, const struct look *first, int64_t interva
 /* Until somebody ends it, or nobody reads on. */
 static int show_lines(struct ctl *ctl, struct look *look, int64_t interval_ms)
 {
-    struct watch_changes *changes = watch_changes_new();
+    struct watch_changes *changes;
     bool written = true;
 
+    watch_changes_new(&changes);
     while (written) {
         ctl->screen.now = clock_now_ms();
         watch_changes_show(changes, ctl, look);

@@ -311,7 +311,7 @@ void watch_changes_show(struct watch_changes *changes, struct ctl *ctl, const st
     changes->begun = true;
 }
 
-struct watch_changes *watch_changes_new(void)
+void watch_changes_new(struct watch_changes **ret_changes)
 {
     struct watch_changes *changes = calloc(1, sizeof *changes);
 
@@ -321,7 +321,7 @@ struct watch_changes *watch_changes_new(void)
         changes->open[k] = json_object();
         screen_must(changes->seen[k] && changes->open[k] ? 0 : -1);
     }
-    return changes;
+    *ret_changes = changes;
 }
 
 void watch_changes_free(struct watch_changes *changes)

@@ -247,9 +247,17 @@ static char *lines(struct watch_changes *changes)
     return (char *)(uintptr_t)buffer_text(&ctl.screen.text);
 }
 
+static struct watch_changes *new_changes(void)
+{
+    struct watch_changes *changes;
+
+    watch_changes_new(&changes);
+    return changes;
+}
+
 START_TEST(at_first_what_is_open_is_told_and_then_each_change_once)
 {
-    struct watch_changes *changes = watch_changes_new();
+    struct watch_changes *changes = new_changes();
     json_t *job = new_job(9, "running");
 
     add_pending(1, "2026-03-16T11:25:45Z");
@@ -273,7 +281,7 @@ END_TEST
 
 START_TEST(progress_is_a_change)
 {
-    struct watch_changes *changes = watch_changes_new();
+    struct watch_changes *changes = new_changes();
 
     (void)json_array_append_new(look.running, new_fan_out(8, 98));
     (void)lines(changes);
@@ -287,7 +295,7 @@ END_TEST
 
 START_TEST(pauses_and_a_daemon_that_goes_away_are_told_once)
 {
-    struct watch_changes *changes = watch_changes_new();
+    struct watch_changes *changes = new_changes();
     const struct look there = look;
 
     (void)lines(changes);
@@ -308,7 +316,7 @@ END_TEST
 
 START_TEST(with_json_each_change_is_one_object)
 {
-    struct watch_changes *changes = watch_changes_new();
+    struct watch_changes *changes = new_changes();
     json_t *line;
 
     ctl.json = true;

@@ -48,7 +48,7 @@ void watch_page(struct screen *screen, const struct watch_page *page);
 struct watch_changes;
 
 /* Ends the program without memory. */
-struct watch_changes *watch_changes_new(void);
+void watch_changes_new(struct watch_changes **ret_changes);
 /* Shows what has changed since the last look, a line for each; the first time what is open. */
 void watch_changes_show(struct watch_changes *changes, struct ctl *ctl, const struct look *look);
 /* Takes NULL. */
