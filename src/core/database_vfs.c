@@ -122,12 +122,12 @@ static int log_read(sqlite3_file *file, void *bytes, int length, sqlite3_int64 o
                              : file_of(log)->pMethods->xRead(file_of(log), bytes, length, offset);
 }
 
+/* After a commit what is cut off is what an earlier log left behind it: its sync may come later. It must
+ * not be done here, where SQLite takes no heed of an error. */
 static int log_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     struct log_file *log = (struct log_file *)file;
     int code = write_kept(log);
-    if (code == SQLITE_OK)
-        code = pay_sync(log);
     return code != SQLITE_OK ? code : file_of(log)->pMethods->xTruncate(file_of(log), size);
 }
 

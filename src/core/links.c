@@ -108,6 +108,8 @@ static void on_end(struct stream *stream, int reason, void *userdata)
         peeks_forget_all(link->core, link);
         submission_forget_all(link->core, link);
     } else {
+        /* Who waited for what it would say is answered. */
+        core_begin(link->core);
         executors_disconnected(link);
     }
     if (next_fd >= 0) {

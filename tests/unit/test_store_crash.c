@@ -352,6 +352,42 @@ START_TEST(a_checkpoint_whose_sync_fails_ends_the_store_too)
 }
 END_TEST
 
+/* More than SQLite keeps in memory, so that some of it is in the log before its commit. */
+static int commit_large(const char *id, size_t length)
+{
+    char *context = malloc(length + 1);
+    ck_assert_ptr_nonnull(context);
+    memset(context, 'x', length);
+    context[length] = '\0';
+    struct store_request request = fixture_request(id);
+    int error = store_begin(store);
+    if (error == 0)
+        error = store_request_add(store, &request, context, &request.number);
+    free(context);
+    return error == 0 ? store_commit(store) : error;
+}
+
+/* SQLite shortens it at the end of a commit, after the sync, and takes no heed of an error of that. */
+START_TEST(a_sync_that_fails_where_a_long_log_is_shortened_is_an_error_too)
+{
+    char name[80];
+    struct stat log;
+    failing_sync = 0;
+    (void)snprintf(name, sizeof name, "%s-wal", path);
+    ck_assert_int_eq(open_store(), 0);
+    ck_assert_int_eq(commit_large("req_1", 24 << 20), 0);
+    ck_assert_int_eq(stat(name, &log), 0);
+    ck_assert_int_gt(log.st_size, 24 << 20);
+    syncs = 0;
+    failing_sync = 2; /* the first is the one of the new log's header */
+    ck_assert_int_eq(commit_large("req_2", 7 << 20), -EIO);
+    ck_assert_int_eq(syncs, 2);
+    assert_dead();
+    ck_assert_int_eq(stat(name, &log), 0);
+    ck_assert_int_eq(log.st_size, 16 << 20);
+}
+END_TEST
+
 /* --- syncs that are under way ------------------------------------------------------------------ */
 
 START_TEST(what_is_being_synced_is_seen_by_the_next_transaction)
@@ -529,6 +565,7 @@ static TCase *tests_apart(void)
     tcase_add_test(tests, a_write_to_the_log_that_failed_is_the_last_and_loses_nothing_committed);
     tcase_add_test(tests, a_sync_that_failed_is_the_last);
     tcase_add_test(tests, a_checkpoint_whose_sync_fails_ends_the_store_too);
+    tcase_add_test(tests, a_sync_that_fails_where_a_long_log_is_shortened_is_an_error_too);
     return tests;
 }
 
@@ -543,6 +580,7 @@ int main(void)
     tcase_add_test(tests, a_write_to_the_log_that_failed_is_the_last_and_loses_nothing_committed);
     tcase_add_test(tests, a_sync_that_failed_is_the_last);
     tcase_add_test(tests, a_checkpoint_whose_sync_fails_ends_the_store_too);
+    tcase_add_test(tests, a_sync_that_fails_where_a_long_log_is_shortened_is_an_error_too);
     tcase_add_test(tests, a_full_disk_is_seen_before_it_is_hit_and_costs_nothing_committed);
     tcase_add_test(tests, a_new_store_on_a_full_disk_is_an_error_that_leaves_no_database);
     int status = fixture_run(tests, "store_crash");

@@ -9,7 +9,7 @@
  * gap.
  *
  * The sync that ends a commit may be left to the caller, who does it while SQLite goes on. Only that
- * one: a sync after which anything else is done with the log (as the one of a new log's header) is
+ * one: a sync after which anything else is written to the log (as the one of a new log's header) is
  * done then, before it; and so is the first, with which SQLite also syncs the directory.
  *
  * The database's own file may be watched: who copies it sees each write to it before it is done,
