@@ -218,11 +218,12 @@ static void remove_where(struct core *core, const struct choice *choice, bool an
 static int on_time(sd_event_source *source, uint64_t time, void *userdata)
 {
     struct asking *asking = userdata;
+    struct core *core = asking->core;
 
     (void)source;
     (void)time;
-    core_begin(asking->core);
-    remove_where(asking->core, &(struct choice){.one = asking}, true);
+    core_begin(core);
+    remove_where(core, &(struct choice){.one = asking}, true);
     return 0;
 }
 

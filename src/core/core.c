@@ -104,11 +104,11 @@ static void let_out(struct core *core)
  * STARTs. The next batch begins while the disk still works at this one. */
 static void commit(struct core *core)
 {
+    core->frames_in_batch = 0;
     if (store_is_syncing(core->store)) {
         let_out(core);
     }
     (void)sd_event_source_set_enabled(core->commit_source, SD_EVENT_OFF);
-    core->frames_in_batch = 0;
     if (store_in_transaction(core->store)) {
         fanout_grow(core);
         start_all(core);
