@@ -39,8 +39,8 @@ int log_level_from_text(const char *text, enum log_level *ret_level);
  * a-z and _) and value, ended by NULL. A pair whose value is NULL is left out. */
 void log_event(enum log_level level, const char *message, ...) __attribute__((sentinel));
 
-/* From here on lines are kept back, in order: core holds what it has not committed. Only for a role
- * with one thread. */
+/* From here on lines are kept back, in order: core holds what it has not committed. Only for a role in
+ * which one thread writes lines. */
 void log_hold(void);
 /* Writes the held lines and goes on writing directly. */
 void log_release(void);
