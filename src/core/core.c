@@ -29,6 +29,8 @@
 
 /* Under endless load the loop would never come to the commit by itself. */
 #define BATCH_LIMIT 512
+/* Of fewer the sync is waited for: to wake a thread, and to be woken by it, costs more than it brings. */
+#define BATCH_APART 8
 /* That many make a commit worth its price where the disk is free. Larger ones come when all who could
  * send something wait for an answer, and then the other processors have nothing to do. */
 #define BATCH_WORTH 24
@@ -49,11 +51,12 @@ void core_must(int r, const char *what)
     }
 }
 
-static void begin_store_batch(struct core *core)
+static void begin_store_batch(struct core *core, unsigned frames)
 {
     core->commit_counts = store_has_changed(core->store);
     core->commit_began_at = clock_monotonic_us();
-    core_must(store_begin_commit(core->store), "commit");
+    core_must(frames < BATCH_APART ? store_commit(core->store) : store_begin_commit(core->store),
+              "commit");
 }
 
 /* The batch before this one is on disk. */
@@ -104,6 +107,8 @@ static void let_out(struct core *core)
  * STARTs. The next batch begins while the disk still works at this one. */
 static void commit(struct core *core)
 {
+    unsigned frames = core->frames_in_batch;
+
     core->frames_in_batch = 0;
     if (store_is_syncing(core->store)) {
         let_out(core);
@@ -114,7 +119,7 @@ static void commit(struct core *core)
         start_all(core);
         waiters_answer(core);
         followers_tell(core);
-        begin_store_batch(core);
+        begin_store_batch(core, frames);
         log_mark();
         links_mark(core);
     }

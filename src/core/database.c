@@ -293,8 +293,10 @@ int database_begin(struct database *database)
 
 int database_commit(struct database *database)
 {
-    int error = database_begin_commit(database);
-    return error != 0 ? error : database_await_sync(database);
+    int error = database_await_sync(database);
+    if (error == 0)
+        error = database_run(database_query(database, &COMMIT));
+    return error != 0 ? error : database->error;
 }
 
 static sqlite3_file *log_of(struct database *database)

@@ -125,11 +125,20 @@ static int add_some(int64_t *ret_last)
     return error;
 }
 
+/* Returns once all is on disk, or the first error. */
+static int commit(void)
+{
+    if (!apart)
+        return store_commit(store);
+    int error = store_begin_commit(store);
+    return error == 0 ? store_await_sync(store) : error;
+}
+
 /* One transaction. 0 or the first error. */
 static int commit_some(int64_t *ret_last)
 {
     int error = add_some(ret_last);
-    return error == 0 ? store_commit(store) : error;
+    return error == 0 ? commit() : error;
 }
 
 /* Every request up to `acknowledged` is decided, knows its delivery, and has its job; what is
@@ -364,7 +373,7 @@ static int commit_large(const char *id, size_t length)
     if (error == 0)
         error = store_request_add(store, &request, context, &request.number);
     free(context);
-    return error == 0 ? store_commit(store) : error;
+    return error == 0 ? commit() : error;
 }
 
 /* SQLite shortens it at the end of a commit, after the sync, and takes no heed of an error of that. */
@@ -418,6 +427,7 @@ START_TEST(its_end_is_told_by_the_descriptor)
     apart = false;
     ck_assert_int_eq(open_store(), 0);
     ck_assert_int_eq(store_sync_apart(store, &ended.fd), 0);
+    apart = true;
     ck_assert_int_eq(commit_some(&last), 0);
     ck_assert_int_eq(poll(&ended, 1, 0), 0);
     ck_assert_int_eq(add_some(&last), 0);
