@@ -212,13 +212,15 @@ void cgroup_clear(struct cgroup *group)
 
 /* --- what an earlier runner left -------------------------------------------------------------- */
 
+/* A keeper of the earlier runner removes the group when it is the last to leave it: what can't be read
+ * any more is gone. */
 static bool is_populated(int events)
 {
     char text[256];
     ssize_t length = pread(events, text, sizeof text - 1, 0);
 
     text[length > 0 ? length : 0] = '\0';
-    return !strstr(text, "populated 0");
+    return length >= 0 && !strstr(text, "populated 0");
 }
 
 static int await_empty(const char *path)
@@ -246,7 +248,7 @@ static int remove_one(const char *path, const struct stat *status, int type, str
 {
     (void)status;
     (void)walk;
-    return type == FTW_DP && rmdir(path) < 0 ? -1 : 0;
+    return type == FTW_DP && rmdir(path) < 0 && errno != ENOENT ? -1 : 0;
 }
 
 /* Programs may have made groups below theirs. */
@@ -260,7 +262,7 @@ static int end_left_over(const char *path)
     if (r == 0 && nftw(path, remove_one, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) < 0) {
         r = -errno;
     }
-    return r;
+    return r == -ENOENT || r == -ENODEV ? 0 : r;
 }
 
 /* --- all of them ------------------------------------------------------------------------------ */
