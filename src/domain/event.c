@@ -105,8 +105,9 @@ static int check_spelling(const struct reader *reader, const char *const *keys)
         json_t *value;
         json_object_foreach((json_t *)reader->levels[level], name, value) {
             for (const char *const *key = keys; *key != NULL; key++) {
-                bool may_differ = ((name[0] ^ (*key)[0]) & ~0x20) == 0;
-                if (may_differ && strcasecmp(name, *key) == 0 && strcmp(name, *key) != 0) {
+                /* Most names differ in their first letter, which is cheaper to see. */
+                bool is_alike = ((name[0] ^ (*key)[0]) & ~0x20) == 0;
+                if (is_alike && strcasecmp(name, *key) == 0 && strcmp(name, *key) != 0) {
                     problem_set(reader->problem,
                                 "a key differs from \"%s\" only in upper and lower case", *key);
                     return -EBADMSG;

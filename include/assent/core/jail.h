@@ -6,8 +6,8 @@
  *   may      everything with the files in the state directory; its streams; the lock's file, which
  *            it has open; wait; memory; start a thread, which is in this jail too
  *   may not  use any other file; make a socket or connect one: its streams come through the channel
- *            start, signal or look into a process or a thread; become another user; have executable
- *            memory
+ *            start a process; signal or look into one, or a thread; become another user; have
+ *            executable memory
  *
  * Owns: nothing. Runs in: core, when the store is open, before its first stream. May call: jail.
  */
