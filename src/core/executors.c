@@ -10,6 +10,7 @@
 #include "assent/core/lanes.h"
 #include "assent/core/lookups.h"
 #include "assent/core/peeks.h"
+#include "assent/core/submission.h"
 #include "assent/core/work.h"
 
 /* The pause before a run that was refused is offered again; it doubles with every refusal. */
@@ -223,7 +224,7 @@ static void unstart(struct core *core, struct task *task, const struct store_att
     task->attempt = attempt->n - 1;
     task->not_before = clock_now_ms() + pause;
     task_save(core, task);
-    if (task->job.canceling) {
+    if (task->job.canceling || submission_is_in_vain(core, task)) {
         work_end_canceled(core, task);
         return;
     }

@@ -167,6 +167,20 @@ void submission_stop(struct core *core, const struct store_request *request)
     }
 }
 
+bool submission_is_in_vain(struct core *core, const struct task *task)
+{
+    struct store_request request;
+    bool over;
+
+    if (!submission_is(task->job.hook)) {
+        return false;
+    }
+    core_must(store_request_get(core->store, task->job.request, &request), "request");
+    over = request_state_final(request.state);
+    store_request_free(&request);
+    return over;
+}
+
 /* --- coming back ------------------------------------------------------------------------------ */
 
 /* The body of the answer; NULL if it is no JSON object, or was cut. */

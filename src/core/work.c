@@ -295,28 +295,13 @@ void work_drop_unknown(struct core *core)
 
 /* --- at the word of a person ------------------------------------------------------------------ */
 
-/* A decision that a service were asked for then could change nothing. */
-static bool asks_in_vain(struct core *core, const struct task *task)
-{
-    struct store_request request;
-    bool over;
-
-    if (!submission_is(task->job.hook)) {
-        return false;
-    }
-    core_must(store_request_get(core->store, task->job.request, &request), "request");
-    over = request_state_final(request.state);
-    store_request_free(&request);
-    return over;
-}
-
 int work_retry(struct core *core, struct task *task, const char *by)
 {
     char message[128];
     enum job_state state;
     int r = job_apply(task->state, JOB_EVENT_RETRY, &state);
 
-    if (r == 0 && asks_in_vain(core, task)) {
+    if (r == 0 && submission_is_in_vain(core, task)) {
         r = -EALREADY;
     }
     if (r < 0) {

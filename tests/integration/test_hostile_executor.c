@@ -410,6 +410,52 @@ START_TEST(refusals_of_what_never_was_change_nothing)
 }
 END_TEST
 
+/* Says it without waiting for the answer, which comes when the service has answered or the request is over. */
+static void ask_service(void)
+{
+    static const char body[] = "{\"type\":\"approval_request\",\"action\":\"pay\",\"context\":{}}";
+    const struct protocol_request request = {
+        .id = ++rig.last_id,
+        .method = "POST",
+        .path = "/v1/notify-operator",
+        .query = "",
+        .peer = "uid:1000",
+        .body = body,
+        .body_length = strlen(body),
+    };
+    struct buffer payload = {0};
+
+    ck_assert_int_eq(protocol_encode_request(&payload, &request), 0);
+    ck_assert(core_rig_say(&rig, ROLE_GATE_CONTROL, FRAME_REQUEST, &payload));
+    buffer_free(&payload);
+}
+
+static void cancel_newest_request(void)
+{
+    json_t *result = core_rig_control(&rig, "GET", "/v1/requests", "", "");
+    const json_t *row = json_array_get(json_object_get(result, "requests"), 0);
+    char path[256];
+
+    (void)snprintf(path, sizeof path, "/v1/requests/%s/cancel",
+                   json_string_value(json_object_get(row, "requestId")));
+    json_decref(result);
+    json_decref(core_rig_control(&rig, "POST", path, "", "{}"));
+}
+
+START_TEST(a_refused_submission_of_a_request_that_is_over_is_not_sent_again)
+{
+    struct given submission;
+
+    both_ready();
+    ask_service();
+    take_start(&submission, ROLE_CALLER, "submit asked");
+    cancel_newest_request();
+    say_attempt(ROLE_CALLER, FRAME_REFUSED, &submission.attempt);
+    core_rig_settle_executor(&rig, ROLE_CALLER);
+    expect_jobs(1, "canceled");
+}
+END_TEST
+
 /* --- HELLO and DIGESTS ------------------------------------------------------------------------ */
 
 static void say_hello(enum role executor, const struct protocol_hello *hello)
@@ -739,6 +785,7 @@ int main(void)
     tcase_set_timeout(sayings, 120);
     tcase_add_test(sayings, one_that_refuses_everything_is_asked_ever_more_seldom);
     tcase_add_test(sayings, refusals_of_what_never_was_change_nothing);
+    tcase_add_test(sayings, a_refused_submission_of_a_request_that_is_over_is_not_sent_again);
     tcase_add_test(sayings, a_second_hello_ends_the_stream);
     tcase_add_test(sayings, whatever_comes_before_hello_or_is_not_an_executors_ends_the_stream);
     tcase_add_test(sayings, a_hello_with_100_000_attempts_is_taken_and_changes_nothing_else);

@@ -41,6 +41,10 @@ void submission_given_up(struct core *core, const struct task *task);
 /* The request is final by other means: what is queued of its submission is not sent. */
 void submission_stop(struct core *core, const struct store_request *request);
 
+/* True for a submission whose request is final: a decision that the service were asked for now could
+ * change nothing. */
+bool submission_is_in_vain(struct core *core, const struct task *task);
+
 /* Appends what the service is asked, as JSON. */
 void submission_append_body(struct core *core, const struct store_request *request, const char *key,
                             struct buffer *out);
