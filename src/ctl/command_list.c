@@ -3,7 +3,8 @@
 #include "assent/ctl/request_view.h"
 
 static const struct option_spec options[] = {
-    {"state", 0, "STATE", "only pending, approved, denied, expired, canceled or failed ones"},
+    {"state", 0, "STATE",
+     "only held, submitting, pending, approved, denied, expired, canceled, failed or delivered ones"},
     {"action", 0, "NAME", "only those for this action"},
     PAGES_OPTIONS,
     {0},
