@@ -57,9 +57,8 @@ struct http_call {
     uint64_t body_length;
     uint64_t body_limit;
     size_t header_length;
-    long
-        answered_hop; /* redirects that were followed before the last whole header; -1: none came */
-    bool safe;        /* the method is one that changes nothing */
+    long answered_hop; /* redirects followed before the last whole header; -1: none came */
+    bool safe;         /* the method is one that changes nothing */
     bool post;
     bool redirected; /* the last redirect, if it was followed, made it a GET */
     char phrase[PHRASE_SIZE];
@@ -424,6 +423,10 @@ static const char *cause_of(const struct http_call *call, CURLcode result)
 {
     if (call->header_length > HEADER_LIMIT) {
         return "the header of the answer is too large";
+    }
+    /* To libcurl that is an answer like another. */
+    if (result == CURLE_OK) {
+        return "it changes to another protocol, for which it was not asked";
     }
     return call->cause[0] ? call->cause : curl_easy_strerror(result);
 }

@@ -263,6 +263,15 @@ START_TEST(a_body_that_was_sent_in_part_leaves_it_unknown)
 }
 END_TEST
 
+START_TEST(an_answer_in_another_protocol_leaves_it_unknown)
+{
+    http_server_script(server,
+                       &(struct http_server_script){.path = "/", .status = 101, .body = "another"});
+    run("[hook tell]\nhttp = POST http://127.0.0.1:PORT/\n");
+    assert_ended(ENDING_INTERRUPTED, "no answer: it changes to another protocol", "");
+}
+END_TEST
+
 START_TEST(a_redirect_to_nowhere_leaves_it_unknown)
 {
     http_server_script(
@@ -340,6 +349,7 @@ static Suite *suite(void)
     tcase_add_test(sent, an_answer_that_is_not_http_leaves_it_unknown);
     tcase_add_test(sent, a_server_that_hangs_up_leaves_it_unknown);
     tcase_add_test(sent, a_body_that_was_sent_in_part_leaves_it_unknown);
+    tcase_add_test(sent, an_answer_in_another_protocol_leaves_it_unknown);
     tcase_add_test(sent, a_redirect_to_nowhere_leaves_it_unknown);
     tcase_add_test(sent, a_redirect_to_a_file_is_not_followed);
     tcase_add_test(sent, an_answer_whose_body_is_cut_counts_by_its_status);
