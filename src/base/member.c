@@ -83,7 +83,10 @@ static int dispatch(struct member *member, const struct channel_packet *packet)
             return 0;
         }
         return sd_event_exit(member->loop, 0);
+    case CHANNEL_PING:
+        return channel_send(CHANNEL_FD, CHANNEL_PONG, 0, -1);
     case CHANNEL_READY:
+    case CHANNEL_PONG:
     case CHANNEL_RELOADED:
     case CHANNEL_BROKEN:
         break;

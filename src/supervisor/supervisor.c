@@ -24,6 +24,7 @@
 #include "assent/supervisor/role_process.h"
 #include "assent/supervisor/sockets.h"
 #include "assent/supervisor/state_lock.h"
+#include "assent/supervisor/watchdog.h"
 
 #define PAUSE_FIRST_MS   50
 #define PAUSE_LONGEST_MS 10000
@@ -49,6 +50,7 @@ struct child {
     bool ready;
     unsigned reloads; /* configurations that it was sent and has not answered yet */
     unsigned answers; /* and those of which it may say anything at all */
+    unsigned pings;   /* that it has not answered */
 };
 
 struct supervisor {
@@ -62,6 +64,7 @@ struct supervisor {
     bool announced; /* the service manager knows that we are ready */
     bool reloading; /* and that we are not, for a moment */
     sd_event_source *reload_source;
+    struct watchdog *watchdog; /* NULL where the service manager wants none */
     bool stopping;
     int exit_status;
 };
@@ -249,6 +252,10 @@ static bool heed(struct child *child, const struct channel_packet *packet)
         announce_if_ready(child->supervisor);
         return true;
     }
+    if (packet->message == CHANNEL_PONG && child->pings > 0) {
+        child->pings--;
+        return true;
+    }
     if (packet->message == CHANNEL_RELOADED && child->answers > 0) {
         child->answers--;
         reloaded(child, packet->argument);
@@ -397,6 +404,7 @@ static void child_ended(struct child *child, int status)
     child->ready = false;
     child->reloads = 0;
     child->answers = 0;
+    child->pings = 0;
     announce_if_reloaded(supervisor);
     child->channel_source = sd_event_source_disable_unref(child->channel_source);
     (void)close(child->channel);
@@ -576,6 +584,25 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
     return 0;
 }
 
+/* One that is still opening the store has longer. */
+static void on_beat(void *userdata)
+{
+    struct supervisor *supervisor = userdata;
+
+    for (int role = 0; role < ROLE_COUNT && !supervisor->stopping; role++) {
+        struct child *child = &supervisor->children[role];
+
+        if (child->ready && child->pings == WATCHDOG_BEATS) {
+            log_event(LOG_LEVEL_ERROR, "a role hangs and is ended", "name", role_name(child->role),
+                      NULL);
+            (void)kill(child->pid, SIGKILL);
+        } else if (child->ready) {
+            child->pings++;
+            tell(child, CHANNEL_PING, 0, -1);
+        }
+    }
+}
+
 static int watch_signals(struct supervisor *supervisor)
 {
     static const struct {
@@ -676,6 +703,9 @@ static int run(struct supervisor *supervisor)
     if (r >= 0) {
         r = watch_signals(supervisor);
     }
+    if (r >= 0) {
+        r = watchdog_new(supervisor->loop, on_beat, supervisor, &supervisor->watchdog);
+    }
     /* Core first: the others find their stream to it before their START, so that a gate that is
      * ready can serve. */
     for (int i = 0; i < ROLE_COUNT && r >= 0; i++) {
@@ -715,6 +745,7 @@ static void supervisor_clear(struct supervisor *supervisor)
     close_if_open(supervisor->lock_fd);
     close_if_open(supervisor->program.fd);
     sd_event_source_disable_unref(supervisor->reload_source);
+    watchdog_free(supervisor->watchdog);
     sd_event_unref(supervisor->loop);
     config_free(supervisor->config);
 }

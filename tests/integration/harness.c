@@ -283,16 +283,27 @@ static bool read_notification(struct house *house, char *text, size_t size)
     return false;
 }
 
-static bool await_ready(struct house *house)
+static bool await_notification(struct house *house, const char *beginning)
 {
     char text[512];
 
     while (read_notification(house, text, sizeof text)) {
-        if (strstr(text, "READY=1") == text) {
+        if (strncmp(text, beginning, strlen(beginning)) == 0) {
             return true;
         }
     }
     return false;
+}
+
+static bool await_ready(struct house *house)
+{
+    return await_notification(house, "READY=1");
+}
+
+void house_await_notification(struct house *house, const char *beginning)
+{
+    ck_assert_msg(await_notification(house, beginning), "the service manager never heard %s",
+                  beginning);
 }
 
 void house_begin_start(struct house *house)

@@ -116,6 +116,8 @@ int house_count_lines(const struct house *house, const char *name);
 void house_expect_file(const struct house *house, const char *name, const char *expected);
 /* The log so far; to be freed. */
 char *house_log(const struct house *house);
+/* Waits until the service manager is told that, in a message that begins so. */
+void house_await_notification(struct house *house, const char *beginning);
 /* Waits until the log has the text. */
 void house_await_log(const struct house *house, const char *text);
 

@@ -287,11 +287,59 @@ START_TEST(what_only_bears_the_mark_of_the_store_is_ended_too)
 }
 END_TEST
 
+/* --- the watchdog ----------------------------------------------------------------------------- */
+
+/* What WatchdogSec= of a unit comes to. */
+static void give_a_span(void *userdata)
+{
+    char span_us[32];
+
+    (void)userdata;
+    (void)snprintf(span_us, sizeof span_us, "%lld", 1000 * (long long)patience_ms(2000));
+    (void)setenv("WATCHDOG_USEC", span_us, 1);
+}
+
+START_TEST(a_role_that_hangs_is_replaced)
+{
+    pid_t old;
+
+    house_prepare(house, give_a_span, NULL);
+    start("");
+    expect_to_work("before");
+    old = house_role(house, titles[_i]);
+    ck_assert_int_eq(kill(old, SIGSTOP), 0);
+    house_await_log(house, "a role hangs and is ended");
+    ck_assert_int_ne(house_next_role(house, titles[_i], old), old);
+    house_await_ready(house);
+    house_await_health(house, 200);
+    expect_to_work("after");
+}
+END_TEST
+
+START_TEST(roles_that_do_not_hang_stay_and_the_service_manager_hears_of_us)
+{
+    pid_t roles[ROLES];
+
+    house_prepare(house, give_a_span, NULL);
+    start("");
+    for (int i = 0; i < ROLES; i++) {
+        roles[i] = house_role(house, titles[i]);
+    }
+    for (int i = 0; i < 8; i++) {
+        house_await_notification(house, "WATCHDOG=1");
+    }
+    for (int i = 0; i < ROLES; i++) {
+        ck_assert_int_eq(house_role(house, titles[i]), roles[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lifecycle");
     TCase *dying = house_scenarios(suite, "dying", set_up, tear_down);
     TCase *killing = house_scenarios(suite, "killing", set_up, tear_down);
+    TCase *watching = house_scenarios(suite, "the watchdog", set_up, tear_down);
 
     tcase_add_test(dying, each_process_says_in_ps_what_it_is);
     tcase_add_loop_test(dying, a_role_that_dies_is_replaced, 0, ROLES);
@@ -302,5 +350,7 @@ int main(void)
     tcase_add_test(killing, nothing_outlives_a_supervisor_that_is_killed);
     tcase_add_test(killing, one_that_starts_at_once_waits_for_what_is_left);
     tcase_add_test(killing, what_only_bears_the_mark_of_the_store_is_ended_too);
+    tcase_add_loop_test(watching, a_role_that_hangs_is_replaced, 0, ROLES);
+    tcase_add_test(watching, roles_that_do_not_hang_stay_and_the_service_manager_hears_of_us);
     return house_run_suite(suite);
 }

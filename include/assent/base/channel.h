@@ -26,8 +26,10 @@ enum channel_message {
     CHANNEL_START,   /* all of the above has been sent: begin */
     CHANNEL_QUIESCE, /* (core) start nothing new: the end is near */
     CHANNEL_STOP,    /* finish what must be finished and exit */
+    CHANNEL_PING,    /* say PONG: the supervisor wants to know that the event loop turns */
     /* role to supervisor */
     CHANNEL_READY,    /* the role works */
+    CHANNEL_PONG,     /* one for each PING */
     CHANNEL_RELOADED, /* argument: 0, or the errno-like code for which the old configuration stays */
     CHANNEL_BROKEN,   /* (core) argument: the enum role that sent what it may not: end it */
 };
