@@ -182,7 +182,7 @@ unit: $(UNIT_TESTS) ## run the unit tests (TESTS= selects, WRAPPER= runs them un
 	@$(RUN_TESTS) -w "$(WRAPPER)" $(UNIT_TESTS)
 
 # Who forks a role is run under valgrind itself; of the others the daemon and assentctl are. Programs of hooks are not ours.
-VALGRIND = valgrind -q --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99 \
+VALGRIND = valgrind -q --vgdb=no --read-inline-info=no --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=99 \
 	--log-file=@REPORTS@/valgrind.%p
 VALGRIND_DAEMON = $(VALGRIND) --trace-children=yes --trace-children-skip=/bin/*,/usr/bin/*
 FORKING_TESTS = $(call binaries,$(shell grep -lE '"integration/(caller|core|gate|runner)_rig.h"' \

@@ -146,6 +146,27 @@ static void expect_refusal(struct client *client, int status, const char *code)
     client_close(client);
 }
 
+/* A client may see the end of its connection a little before the gate counts its place as free. */
+static void take_free_place(struct client *client, const char *address)
+{
+    int64_t deadline = clock_monotonic_ms() + RIG_PATIENCE_MS;
+    struct pollfd heard[2] = {{.fd = rig.core, .events = POLLIN}, {.events = POLLIN}};
+
+    for (;;) {
+        open_from(client, address);
+        client_send(client, GET_HEALTH "\r\n");
+        heard[1].fd = client->fd;
+        ck_assert_int_gt(poll(heard, 2, RIG_PATIENCE_MS), 0);
+        if (heard[0].revents) {
+            break;
+        }
+        ck_assert_int_lt(clock_monotonic_ms(), deadline);
+        client_close(client);
+    }
+    core_answer_text(&rig, core_receive_id(&rig), 200, "{}");
+    ck_assert_int_eq(client_status(client), 200);
+}
+
 START_TEST(an_address_has_so_many_connections_and_others_theirs)
 {
     struct client first;
@@ -168,8 +189,7 @@ START_TEST(an_address_has_so_many_connections_and_others_theirs)
     ck_assert_int_eq(client_status(&first), 404);
     client_expect_end(&first);
     client_close(&first);
-    open_from(&first, "127.0.0.2");
-    exchange_health(&first);
+    take_free_place(&first, "127.0.0.2");
     client_close(&first);
     client_close(&second);
     client_close(&other);
