@@ -48,6 +48,18 @@ ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset)
     return syscall(SYS_pwrite64, fd, bytes, length, offset);
 }
 
+/* Whether the disk gives nothing to who looks into a file before SQLite does. */
+static bool failing_look;
+
+ssize_t pread(int fd, void *ret_bytes, size_t length, off_t offset)
+{
+    if (failing_look) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_pread64, fd, ret_bytes, length, offset);
+}
+
 /* Syncs of files so far, and which of them fails; 0: none. SQLite's calls come here. */
 static _Atomic int syncs;
 static int failing_sync;
@@ -280,6 +292,24 @@ START_TEST(a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_ag
         store_free(store);
         store = NULL;
     }
+}
+END_TEST
+
+/* Of a file that is no database, the daemon would end for good. */
+START_TEST(a_disk_that_can_not_be_read_for_once_is_not_taken_for_a_file_of_another_kind)
+{
+    struct problem problem = {""};
+    int64_t committed = 0;
+    ck_assert_int_eq(open_store(), 0);
+    ck_assert_int_eq(commit_some(&committed), 0);
+    store_free(store);
+    store = NULL;
+    failing_look = true;
+    ck_assert_int_eq(store_open(path, &store, &problem), -EIO);
+    ck_assert_str_eq(problem.text, "the database can't be read: Input/output error");
+    failing_look = false;
+    ck_assert_int_eq(open_store(), 0);
+    assert_whole(committed);
 }
 END_TEST
 
@@ -586,6 +616,8 @@ int main(void)
     tcase_add_checked_fixture(tests, make_directory, remove_directory);
     tcase_add_test(tests, nothing_that_was_acknowledged_is_lost_by_kill_9);
     tcase_add_test(tests, a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_again);
+    tcase_add_test(tests,
+                   a_disk_that_can_not_be_read_for_once_is_not_taken_for_a_file_of_another_kind);
     tcase_add_test(tests, a_commit_is_written_to_the_log_in_one_piece);
     tcase_add_test(tests, a_write_to_the_log_that_failed_is_the_last_and_loses_nothing_committed);
     tcase_add_test(tests, a_sync_that_failed_is_the_last);
