@@ -129,7 +129,7 @@ static void remove_with(const char *path, const char *suffix)
 static int refuse_orphaned_log(const char *path, struct problem *ret_problem)
 {
     const char *suffix = NULL;
-    int found = store_find_log(path, &suffix);
+    int found = store_find_log(path, &suffix, ret_problem);
     if (found == 1)
         problem_set(ret_problem,
                     "there is no database, but the log of one beside it (its name and %s): put "
