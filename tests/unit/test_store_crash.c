@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -24,6 +25,9 @@
 
 static char directory[] = "/tmp/assent-crash-XXXXXX";
 static char path[64];
+
+/* What a call says that fails. */
+static int failure = EIO;
 
 /* Writes to the log so far, and which of them fails; 0: none. SQLite's calls come here. */
 static int log_writes;
@@ -42,7 +46,7 @@ static bool is_log(int fd)
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset)
 {
     if (is_log(fd) && ++log_writes == failing_log_write) {
-        errno = EIO;
+        errno = failure;
         return -1;
     }
     return syscall(SYS_pwrite64, fd, bytes, length, offset);
@@ -70,7 +74,7 @@ int fdatasync(int fd)
 {
     struct stat status;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && ++syncs == failing_sync) {
-        errno = EIO;
+        errno = failure;
         return -1;
     }
     return (int)syscall(SYS_fdatasync, fd);
@@ -369,6 +373,49 @@ START_TEST(a_sync_that_failed_is_the_last)
 }
 END_TEST
 
+/* What is written to standard error until a commit fails; free(). */
+static char *complaint(void)
+{
+    int file = memfd_create("complaint", MFD_CLOEXEC);
+    int before = dup(STDERR_FILENO);
+    char *text = calloc(1, 4096);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_int_eq(dup2(file, STDERR_FILENO), STDERR_FILENO);
+    (void)commit_until_failure();
+    ck_assert_int_eq(dup2(before, STDERR_FILENO), STDERR_FILENO);
+    ck_assert_int_gt(syscall(SYS_pread64, file, text, 4095, 0), 0);
+    (void)close(before);
+    (void)close(file);
+    return text;
+}
+
+static void assert_complaint(const char *statement)
+{
+    char *text = complaint();
+    ck_assert_msg(strstr(text, statement) != NULL, "%s", text);
+    ck_assert_msg(strstr(text, " system=\"Disk quota exceeded\"") != NULL, "%s", text);
+    free(text);
+}
+
+/* SQLite calls everything but ENOSPC an I/O error: who has a quota would look for a broken disk. */
+START_TEST(what_the_system_said_is_told)
+{
+    failing_sync = 0;
+    failure = EDQUOT;
+    ck_assert_int_eq(open_store(), 0);
+    log_writes = 0;
+    failing_log_write = 3;
+    assert_complaint("statement=commit");
+    store_free(store);
+
+    failing_log_write = 0;
+    ck_assert_int_eq(open_store(), 0);
+    syncs = 0;
+    failing_sync = 3;
+    assert_complaint(apart ? "statement=\"sync of a commit\"" : "statement=commit");
+}
+END_TEST
+
 START_TEST(a_checkpoint_whose_sync_fails_ends_the_store_too)
 {
     int64_t last = 0;
@@ -604,6 +651,7 @@ static TCase *tests_apart(void)
     tcase_add_test(tests, a_commit_is_written_to_the_log_in_one_piece);
     tcase_add_test(tests, a_write_to_the_log_that_failed_is_the_last_and_loses_nothing_committed);
     tcase_add_test(tests, a_sync_that_failed_is_the_last);
+    tcase_add_test(tests, what_the_system_said_is_told);
     tcase_add_test(tests, a_checkpoint_whose_sync_fails_ends_the_store_too);
     tcase_add_test(tests, a_sync_that_fails_where_a_long_log_is_shortened_is_an_error_too);
     return tests;
@@ -621,6 +669,7 @@ int main(void)
     tcase_add_test(tests, a_commit_is_written_to_the_log_in_one_piece);
     tcase_add_test(tests, a_write_to_the_log_that_failed_is_the_last_and_loses_nothing_committed);
     tcase_add_test(tests, a_sync_that_failed_is_the_last);
+    tcase_add_test(tests, what_the_system_said_is_told);
     tcase_add_test(tests, a_checkpoint_whose_sync_fails_ends_the_store_too);
     tcase_add_test(tests, a_sync_that_fails_where_a_long_log_is_shortened_is_an_error_too);
     tcase_add_test(tests, a_full_disk_is_seen_before_it_is_hit_and_costs_nothing_committed);

@@ -245,6 +245,18 @@ START_TEST(where_it_can_not_be_seen_whether_there_is_a_log_no_database_is_made)
 }
 END_TEST
 
+START_TEST(of_a_log_that_can_not_be_opened_it_is_told_why)
+{
+    struct problem problem = {""};
+    struct store *opened = NULL;
+    close_store();
+    ck_assert_int_eq(mkdir(fixture_path("-wal"), 0700), 0);
+    ck_assert_int_eq(store_open(fixture_path(""), &opened, &problem), -EIO);
+    ck_assert_msg(strstr(problem.text, "Is a directory") != NULL, "%s", problem.text);
+    ck_assert_int_eq(rmdir(fixture_path("-wal")), 0);
+}
+END_TEST
+
 START_TEST(a_store_whose_pages_are_damaged_is_an_error_and_not_a_crash)
 {
     unsigned char noise[4096];
@@ -332,6 +344,7 @@ int main(void)
     tcase_add_test(tests, a_store_of_another_version_is_refused);
     tcase_add_test(tests, a_log_without_its_database_is_refused);
     tcase_add_test(tests, where_it_can_not_be_seen_whether_there_is_a_log_no_database_is_made);
+    tcase_add_test(tests, of_a_log_that_can_not_be_opened_it_is_told_why);
     tcase_add_test(tests, a_store_whose_pages_are_damaged_is_an_error_and_not_a_crash);
     tcase_add_test(tests, a_missing_directory_is_named);
     tcase_add_test(tests, a_directory_and_a_fifo_are_refused);
