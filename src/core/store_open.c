@@ -69,13 +69,14 @@ static int judge_header(const unsigned char *header, ssize_t length, bool *ret_c
     return 0;
 }
 
-/* A disk that fails for a moment says nothing about what is in the file. */
-static int inspect_header(int fd, bool *ret_copied, struct problem *ret_problem)
+/* A disk that fails for a moment, or gives less than there is, says nothing about what is in the
+ * file. */
+static int inspect_header(int fd, off_t size, bool *ret_copied, struct problem *ret_problem)
 {
     unsigned char header[HEADER_SIZE];
     ssize_t length = pread(fd, header, sizeof header, 0);
-    if (length < 0) {
-        problem_set(ret_problem, CANT_READ, strerror(errno));
+    if (length < HEADER_SIZE && length < size) {
+        problem_set(ret_problem, CANT_READ, strerror(length < 0 ? errno : EIO));
         return -EIO;
     }
     return judge_header(header, length, ret_copied, ret_problem);
@@ -104,7 +105,7 @@ static int inspect(const char *path, bool *ret_exists, struct problem *ret_probl
         problem_set(ret_problem, "this is no regular file; expected a database or no file");
         error = -EINVAL;
     } else if (status.st_size > 0) {
-        error = inspect_header(fd, &copied, ret_problem);
+        error = inspect_header(fd, status.st_size, &copied, ret_problem);
     }
     (void)close(fd);
     if (error == 0 && copied)
