@@ -52,8 +52,44 @@ static const struct database_query BEGIN = {"begin", "BEGIN IMMEDIATE"};
 static const struct database_query COMMIT = {"commit", "COMMIT"};
 static const struct database_query CHECKPOINT = {"checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)"};
 
+static sqlite3_file *log_of(sqlite3 *connection)
+{
+    sqlite3_file *file = NULL;
+    (void)sqlite3_file_control(connection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+    return file;
+}
+
+static sqlite3_file *file_of(sqlite3 *connection)
+{
+    sqlite3_file *file = NULL;
+    (void)sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    return file;
+}
+
+static int last_error_of(sqlite3_file *file)
+{
+    int number = 0;
+    if (file != NULL && file->pMethods != NULL)
+        (void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number);
+    return number;
+}
+
+/* What the system said, of which SQLite tells apart but ENOSPC; NULL where that is not known. */
+static const char *reason_of(sqlite3 *connection)
+{
+    int kind = sqlite3_extended_errcode(connection) & 0xff;
+    int number = 0;
+    if (kind == SQLITE_CANTOPEN)
+        number = sqlite3_system_errno(connection);
+    if (kind == SQLITE_IOERR)
+        number = last_error_of(log_of(connection));
+    if (kind == SQLITE_IOERR && number == 0)
+        number = last_error_of(file_of(connection));
+    return number == 0 ? NULL : strerror(number);
+}
+
 /* What the held lines of the log tell may never come to be on disk: they are forgotten first. */
-static void database_fail(struct database *database, const char *name, int code)
+static void fail_because(struct database *database, const char *name, int code, const char *reason)
 {
     if (database->error != 0)
         return;
@@ -64,7 +100,12 @@ static void database_fail(struct database *database, const char *name, int code)
               "the store has failed; whether its last writes are on disk is unknown", "statement",
               name, "error",
               known == SQLITE_OK ? sqlite3_errstr(code) : sqlite3_errmsg(database->connection),
-              "kind", sqlite3_errstr(known == SQLITE_OK ? code : known), NULL);
+              "kind", sqlite3_errstr(known == SQLITE_OK ? code : known), "system", reason, NULL);
+}
+
+static void database_fail(struct database *database, const char *name, int code)
+{
+    fail_because(database, name, code, reason_of(database->connection));
 }
 
 /* Called after each commit with the length of the log. SQLite's own way would go on after a sync
@@ -176,6 +217,7 @@ static int connect_to(struct database *database, const char *path, struct proble
     }
     if (code == SQLITE_OK)
         code = set_pragmas(database->connection, &step);
+    const char *reason = reason_of(database->connection);
     switch (code & 0xff) {
     case SQLITE_OK:
         return 0;
@@ -187,8 +229,8 @@ static int connect_to(struct database *database, const char *path, struct proble
         problem_set(ret_problem, "there is no memory to open the database");
         return -ENOMEM;
     default:
-        problem_set(ret_problem, "the database can't be opened: %s (%s)", sqlite3_errstr(code),
-                    step);
+        problem_set(ret_problem, "the database can't be opened: %s (%s)%s%s", sqlite3_errstr(code),
+                    step, reason == NULL ? "" : ": ", reason == NULL ? "" : reason);
         return -EIO;
     }
 }
@@ -282,9 +324,7 @@ int database_settle(struct database *database)
 
 struct sqlite3_file *database_file(struct database *database)
 {
-    sqlite3_file *file = NULL;
-    (void)sqlite3_file_control(database->connection, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    return file;
+    return file_of(database->connection);
 }
 
 int database_begin(struct database *database)
@@ -299,13 +339,6 @@ int database_commit(struct database *database)
     if (error == 0)
         error = database_run(database_query(database, &COMMIT));
     return error != 0 ? error : database->error;
-}
-
-static sqlite3_file *log_of(struct database *database)
-{
-    sqlite3_file *file = NULL;
-    (void)sqlite3_file_control(database->connection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
-    return file;
 }
 
 int database_sync_apart(struct database *database, int *ret_fd)
@@ -325,10 +358,11 @@ int database_begin_commit(struct database *database)
 {
     int error = database_await_sync(database);
     if (error == 0 && database->syncer != NULL)
-        database_vfs_leave_sync(log_of(database));
+        database_vfs_leave_sync(log_of(database->connection));
     if (error == 0)
         error = database_run(database_query(database, &COMMIT));
-    if (error == 0 && database->syncer != NULL && database_vfs_take_owed_sync(log_of(database)) &&
+    if (error == 0 && database->syncer != NULL &&
+        database_vfs_take_owed_sync(log_of(database->connection)) &&
         syncer_begin(database->syncer) != 0)
         database_fail(database, "sync of a commit", SQLITE_IOERR);
     return error != 0 ? error : database->error;
@@ -346,8 +380,9 @@ bool database_has_synced(const struct database *database)
 
 int database_await_sync(struct database *database)
 {
-    if (database_is_syncing(database) && syncer_await(database->syncer) != 0)
-        database_fail(database, "sync of a commit", SQLITE_IOERR_FSYNC);
+    int error = database_is_syncing(database) ? syncer_await(database->syncer) : 0;
+    if (error != 0)
+        fail_because(database, "sync of a commit", SQLITE_IOERR_FSYNC, strerror(-error));
     return database->error;
 }
 

@@ -169,7 +169,7 @@ void store_encode_version(uint32_t version, unsigned char ret_bytes[4])
         ret_bytes[i] = (unsigned char)(version >> (24 - 8 * i));
 }
 
-int store_find_log(const char *path, const char **ret_suffix)
+int store_find_log(const char *path, const char **ret_suffix, struct problem *ret_problem)
 {
     static const char *const suffixes[] = {"-wal", "-journal"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
@@ -177,11 +177,18 @@ int store_find_log(const char *path, const char **ret_suffix)
         if (name == NULL)
             return -ENOMEM;
         struct stat status;
-        bool found = stat(name, &status) == 0 && status.st_size > 0;
+        int error = stat(name, &status) == 0 ? 0 : errno;
         free(name);
-        if (found) {
+        if (error == 0 && status.st_size > 0) {
             *ret_suffix = suffixes[i];
             return 1;
+        }
+        if (error != 0 && error != ENOENT) {
+            problem_set(ret_problem,
+                        "it can't be seen whether a log lies beside the database (its name and "
+                        "%s): %s",
+                        suffixes[i], strerror(error));
+            return -EIO;
         }
     }
     return 0;

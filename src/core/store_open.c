@@ -11,6 +11,7 @@
 #include "assent/core/store_internal.h"
 
 #define HEADER_SIZE 100
+#define CANT_READ   "the database can't be read: %s"
 
 static const struct database_query IDENTITY_ADD = {
     "identity_add", "INSERT INTO store (identity, last_request, last_job, last_event)"
@@ -68,12 +69,24 @@ static int judge_header(const unsigned char *header, ssize_t length, bool *ret_c
     return 0;
 }
 
+/* A disk that fails for a moment, or gives less than there is, says nothing about what is in the
+ * file. */
+static int inspect_header(int fd, off_t size, bool *ret_copied, struct problem *ret_problem)
+{
+    unsigned char header[HEADER_SIZE];
+    ssize_t length = pread(fd, header, sizeof header, 0);
+    if (length < HEADER_SIZE && length < size) {
+        problem_set(ret_problem, CANT_READ, strerror(length < 0 ? errno : EIO));
+        return -EIO;
+    }
+    return judge_header(header, length, ret_copied, ret_problem);
+}
+
 /* Looks with its own eyes before SQLite does, which would play back the journal of whatever it is.
  * Must not be called while this process has the database open: closing the file would drop its
  * locks. */
 static int inspect(const char *path, bool *ret_exists, struct problem *ret_problem)
 {
-    unsigned char header[HEADER_SIZE];
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 && errno == ENOENT) {
@@ -81,7 +94,7 @@ static int inspect(const char *path, bool *ret_exists, struct problem *ret_probl
         return 0;
     }
     if (fd < 0 || fstat(fd, &status) != 0) {
-        problem_set(ret_problem, "the database can't be read: %s", strerror(errno));
+        problem_set(ret_problem, CANT_READ, strerror(errno));
         if (fd >= 0)
             (void)close(fd);
         return -EIO;
@@ -92,7 +105,7 @@ static int inspect(const char *path, bool *ret_exists, struct problem *ret_probl
         problem_set(ret_problem, "this is no regular file; expected a database or no file");
         error = -EINVAL;
     } else if (status.st_size > 0) {
-        error = judge_header(header, pread(fd, header, sizeof header, 0), &copied, ret_problem);
+        error = inspect_header(fd, status.st_size, &copied, ret_problem);
     }
     (void)close(fd);
     if (error == 0 && copied)
@@ -117,7 +130,7 @@ static void remove_with(const char *path, const char *suffix)
 static int refuse_orphaned_log(const char *path, struct problem *ret_problem)
 {
     const char *suffix = NULL;
-    int found = store_find_log(path, &suffix);
+    int found = store_find_log(path, &suffix, ret_problem);
     if (found == 1)
         problem_set(ret_problem,
                     "there is no database, but the log of one beside it (its name and %s): put "

@@ -18,7 +18,7 @@ static const struct database_query VERSION_GET = {"version_get", "PRAGMA user_ve
 static int refuse_other_log(const char *path, struct problem *ret_problem)
 {
     const char *suffix = NULL;
-    int found = store_find_log(path, &suffix);
+    int found = store_find_log(path, &suffix, ret_problem);
     if (found == 1)
         problem_set(ret_problem,
                     "this is a backup, and the log of another database lies beside it (its name "

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -24,6 +25,9 @@
 
 static char directory[] = "/tmp/assent-crash-XXXXXX";
 static char path[64];
+
+/* What a call says that fails. */
+static int failure = EIO;
 
 /* Writes to the log so far, and which of them fails; 0: none. SQLite's calls come here. */
 static int log_writes;
@@ -42,10 +46,23 @@ static bool is_log(int fd)
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off64_t offset)
 {
     if (is_log(fd) && ++log_writes == failing_log_write) {
-        errno = EIO;
+        errno = failure;
         return -1;
     }
     return syscall(SYS_pwrite64, fd, bytes, length, offset);
+}
+
+/* What the disk gives to who looks into a file before SQLite does. */
+static enum { LOOK_WHOLE, LOOK_FAILING, LOOK_SHORT } look;
+
+ssize_t pread(int fd, void *ret_bytes, size_t length, off_t offset)
+{
+    if (look == LOOK_FAILING) {
+        errno = EIO;
+        return -1;
+    }
+    length = look == LOOK_SHORT ? length / 2 : length;
+    return syscall(SYS_pread64, fd, ret_bytes, length, offset);
 }
 
 /* Syncs of files so far, and which of them fails; 0: none. SQLite's calls come here. */
@@ -58,7 +75,7 @@ int fdatasync(int fd)
 {
     struct stat status;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && ++syncs == failing_sync) {
-        errno = EIO;
+        errno = failure;
         return -1;
     }
     return (int)syscall(SYS_fdatasync, fd);
@@ -283,6 +300,25 @@ START_TEST(a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_ag
 }
 END_TEST
 
+/* Of a file that is no database, the daemon would end for good. */
+START_TEST(a_disk_that_can_not_be_read_for_once_is_not_taken_for_a_file_of_another_kind)
+{
+    int64_t committed = 0;
+    ck_assert_int_eq(open_store(), 0);
+    ck_assert_int_eq(commit_some(&committed), 0);
+    store_free(store);
+    store = NULL;
+    for (look = LOOK_FAILING; look <= LOOK_SHORT; look++) {
+        struct problem problem = {""};
+        ck_assert_int_eq(store_open(path, &store, &problem), -EIO);
+        ck_assert_str_eq(problem.text, "the database can't be read: Input/output error");
+    }
+    look = LOOK_WHOLE;
+    ck_assert_int_eq(open_store(), 0);
+    assert_whole(committed);
+}
+END_TEST
+
 START_TEST(a_commit_is_written_to_the_log_in_one_piece)
 {
     int64_t last = 0;
@@ -336,6 +372,49 @@ START_TEST(a_sync_that_failed_is_the_last)
         ck_assert_int_eq(open_store(), 0);
         assert_whole(committed);
     }
+}
+END_TEST
+
+/* What is written to standard error until a commit fails; free(). */
+static char *complaint(void)
+{
+    int file = memfd_create("complaint", MFD_CLOEXEC);
+    int before = dup(STDERR_FILENO);
+    char *text = calloc(1, 4096);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_int_eq(dup2(file, STDERR_FILENO), STDERR_FILENO);
+    (void)commit_until_failure();
+    ck_assert_int_eq(dup2(before, STDERR_FILENO), STDERR_FILENO);
+    ck_assert_int_gt(syscall(SYS_pread64, file, text, 4095, 0), 0);
+    (void)close(before);
+    (void)close(file);
+    return text;
+}
+
+static void assert_complaint(const char *statement)
+{
+    char *text = complaint();
+    ck_assert_msg(strstr(text, statement) != NULL, "%s", text);
+    ck_assert_msg(strstr(text, " system=\"Disk quota exceeded\"") != NULL, "%s", text);
+    free(text);
+}
+
+/* SQLite calls everything but ENOSPC an I/O error: who has a quota would look for a broken disk. */
+START_TEST(what_the_system_said_is_told)
+{
+    failing_sync = 0;
+    failure = EDQUOT;
+    ck_assert_int_eq(open_store(), 0);
+    log_writes = 0;
+    failing_log_write = 3;
+    assert_complaint("statement=commit");
+    store_free(store);
+
+    failing_log_write = 0;
+    ck_assert_int_eq(open_store(), 0);
+    syncs = 0;
+    failing_sync = 3;
+    assert_complaint(apart ? "statement=\"sync of a commit\"" : "statement=commit");
 }
 END_TEST
 
@@ -574,6 +653,7 @@ static TCase *tests_apart(void)
     tcase_add_test(tests, a_commit_is_written_to_the_log_in_one_piece);
     tcase_add_test(tests, a_write_to_the_log_that_failed_is_the_last_and_loses_nothing_committed);
     tcase_add_test(tests, a_sync_that_failed_is_the_last);
+    tcase_add_test(tests, what_the_system_said_is_told);
     tcase_add_test(tests, a_checkpoint_whose_sync_fails_ends_the_store_too);
     tcase_add_test(tests, a_sync_that_fails_where_a_long_log_is_shortened_is_an_error_too);
     return tests;
@@ -586,9 +666,12 @@ int main(void)
     tcase_add_checked_fixture(tests, make_directory, remove_directory);
     tcase_add_test(tests, nothing_that_was_acknowledged_is_lost_by_kill_9);
     tcase_add_test(tests, a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_again);
+    tcase_add_test(tests,
+                   a_disk_that_can_not_be_read_for_once_is_not_taken_for_a_file_of_another_kind);
     tcase_add_test(tests, a_commit_is_written_to_the_log_in_one_piece);
     tcase_add_test(tests, a_write_to_the_log_that_failed_is_the_last_and_loses_nothing_committed);
     tcase_add_test(tests, a_sync_that_failed_is_the_last);
+    tcase_add_test(tests, what_the_system_said_is_told);
     tcase_add_test(tests, a_checkpoint_whose_sync_fails_ends_the_store_too);
     tcase_add_test(tests, a_sync_that_fails_where_a_long_log_is_shortened_is_an_error_too);
     tcase_add_test(tests, a_full_disk_is_seen_before_it_is_hit_and_costs_nothing_committed);

@@ -229,6 +229,34 @@ START_TEST(a_log_without_its_database_is_refused)
 }
 END_TEST
 
+/* A new database in its place would take in a log that is there all the same. */
+START_TEST(where_it_can_not_be_seen_whether_there_is_a_log_no_database_is_made)
+{
+    struct problem problem = {""};
+    struct store *opened = NULL;
+    close_store();
+    ck_assert_int_eq(unlink(fixture_path("")), 0);
+    ck_assert_int_eq(symlink(fixture_path("-wal"), fixture_path("-wal")), 0);
+    ck_assert_int_eq(store_open(fixture_path(""), &opened, &problem), -EIO);
+    ck_assert_str_eq(problem.text, "it can't be seen whether a log lies beside the database (its "
+                                   "name and -wal): Too many levels of symbolic links");
+    ck_assert_int_eq(size_of(fixture_path("")), -1);
+    ck_assert_int_eq(unlink(fixture_path("-wal")), 0);
+}
+END_TEST
+
+START_TEST(of_a_log_that_can_not_be_opened_it_is_told_why)
+{
+    struct problem problem = {""};
+    struct store *opened = NULL;
+    close_store();
+    ck_assert_int_eq(mkdir(fixture_path("-wal"), 0700), 0);
+    ck_assert_int_eq(store_open(fixture_path(""), &opened, &problem), -EIO);
+    ck_assert_msg(strstr(problem.text, "Is a directory") != NULL, "%s", problem.text);
+    ck_assert_int_eq(rmdir(fixture_path("-wal")), 0);
+}
+END_TEST
+
 START_TEST(a_store_whose_pages_are_damaged_is_an_error_and_not_a_crash)
 {
     unsigned char noise[4096];
@@ -315,6 +343,8 @@ int main(void)
     tcase_add_test(tests, the_database_of_another_program_is_refused);
     tcase_add_test(tests, a_store_of_another_version_is_refused);
     tcase_add_test(tests, a_log_without_its_database_is_refused);
+    tcase_add_test(tests, where_it_can_not_be_seen_whether_there_is_a_log_no_database_is_made);
+    tcase_add_test(tests, of_a_log_that_can_not_be_opened_it_is_told_why);
     tcase_add_test(tests, a_store_whose_pages_are_damaged_is_an_error_and_not_a_crash);
     tcase_add_test(tests, a_missing_directory_is_named);
     tcase_add_test(tests, a_directory_and_a_fifo_are_refused);

@@ -71,9 +71,9 @@ int store_item_next_start(struct store *store, int64_t now, int64_t *ret_time);
 
 /* The name of a file beside the database, to be freed; NULL without memory. */
 char *store_path_with(const char *path, const char *suffix);
-/* 1 if there is a log beside the database that is not empty, with what its name ends in; 0 or
- * -ENOMEM. */
-int store_find_log(const char *path, const char **ret_suffix);
+/* 1 if there is a log beside the database that is not empty, with what its name ends in; 0, -ENOMEM,
+ * or -EIO with the problem where that can't be seen. */
+int store_find_log(const char *path, const char **ret_suffix, struct problem *ret_problem);
 
 /* The version as the header has it. */
 void store_encode_version(uint32_t version, unsigned char ret_bytes[4]);
