@@ -26,7 +26,7 @@ static const struct {
 
 #define STATE_COUNT (sizeof states / sizeof states[0])
 
-enum colour request_colour(const char *state)
+static enum colour request_colour(const char *state)
 {
     for (size_t i = 0; i < STATE_COUNT; i++) {
         if (strcmp(states[i].name, state) == 0) {

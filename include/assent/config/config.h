@@ -227,7 +227,6 @@ int config_unpack(const void *bytes, size_t length, struct config **ret_config);
 
 /* NULL if there is none. config_action falls back to [action *]. */
 const struct config_service *config_service(const struct config *config, const char *name);
-const struct config_service *config_service_at(const struct config *config, const char *path);
 const struct config_action *config_action(const struct config *config, const char *name);
 const struct config_hook *config_hook(const struct config *config, const char *name);
 /* The built-in hook of that purpose of the service; NULL if the service is not asked. */

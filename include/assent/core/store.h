@@ -229,8 +229,6 @@ struct store_delivery {
 
 /* Remembers a delivery. -EEXIST if the same service, delivery id, request and decision is known. */
 int store_delivery_add(struct store *store, const struct store_delivery *delivery);
-/* Writes the outcome of a delivery that store_delivery_add has just added. */
-int store_delivery_set_outcome(struct store *store, const struct store_delivery *delivery);
 
 /* A decision that came before its request. Views; the last two may be NULL. */
 struct store_early {
