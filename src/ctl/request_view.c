@@ -21,7 +21,7 @@ static const struct {
 } states[] = {
     {"approved", COLOUR_GOOD, CTL_APPROVED}, {"denied", COLOUR_BAD, CTL_DENIED},
     {"expired", COLOUR_BAD, CTL_EXPIRED},    {"canceled", COLOUR_FAINT, CTL_ENDED},
-    {"failed", COLOUR_BAD, CTL_ENDED},
+    {"failed", COLOUR_BAD, CTL_ENDED},       {"delivered", COLOUR_GOOD, CTL_ENDED},
 };
 
 #define STATE_COUNT (sizeof states / sizeof states[0])
