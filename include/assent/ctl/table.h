@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "assent/ctl/screen.h"
 
@@ -34,6 +35,8 @@ struct table *table_new(const struct table_column *columns, size_t column_count)
 void table_cell(struct table *table, enum colour colour, const char *text);
 void table_cell_format(struct table *table, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* A span of time, in milliseconds. */
+void table_cell_span(struct table *table, int64_t span_ms);
 
 /* Shows the rows, the first time below the headings, and drops them. */
 void table_show(struct table *table, struct screen *screen);
