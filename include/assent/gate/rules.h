@@ -22,8 +22,6 @@
 
 /* Names, values and the request line. */
 #define RULES_HEAD_LIMIT ((size_t)16 << 10)
-/* A context of 16 MiB and what stands around it. */
-#define RULES_CONTROL_BODY_LIMIT ((uint64_t)17 << 20)
 
 struct rules;
 
