@@ -54,6 +54,9 @@ struct config_service {
     struct event_pointers pointers; /* owned texts behind const pointers */
 };
 
+/* Addresses that a section may listen on, beside the socket of [control] or [agent]. */
+#define CONFIG_LISTEN_LIMIT 16
+
 /* A token that opens a TCP listener to whoever sends it. */
 struct config_token {
     char *name; /* of the file that it came from, without its directory */
