@@ -3,7 +3,8 @@
  *
  * Every column is as wide as its widest cell. If that is too wide together, the widest columns that
  * may be cut are narrowed, each down to its least width, and dear ones only after all others; a cell
- * that does not fit ends in an ellipsis. Widths are settled when the first rows are shown and stay so for the rows after them.
+ * that does not fit ends in an ellipsis. Widths are settled when the first rows are shown and stay so
+ * for the rows after them.
  *
  * Owns: its cells. Runs in: assentctl. May call: screen.
  */
