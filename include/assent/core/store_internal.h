@@ -1,7 +1,7 @@
 /*
  * What the files of the store share, and nobody else sees.
  *
- * Owns: the struct store. Runs in: core, in its only thread. May call: database.
+ * Owns: the struct store. Runs in: core, in its main thread. May call: database.
  */
 #ifndef ASSENT_CORE_STORE_INTERNAL_H
 #define ASSENT_CORE_STORE_INTERNAL_H
