@@ -53,7 +53,7 @@ static const char usage[] =
     "      --check        say whether the configuration is right, and exit: 0, or 78 if not\n"
     "      --dump         print the configuration in effect, without secrets, and exit\n"
     "      --version      print the version and exit\n"
-    "      --help         print this and exit\n"
+    "  -h, --help         print this and exit\n"
     "\n"
     "SIGHUP reloads the configuration, SIGTERM stops. See assentd(8), assentd.conf(5).\n";
 

@@ -16,15 +16,6 @@ const struct config_service *config_service(const struct config *config, const c
     return NULL;
 }
 
-const struct config_service *config_service_at(const struct config *config, const char *path)
-{
-    for (size_t i = 0; i < config->service_count; i++) {
-        if (config->services[i].path != NULL && strcmp(config->services[i].path, path) == 0)
-            return &config->services[i];
-    }
-    return NULL;
-}
-
 static const struct config_action *find_action(const struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->action_count; i++) {

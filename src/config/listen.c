@@ -78,6 +78,8 @@ int set_listen(const struct source_entry *entry, void *object, struct problem *r
         if (strcmp(listen->items[i], entry->value) == 0)
             fault = "the same is given twice";
     }
+    if (fault == NULL && listen->count == CONFIG_LISTEN_LIMIT)
+        fault = "there are 16 already";
     if (fault != NULL) {
         problem_set(ret_problem, "%s", fault);
         return -EINVAL;

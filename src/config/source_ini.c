@@ -72,7 +72,7 @@ static void report_unknown_section(struct config_report *report, const struct in
     else
         problem_set(&problem,
                     "unknown section; expected [server], [control], [agent], [store], [requests], "
-                    "[service NAME], [action NAME] or [hook NAME]");
+                    "[runner], [relay], [service NAME], [action NAME] or [hook NAME]");
     report_section(report, section, problem.text);
 }
 

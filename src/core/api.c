@@ -55,7 +55,8 @@ static int hex_value(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-char *api_decode(const char *text, size_t length)
+/* Decodes percent-encoding; NULL if it is malformed, holds a NUL or is no UTF-8. To be freed. */
+static char *decode(const char *text, size_t length)
 {
     char *decoded = malloc(length + 1);
     size_t out = 0;
@@ -95,7 +96,7 @@ char *api_query(const struct api_call *call, const char *name)
         size_t length = strcspn(at, "&");
 
         if (length > name_length && strncmp(at, name, name_length) == 0 && at[name_length] == '=') {
-            return api_decode(at + name_length + 1, length - name_length - 1);
+            return decode(at + name_length + 1, length - name_length - 1);
         }
         at += length + (at[length] == '&');
     }
@@ -150,7 +151,7 @@ static void call_route(struct api_call *call, const struct route *route, const c
                      call->request->path);
         return;
     }
-    char *query = api_decode(call->request->query, strlen(call->request->query));
+    char *query = decode(call->request->query, strlen(call->request->query));
 
     if (!query) {
         answer_malformed(call, "query");
@@ -158,7 +159,7 @@ static void call_route(struct api_call *call, const struct route *route, const c
     }
     free(query);
     if (subject) {
-        call->subject = api_decode(subject, length);
+        call->subject = decode(subject, length);
         if (!call->subject) {
             answer_malformed(call, "path");
             return;

@@ -9,11 +9,11 @@
 #include "assent/base/log.h"
 #include "assent/base/text.h"
 #include "assent/core/api.h"
-#include "assent/core/receive.h"
 #include "assent/core/record.h"
 #include "assent/core/registration.h"
 #include "assent/core/steps.h"
 #include "assent/core/submission.h"
+#include "assent/domain/url_token.h"
 
 #define ID_PREFIX      "assent-"
 #define ID_RANDOM_SIZE 12
@@ -39,16 +39,16 @@ static char *draw_id(void)
     return text;
 }
 
-static void draw_token(char ret_token[RECEIVE_TOKEN_LENGTH + 1])
+static void draw_token(char ret_token[URL_TOKEN_LENGTH + 1])
 {
-    static const char alphabet[] = RECEIVE_TOKEN_CHARACTERS;
-    unsigned char random[RECEIVE_TOKEN_LENGTH];
+    static const char alphabet[] = URL_TOKEN_CHARACTERS;
+    unsigned char random[URL_TOKEN_LENGTH];
 
     draw(random, sizeof random);
-    for (size_t i = 0; i < RECEIVE_TOKEN_LENGTH; i++) {
+    for (size_t i = 0; i < URL_TOKEN_LENGTH; i++) {
         ret_token[i] = alphabet[random[i] % (sizeof alphabet - 1)];
     }
-    ret_token[RECEIVE_TOKEN_LENGTH] = '\0';
+    ret_token[URL_TOKEN_LENGTH] = '\0';
 }
 
 /* --- what is refused -------------------------------------------------------------------------- */
@@ -188,7 +188,7 @@ static void store_asked(const struct api_call *call, struct registration *regist
 {
     struct store *store = call->core->store;
     struct store_request *request = &registration->request;
-    char token[RECEIVE_TOKEN_LENGTH + 1];
+    char token[URL_TOKEN_LENGTH + 1];
     struct store_ask ask = {
         .token = token,
         .expires_in_ms = registration->expires_in_ms,

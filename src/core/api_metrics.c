@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,9 +242,6 @@ static void add_work(struct page *page)
 
 static void add_commits(struct page *page)
 {
-    static const char *const bounds[METRICS_COMMIT_BUCKETS] = {"0.0005", "0.001", "0.0025", "0.005",
-                                                               "0.01",   "0.025", "0.05",   "0.1",
-                                                               "0.25",   "0.5",   "1",      "2.5"};
     const struct metrics_commits *commits = metrics_commits(page->core->metrics);
     static const char bucket[] = "assentd_commit_duration_seconds_bucket";
     uint64_t count = 0;
@@ -251,8 +249,11 @@ static void add_commits(struct page *page)
     begin(page, "assentd_commit_duration_seconds", "histogram",
           "How long commits to the store took that changed something.");
     for (size_t i = 0; i < METRICS_COMMIT_BUCKETS; i++) {
+        char bound[32];
+
+        (void)snprintf(bound, sizeof bound, "%g", (double)metrics_commit_bounds_us[i] / 1e6);
         count += commits->buckets[i];
-        row(page, bucket, (struct label){"le", bounds[i]}, (int64_t)count);
+        row(page, bucket, (struct label){"le", bound}, (int64_t)count);
     }
     row(page, bucket, (struct label){"le", "+Inf"}, (int64_t)commits->count);
     add_seconds(page, "assentd_commit_duration_seconds_sum", (int64_t)commits->us);

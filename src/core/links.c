@@ -15,9 +15,6 @@
 #include "assent/core/submission.h"
 #include "assent/core/waiters.h"
 
-/* The largest body on the control interface: 16 MiB of context, and the rest of the request. */
-#define CONTROL_BODY_LIMIT (18u << 20)
-
 /* Answers that a gate, or ACKs that an executor, does not take; then it is not heard until it does. An
  * honest one always takes them, however much it has asked for. */
 #define QUEUE_LIMIT (8u << 20)
@@ -121,10 +118,10 @@ static size_t frame_limit(const struct link *link)
 {
     switch (link->role) {
     case ROLE_GATE_PUBLIC:
-        return PROTOCOL_WEBHOOK_LIMIT + link->core->config->max_body;
+        return PROTOCOL_HEAD_LIMIT + link->core->config->max_body;
     case ROLE_GATE_CONTROL:
     case ROLE_GATE_AGENT:
-        return PROTOCOL_WEBHOOK_LIMIT + CONTROL_BODY_LIMIT;
+        return PROTOCOL_HEAD_LIMIT + PROTOCOL_CONTROL_BODY_LIMIT;
     default:
         return PROTOCOL_RESULT_LIMIT;
     }

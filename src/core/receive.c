@@ -26,16 +26,15 @@ static const char *find_header(const void *userdata, const char *name)
 /* By which service a webhook comes, and for which request its URL was made: 0 for none. */
 struct arrival {
     const struct config_service *service;
-    char token[RECEIVE_TOKEN_LENGTH + 1]; /* "" if there is none */
+    char token[URL_TOKEN_LENGTH + 1]; /* "" if there is none */
     int64_t request;
 };
 
 /* Takes the text if it is a token and nothing else. */
 static void take_token(struct arrival *arrival, const char *text)
 {
-    if (strlen(text) == RECEIVE_TOKEN_LENGTH &&
-        strspn(text, RECEIVE_TOKEN_CHARACTERS) == RECEIVE_TOKEN_LENGTH) {
-        memcpy(arrival->token, text, RECEIVE_TOKEN_LENGTH);
+    if (url_token_formed(text)) {
+        memcpy(arrival->token, text, URL_TOKEN_LENGTH);
     }
 }
 

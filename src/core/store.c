@@ -222,6 +222,13 @@ int store_run_one(struct store *store, struct database_statement *statement, int
     return error;
 }
 
+int store_run_for(struct store *store, const struct database_query *query, int64_t number)
+{
+    struct database_statement *statement = database_query(store->database, query);
+    database_bind_integer(statement, number);
+    return database_run(statement);
+}
+
 int store_get_integer(struct database_statement *statement, int64_t *ret_value)
 {
     int step = database_step(statement);

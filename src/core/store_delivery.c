@@ -9,16 +9,10 @@
 static const struct database_query ADD = {
     "delivery_add", "INSERT INTO delivery (request, delivery_id, decision, outcome, received_at)"
                     " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"};
-static const struct database_query SET_OUTCOME = {
-    "delivery_set_outcome", "UPDATE delivery SET outcome = ?"
-                            " WHERE request = ? AND delivery_id = ? AND decision = ?"};
 static const struct database_query STRAY_ADD = {
     "stray_delivery_add", "INSERT INTO stray_delivery"
                           " (service, request_id, delivery_id, decision, outcome, received_at)"
                           " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"};
-static const struct database_query STRAY_SET_OUTCOME = {
-    "stray_delivery_set_outcome", "UPDATE stray_delivery SET outcome = ? WHERE service = ?"
-                                  " AND request_id = ? AND delivery_id = ? AND decision = ?"};
 static const struct database_query STRAY_COPY = {
     "stray_delivery_copy",
     "INSERT INTO delivery (request, delivery_id, decision, outcome, received_at)"
@@ -71,32 +65,6 @@ int store_delivery_add(struct store *store, const struct store_delivery *deliver
     database_bind_integer(statement, delivery->outcome);
     database_bind_integer(statement, delivery->received_at);
     return store_run_one(store, statement, -EEXIST);
-}
-
-static int set_stray_outcome(struct store *store, const struct store_delivery *delivery)
-{
-    const struct store_service *service = store_service_find(store, delivery->service);
-    if (service == NULL)
-        return -ENOENT;
-    struct database_statement *statement = database_query(store->database, &STRAY_SET_OUTCOME);
-    database_bind_integer(statement, delivery->outcome);
-    database_bind_integer(statement, service->number);
-    database_bind_text(statement, delivery->request_id);
-    database_bind_text(statement, delivery->delivery_id);
-    database_bind_integer(statement, delivery->decision);
-    return store_run_one(store, statement, -ENOENT);
-}
-
-int store_delivery_set_outcome(struct store *store, const struct store_delivery *delivery)
-{
-    if (delivery->request == 0)
-        return set_stray_outcome(store, delivery);
-    struct database_statement *statement = database_query(store->database, &SET_OUTCOME);
-    database_bind_integer(statement, delivery->outcome);
-    database_bind_integer(statement, delivery->request);
-    database_bind_text(statement, delivery->delivery_id);
-    database_bind_integer(statement, delivery->decision);
-    return store_run_one(store, statement, -ENOENT);
 }
 
 int store_delivery_adopt(struct store *store, const struct store_service *service, const char *id,

@@ -92,19 +92,12 @@ static int drop_jobs(struct store *store, int64_t request)
     return step;
 }
 
-static int run_for(struct store *store, const struct database_query *query, int64_t request)
-{
-    struct database_statement *statement = database_query(store->database, query);
-    database_bind_integer(statement, request);
-    return database_run(statement);
-}
-
 /* Errors are sticky: the last step tells of all. */
 static int bury(struct store *store, const struct old_request *old)
 {
-    (void)run_for(store, &TOMBSTONE_ADD, old->number);
+    (void)store_run_for(store, &TOMBSTONE_ADD, old->number);
     for (size_t i = 0; i < sizeof DROPS / sizeof *DROPS; i++)
-        (void)run_for(store, &DROPS[i], old->number);
+        (void)store_run_for(store, &DROPS[i], old->number);
     int error = drop_jobs(store, old->number);
     if (error == 0)
         store->request_counts[old->state]--;

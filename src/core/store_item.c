@@ -71,13 +71,6 @@ _Static_assert(JOB_RUNNING == 1 && JOB_SUCCEEDED == 2 && JOB_FAILED == 3 && JOB_
 
 /* --- fan-outs --------------------------------------------------------------------------------- */
 
-static int run_for(struct store *store, const struct database_query *query, int64_t job)
-{
-    struct database_statement *statement = database_query(store->database, query);
-    database_bind_integer(statement, job);
-    return database_run(statement);
-}
-
 int store_fanout_begin(struct store *store, int64_t job, int64_t total, const char *context)
 {
     struct database_statement *statement = database_query(store->database, &BEGIN);
@@ -275,8 +268,8 @@ int store_item_list(struct store *store, int64_t job, enum job_state state, int6
 
 int store_item_retry(struct store *store, int64_t job)
 {
-    int error = run_for(store, &RETRY, job);
-    return error == 0 ? run_for(store, &RETRY_COUNT, job) : error;
+    int error = store_run_for(store, &RETRY, job);
+    return error == 0 ? store_run_for(store, &RETRY_COUNT, job) : error;
 }
 
 int store_item_fail_queued(struct store *store, int64_t job, const char *error_text)
@@ -285,5 +278,5 @@ int store_item_fail_queued(struct store *store, int64_t job, const char *error_t
     database_bind_integer(statement, job);
     database_bind_text(statement, error_text);
     int error = database_run(statement);
-    return error == 0 ? run_for(store, &FAIL_LEFT, job) : error;
+    return error == 0 ? store_run_for(store, &FAIL_LEFT, job) : error;
 }

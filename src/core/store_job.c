@@ -302,8 +302,8 @@ int store_job_next_start(struct store *store, int64_t now, int64_t *ret_time)
     return item_error == -EIO ? item_error : error;
 }
 
-/* The first hook with queued jobs or running fan-outs behind `after` in the alphabet. 1, 0 if there is none, or an
- * error. */
+/* The first hook with queued jobs or running fan-outs behind `after` in the alphabet. 1, 0 if there is
+ * none, or an error. */
 static int next_hook(struct store *store, const char *after, char **ret_hook)
 {
     struct database_statement *statement = database_query(store->database, &NEXT_HOOK);

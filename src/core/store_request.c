@@ -49,7 +49,8 @@ static const struct database_query TOMBSTONE_FIND = {
 
 /* Each filter has a statement of its own, so that each goes along what is short: the index of its
  * state where that is rare, the index of its action where the state is common, that of its owner
- * where only one's own are wanted, or all requests, newest first. A plus keeps a term from using an index. */
+ * where only one's own are wanted, or all requests, newest first. A plus keeps a term from using an
+ * index. */
 #define LIST(from, terms)                                              \
     "SELECT " COLUMNS " FROM request " from " WHERE number < ?1" terms \
     " ORDER BY number DESC LIMIT ?2"

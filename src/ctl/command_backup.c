@@ -158,7 +158,7 @@ const struct command command_backup = {
         "is on disk; until then it is FILE.XXXXXX.partial. With - it goes to standard\n"
         "output, and only exit status 0 says that it was all.\n"
         "\n"
-        "To restore it: stop assentd, move its database and the files beside it away,\n"
+        "To restore it: stop assentd, move its database and the -wal beside it away,\n"
         "put the backup in the database's place, start assentd. It starts no hooks then\n"
         "until 'assentctl resume', since what ran after the backup would run again.\n"
         "assentd(8) tells what to look at first.\n"

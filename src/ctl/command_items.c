@@ -36,7 +36,8 @@ const struct command command_items = {
     .summary = "list the items of a job that has one for each element of a list",
     .description =
         "Lists the items of a job whose hook has for_each, in the order of the list: the\n"
-        "value, its state, how often it was tried and how long that took.\n",
+        "value, its state, how often it was tried, how long the last try took, and what\n"
+        "went wrong.\n",
     .options = options,
     .run = run_items,
 };

@@ -28,9 +28,10 @@ const struct command command_wait = {
     .description = "Waits until the request is decided or ends otherwise. If the daemon is\n"
                    "restarted meanwhile, waits on.\n"
                    "\n"
-                   "Exit status: 0 approved, 1 denied, 2 expired, 3 canceled or failed, 4 not\n"
-                   "decided in time, 5 no daemon, 6 the daemon answered with an error, such as\n"
-                   "that it knows no such request, 64 the command line is wrong.\n",
+                   "Exit status: 0 approved, 1 denied, 2 expired, 3 canceled, failed, or a notice\n"
+                   "that was delivered, 4 not decided in time, 5 no daemon, 6 the daemon answered\n"
+                   "with an error, such as that it knows no such request, 64 the command line is\n"
+                   "wrong.\n",
     .options = options,
     .run = run_wait,
 };

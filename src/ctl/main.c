@@ -7,8 +7,8 @@
  *
  * Every command is a struct command (ctl.h) in a file of its own; commands.c lists them and makes
  * the help of their descriptions. A command asks the daemon over HTTP on one of its Unix sockets or
- * over TCP (reach), and shows what it answers: as it is with --json, else for people. `send` alone talks to the public listener,
- * as an approval service would.
+ * over TCP (reach), and shows what it answers: as it is with --json, else for people. `send` alone
+ * talks to the public listener, as an approval service would.
  *
  * Whatever people are shown goes through a screen, which escapes what came from outside.
  */

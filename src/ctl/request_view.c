@@ -21,12 +21,12 @@ static const struct {
 } states[] = {
     {"approved", COLOUR_GOOD, CTL_APPROVED}, {"denied", COLOUR_BAD, CTL_DENIED},
     {"expired", COLOUR_BAD, CTL_EXPIRED},    {"canceled", COLOUR_FAINT, CTL_ENDED},
-    {"failed", COLOUR_BAD, CTL_ENDED},
+    {"failed", COLOUR_BAD, CTL_ENDED},       {"delivered", COLOUR_GOOD, CTL_ENDED},
 };
 
 #define STATE_COUNT (sizeof states / sizeof states[0])
 
-enum colour request_colour(const char *state)
+static enum colour request_colour(const char *state)
 {
     for (size_t i = 0; i < STATE_COUNT; i++) {
         if (strcmp(states[i].name, state) == 0) {
@@ -262,14 +262,6 @@ struct table *request_table_new(void)
     return table_new(columns, sizeof columns / sizeof columns[0]);
 }
 
-static void span_cell(struct table *table, int64_t span)
-{
-    char text[TEXT_SPAN_SIZE];
-
-    text_from_span(span, text);
-    table_cell(table, COLOUR_PLAIN, text);
-}
-
 void request_table_row(struct table *table, const json_t *request, int64_t now)
 {
     const char *state = field_text_or_empty(request, "status");
@@ -278,9 +270,9 @@ void request_table_row(struct table *table, const json_t *request, int64_t now)
     table_cell(table, COLOUR_STRONG, field_text(request, "requestId"));
     table_cell(table, COLOUR_PLAIN, field_text(request, "action"));
     table_cell(table, request_colour(state), state);
-    span_cell(table, now - field_time(request, "createdAt"));
+    table_cell_span(table, now - field_time(request, "createdAt"));
     if (request_exit(request) == CTL_UNDECIDED && expires_at) {
-        span_cell(table, expires_at - now);
+        table_cell_span(table, expires_at - now);
     } else {
         table_cell(table, COLOUR_PLAIN, NULL);
     }

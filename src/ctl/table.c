@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assent/base/text.h"
+
 #define GAP 2
 
 struct cell {
@@ -63,6 +65,14 @@ void table_cell_format(struct table *table, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    table_cell(table, COLOUR_PLAIN, text);
+}
+
+void table_cell_span(struct table *table, int64_t span_ms)
+{
+    char text[TEXT_SPAN_SIZE];
+
+    text_from_span(span_ms, text);
     table_cell(table, COLOUR_PLAIN, text);
 }
 

@@ -43,14 +43,6 @@ static int by_expiry(const void *one, const void *other)
     return a < b ? -1 : a > b;
 }
 
-static void span_cell(struct table *table, int64_t span)
-{
-    char text[TEXT_SPAN_SIZE];
-
-    text_from_span(span, text);
-    table_cell(table, COLOUR_PLAIN, text);
-}
-
 static void show_pending(struct screen *screen, const struct section *section)
 {
     static const struct table_column columns[] = {
@@ -70,9 +62,9 @@ static void show_pending(struct screen *screen, const struct section *section)
         table_cell(table, COLOUR_STRONG, field_text(request, "requestId"));
         table_cell(table, COLOUR_PLAIN, field_text(request, "action"));
         table_cell(table, strcmp(urgency, "high") == 0 ? COLOUR_OPEN : COLOUR_PLAIN, urgency);
-        span_cell(table, screen->now - field_time(request, "createdAt"));
+        table_cell_span(table, screen->now - field_time(request, "createdAt"));
         if (expires_at) {
-            span_cell(table, expires_at - screen->now);
+            table_cell_span(table, expires_at - screen->now);
         } else {
             table_cell(table, COLOUR_PLAIN, NULL);
         }
@@ -100,7 +92,7 @@ static void show_running(struct screen *screen, const struct section *section)
         table_cell(table, COLOUR_STRONG, field_text(job, "hook"));
         table_cell(table, COLOUR_PLAIN, field_text(job, "requestId"));
         table_cell_format(table, "%lld", (long long)field_number(job, "attempt", 0));
-        span_cell(table, screen->now - field_time(job, "startedAt"));
+        table_cell_span(table, screen->now - field_time(job, "startedAt"));
         table_cell(table, COLOUR_BAD,
                    json_is_true(json_object_get(job, "canceling")) ? "being canceled" : NULL);
     }

@@ -107,11 +107,6 @@ int signature_sign(enum signature_scheme scheme, const struct signature_secret *
     }
 }
 
-const char *signature_scheme_name(enum signature_scheme scheme)
-{
-    return (unsigned)scheme < SIGNATURE_SCHEME_COUNT ? scheme_names[scheme] : NULL;
-}
-
 enum signature_scheme signature_scheme_from_name(const char *name)
 {
     enum signature_scheme scheme = SIGNATURE_NONE;

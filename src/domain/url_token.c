@@ -2,11 +2,9 @@
 
 #include <string.h>
 
-#define CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
 bool url_token_formed(const char *text)
 {
-    return strspn(text, CHARACTERS) == URL_TOKEN_LENGTH && text[URL_TOKEN_LENGTH] == '\0';
+    return strspn(text, URL_TOKEN_CHARACTERS) == URL_TOKEN_LENGTH && text[URL_TOKEN_LENGTH] == '\0';
 }
 
 const char *url_token_below(const char *service_path, const char *path)

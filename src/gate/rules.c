@@ -96,7 +96,7 @@ int rules_configure(struct rules *rules, const struct config *config)
     rules->paths = paths;
     rules->token_paths = token_paths;
     rules->body_limit =
-        rules->role == ROLE_GATE_PUBLIC ? config->max_body : RULES_CONTROL_BODY_LIMIT;
+        rules->role == ROLE_GATE_PUBLIC ? config->max_body : PROTOCOL_CONTROL_BODY_LIMIT;
     pthread_rwlock_unlock(&rules->lock);
     paths_free(&old_paths);
     paths_free(&old_token_paths);

@@ -175,13 +175,10 @@ static int add_listeners(const struct config_texts *listen, struct sockets *sock
                          struct problem *ret_problem)
 {
     for (size_t i = 0; i < listen->count; i++) {
-        int r = sockets->count < SOCKETS_LIMIT
-                    ? listen_address(listen->items[i], &sockets->fds[sockets->count])
-                    : -E2BIG;
+        int r = listen_address(listen->items[i], &sockets->fds[sockets->count]);
 
         if (r < 0) {
-            problem_set(ret_problem, "can't listen on %s: %s", listen->items[i],
-                        r == -E2BIG ? "too many addresses" : strerror(-r));
+            problem_set(ret_problem, "can't listen on %s: %s", listen->items[i], strerror(-r));
             return r;
         }
         sockets->count++;

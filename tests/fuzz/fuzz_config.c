@@ -92,7 +92,7 @@ static void unpack(const unsigned char *bytes, size_t length)
     if (config_unpack(bytes, length, &config) == 0) {
         (void)config_action(config, "any");
         (void)config_hook(config, "program");
-        (void)config_service_at(config, "/webhook");
+        (void)config_service(config, "daimon");
         config_free(config);
     }
 }

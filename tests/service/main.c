@@ -1,5 +1,5 @@
 /*
- * A stand-in of the approval service, for tests and the demo: SPEC.md section 2 over real HTTP.
+ * A stand-in of the approval service, for tests and the demo, over real HTTP.
  *
  *   approval_service KEY SECRET     prints `ready PORT OPERATOR_PORT`, and ends with its stdin
  *

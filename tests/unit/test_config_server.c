@@ -77,6 +77,18 @@ START_TEST(wrong_limits_and_proxies_are_told)
 }
 END_TEST
 
+START_TEST(so_many_addresses_are_listened_on_and_no_more)
+{
+    char text[1024] = "[server]\n";
+    size_t length = strlen(text);
+    for (int i = 0; i < CONFIG_LISTEN_LIMIT; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "listen = unix:/s%d\n", i);
+    config_free(scratch_load(text));
+    (void)snprintf(text + length, sizeof text - length, "listen = unix:/other\n");
+    EXPECT_ERRORS(text, "18: [server] listen: there are 16 already; expected host:port,");
+}
+END_TEST
+
 START_TEST(only_the_public_gate_is_given_the_key)
 {
     struct config *config = scratch_load(SERVER "tls_certificate = tls/first-cert.pem\n"
@@ -144,6 +156,7 @@ int main(void)
     tcase_add_test(server, limits_are_read);
     tcase_add_test(server, proxies_are_addresses_networks_and_unix_sockets);
     tcase_add_test(server, wrong_limits_and_proxies_are_told);
+    tcase_add_test(server, so_many_addresses_are_listened_on_and_no_more);
     tcase_add_test(server, only_the_public_gate_is_given_the_key);
     tcase_add_test(server, a_certificate_needs_its_key_and_a_key_its_certificate);
     tcase_add_test(server, files_that_hold_something_else_are_told);

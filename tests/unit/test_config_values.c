@@ -145,8 +145,6 @@ START_TEST(things_are_found_by_name)
                                                         "[hook h]\nshell = 1\n");
     ck_assert_str_eq(config_service(config, "daimon")->path, "/webhook");
     ck_assert_ptr_null(config_service(config, "Daimon"));
-    ck_assert_str_eq(config_service_at(config, "/webhook")->name, "daimon");
-    ck_assert_ptr_null(config_service_at(config, "/webhook/"));
     ck_assert_str_eq(config_action(config, "a:b/c")->name, "a:b/c");
     ck_assert_str_eq(config_action(config, "other")->name, "*");
     ck_assert_str_eq(config_hook(config, "h")->shell, "1");

@@ -97,8 +97,9 @@ START_TEST(each_state_has_its_exit_status)
     static const struct {
         const char *state;
         int exit;
-    } states[] = {{"held", 4},    {"submitting", 4}, {"pending", 4}, {"approved", 0}, {"denied", 1},
-                  {"expired", 2}, {"canceled", 3},   {"failed", 3},  {"whatever", 4}};
+    } states[] = {{"held", 4},      {"submitting", 4}, {"pending", 4},  {"approved", 0},
+                  {"denied", 1},    {"expired", 2},    {"canceled", 3}, {"failed", 3},
+                  {"delivered", 3}, {"whatever", 4}};
 
     for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
         json_t *request = json_pack("{s:s}", "status", states[i].state);

@@ -143,7 +143,7 @@ START_TEST(control_lets_every_path_and_method_through_but_json_is_json)
     uint64_t limit = 0;
 
     ck_assert_int_eq(rules_admit(rules, &head, &limit), ANSWER_NONE);
-    ck_assert_uint_eq(limit, RULES_CONTROL_BODY_LIMIT);
+    ck_assert_uint_eq(limit, PROTOCOL_CONTROL_BODY_LIMIT);
     rules_see_header(&head, "Content-Length", "0");
     ck_assert_int_eq(rules_admit(rules, &head, &limit), ANSWER_NONE);
     rules_see_header(&head, "Transfer-Encoding", "chunked");

@@ -88,23 +88,6 @@ START_TEST(a_delivery_that_came_early_is_known_again_after_the_registration)
 }
 END_TEST
 
-START_TEST(the_outcome_of_a_delivery_can_be_written_after_it)
-{
-    int64_t number = fixture_add_id("req_1");
-    struct store_delivery known = fixture_delivery("evt_1", "req_1", number);
-    struct store_delivery second = fixture_delivery("evt_2", "req_1", number);
-    struct store_delivery unknown = fixture_delivery("evt_1", "req_2", 0);
-    ck_assert_int_eq(store_delivery_set_outcome(store, &known), -ENOENT);
-    ck_assert_int_eq(store_delivery_set_outcome(store, &unknown), -ENOENT);
-    ck_assert_int_eq(store_delivery_add(store, &known), 0);
-    ck_assert_int_eq(store_delivery_add(store, &second), 0);
-    ck_assert_int_eq(store_delivery_add(store, &unknown), 0);
-    ck_assert_int_eq(store_delivery_set_outcome(store, &known), 0);
-    ck_assert_int_eq(store_delivery_set_outcome(store, &second), 0);
-    ck_assert_int_eq(store_delivery_set_outcome(store, &unknown), 0);
-}
-END_TEST
-
 /* --- early events ----------------------------------------------------------------------------- */
 
 static struct store_early early_event(const char *id, const char *by)
@@ -230,7 +213,6 @@ int main(void)
     tcase_add_test(tests, another_decision_request_or_service_is_another_delivery);
     tcase_add_test(tests, deliveries_about_unknown_requests_and_about_none_are_known_again);
     tcase_add_test(tests, a_delivery_that_came_early_is_known_again_after_the_registration);
-    tcase_add_test(tests, the_outcome_of_a_delivery_can_be_written_after_it);
     tcase_add_test(tests, early_events_are_taken_once_in_the_order_they_came);
     tcase_add_test(tests, each_service_has_a_limit_of_its_own_that_a_restart_knows);
     tcase_add_test(tests, old_early_events_are_dropped_in_steps);

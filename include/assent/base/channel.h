@@ -21,7 +21,7 @@
 enum channel_message {
     /* supervisor to role */
     CHANNEL_CONFIG = 1, /* fd: a sealed memfd with the role's configuration; at start and reload */
-    CHANNEL_LISTEN,     /* fd: a listening socket (gates); argument: its kind, LISTEN_* */
+    CHANNEL_LISTEN,     /* fd: a listening socket (gates) */
     CHANNEL_STREAM,  /* fd: one end of a stream; argument (to core): enum role of the other end */
     CHANNEL_START,   /* all of the above has been sent: begin */
     CHANNEL_QUIESCE, /* (core) start nothing new: the end is near */

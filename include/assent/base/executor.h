@@ -68,9 +68,8 @@ void executor_quiesce(struct executor *executor);
 void executor_leave(struct executor *executor);
 
 /* The attempt ended so. The result is copied, sent, together with others that come in the same turn
- * of the loop, and kept until core's ACK. 0, -ENOENT for an
- * attempt that is not running here, or -ENOMEM (the attempt then stays as if running; core learns
- * of it when this process ends). */
+ * of the loop, and kept until core's ACK. 0, -ENOENT for an attempt that is not running here, or
+ * -ENOMEM (the attempt then stays as if running; core learns of it when this process ends). */
 int executor_finish(struct executor *executor, const struct protocol_result *result);
 
 /* Sends a frame on the present stream, if there is one. 0 or -ENOMEM. */

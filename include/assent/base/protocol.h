@@ -52,11 +52,12 @@ enum protocol_frame {
 #define PROTOCOL_INCARNATION_SIZE 16
 #define PROTOCOL_KEY_LIMIT        80  /* characters of a job's key */
 #define PROTOCOL_HEADER_COUNT     128 /* of one request */
-#define PROTOCOL_WEBHOOK_LIMIT \
-    (512u << 10)                          /* payload of a frame from the public gate, beside the
-                                               configured body */
-#define PROTOCOL_RECORD_LIMIT (40u << 20) /* payload of a START: 16 MiB of context, escaped */
-#define PROTOCOL_RESULT_LIMIT (8u << 20)  /* payload of HELLO and RESULT */
+/* Payload of a frame from a gate, beside the body of the request. */
+#define PROTOCOL_HEAD_LIMIT (512u << 10)
+/* The largest body on the control interface: 16 MiB of context, and what stands around it. */
+#define PROTOCOL_CONTROL_BODY_LIMIT (17u << 20)
+#define PROTOCOL_RECORD_LIMIT       (40u << 20) /* payload of a START: 16 MiB of context, escaped */
+#define PROTOCOL_RESULT_LIMIT       (8u << 20)  /* payload of whatever an executor sends */
 
 /* --- gate and core ---------------------------------------------------------------------------- */
 
@@ -87,8 +88,8 @@ const char *protocol_request_header(const struct protocol_request *request, cons
 /* The answer to the request of that id. The body is JSON, unless another type is said. One with
  * `streams` is the beginning of an answer that goes on in STREAM frames, until one of them is empty, or
  * the client leaves and GONE says so. Where its length is known, so is to the client whether it was cut
- * off. Each follows a TAKEN for that id, so that there is never more
- * under way than one piece for each client, however slowly it reads. */
+ * off. Each follows a TAKEN for that id, so that there is never more under way than one piece for each
+ * client, however slowly it reads. */
 struct protocol_response {
     uint64_t id;
     uint32_t status;

@@ -1,7 +1,8 @@
 /*
  * Signals as a new program expects them.
  *
- * Owns: nothing. Runs in: a process between fork and exec, or that forks. May call: rt_sigaction, sigprocmask.
+ * Owns: nothing. Runs in: a process between fork and exec, or that forks. May call: rt_sigaction,
+ * sigprocmask.
  */
 #ifndef ASSENT_BASE_SIGNALS_H
 #define ASSENT_BASE_SIGNALS_H

@@ -19,8 +19,7 @@ struct call_plan {
 };
 
 /* Fills the hook's templates from the record (JSON), or of a relay takes what stands there. Keeps no
- * pointer to any of them. 0 (call_plan_free),
- * -EINVAL with a problem where the call can't be made of it, or -ENOMEM. */
+ * pointer to any of them. 0 (call_plan_free), -EINVAL with a problem where the call can't be made of it, or -ENOMEM. */
 int call_plan_make(const struct config *config, const struct config_hook *hook, const void *record,
                    size_t record_length, struct call_plan **ret_plan, struct problem *ret_problem);
 

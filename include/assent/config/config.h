@@ -54,6 +54,9 @@ struct config_service {
     struct event_pointers pointers; /* owned texts behind const pointers */
 };
 
+/* Addresses that a section may listen on, beside the socket of [control] or [agent]. */
+#define CONFIG_LISTEN_LIMIT 16
+
 /* A token that opens a TCP listener to whoever sends it. */
 struct config_token {
     char *name; /* of the file that it came from, without its directory */
@@ -227,7 +230,6 @@ int config_unpack(const void *bytes, size_t length, struct config **ret_config);
 
 /* NULL if there is none. config_action falls back to [action *]. */
 const struct config_service *config_service(const struct config *config, const char *name);
-const struct config_service *config_service_at(const struct config *config, const char *path);
 const struct config_action *config_action(const struct config *config, const char *name);
 const struct config_hook *config_hook(const struct config *config, const char *name);
 /* The built-in hook of that purpose of the service; NULL if the service is not asked. */

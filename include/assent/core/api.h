@@ -25,8 +25,6 @@ void api_request(struct link *link, const struct protocol_request *request);
 
 /* The value of a query parameter, decoded, to be freed; NULL if it is not there. */
 char *api_query(const struct api_call *call, const char *name);
-/* Decodes percent-encoding; NULL if it is malformed, holds a NUL or is no UTF-8. To be freed. */
-char *api_decode(const char *text, size_t length);
 
 /* The page that was asked for. Answers 400 itself and returns false if it is malformed. */
 #define API_PAGE_DEFAULT 50

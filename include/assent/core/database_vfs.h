@@ -17,7 +17,7 @@
  *
  * All other files, and all else that is done with these, are SQLite's own way.
  *
- * Owns: the bytes that are kept for each open log. Runs in: core, in its only thread; tests. May call:
+ * Owns: the bytes that are kept for each open log. Runs in: core, in its main thread; tests. May call:
  * SQLite (this and database.c are the files that do), the allocator.
  */
 #ifndef ASSENT_CORE_DATABASE_VFS_H

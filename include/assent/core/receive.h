@@ -12,10 +12,6 @@
 /* Early events that are kept for one service; more are answered 503. */
 #define RECEIVE_EARLY_LIMIT 10000
 
-/* The token at the end of a URL that is made for one request: over 256 random bits. */
-#define RECEIVE_TOKEN_LENGTH     43
-#define RECEIVE_TOKEN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
 /* Takes one request of the public gate. */
 void receive_request(struct link *link, const struct protocol_request *request);
 

@@ -16,8 +16,7 @@
 /*
  * If this record of the request is for an agent's gate: `status` of one that is held or being
  * submitted becomes `pending`, `state` says what it is, and who decided it when, and why, is told
- * under the names that the service's webhooks have, in both spellings (SPEC.md, section 2). Others are
- * left as they are.
+ * under the names that the service's webhooks have, in both spellings. Others are left as they are.
  */
 void service_words_add(json_t *record, enum role reader, const struct store_request *request);
 

@@ -18,7 +18,7 @@
  * Rows are returned as structs that own their texts: NAME_free, which take NULL.
  *
  * Owns: the database file, its log, the one connection. Runs in: core, in its main thread.
- * May call: SQLite, log.
+ * May call: SQLite (by database.h), statvfs, log.
  */
 #ifndef ASSENT_CORE_STORE_H
 #define ASSENT_CORE_STORE_H
@@ -202,10 +202,11 @@ int store_request_list(struct store *store, const struct store_request_filter *f
                        int (*each)(void *userdata, const struct store_request *request),
                        void *userdata);
 
-/* The pending requests whose deadline is at or before `now`, at most `limit`, oldest first. */
+/* The requests that are not final and whose deadline is at or before `now`, at most `limit`, the one
+ * that was due first before the others. */
 int store_request_due(struct store *store, int64_t now, int64_t *ret_numbers, int limit,
                       int *ret_count);
-/* The next deadline of a pending request; -ENOENT if there is none. */
+/* The next deadline of a request that is not final; -ENOENT if there is none. */
 int store_request_next_deadline(struct store *store, int64_t *ret_deadline);
 
 void store_request_free(struct store_request *request); /* its texts, not the struct */
@@ -229,8 +230,6 @@ struct store_delivery {
 
 /* Remembers a delivery. -EEXIST if the same service, delivery id, request and decision is known. */
 int store_delivery_add(struct store *store, const struct store_delivery *delivery);
-/* Writes the outcome of a delivery that store_delivery_add has just added. */
-int store_delivery_set_outcome(struct store *store, const struct store_delivery *delivery);
 
 /* A decision that came before its request. Views; the last two may be NULL. */
 struct store_early {
@@ -277,8 +276,7 @@ struct store_job {
     char *error; /* of the newest attempt, for people */
 };
 
-/* Adds a job and gives its number. A key that the store draws grows from job to job in front of its
- * random part, which keeps the index of keys together; -EEXIST if the key is there already. */
+/* Adds a job and gives its number. -EEXIST if the key is there already. */
 int store_job_add(struct store *store, const struct store_job *job, int64_t *ret_number);
 int store_job_get(struct store *store, int64_t number, struct store_job *ret_job);
 int store_job_find(struct store *store, const char *key, struct store_job *ret_job);

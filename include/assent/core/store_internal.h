@@ -1,7 +1,7 @@
 /*
  * What the files of the store share, and nobody else sees.
  *
- * Owns: the struct store. Runs in: core, in its only thread. May call: database.
+ * Owns: the struct store. Runs in: core, in its main thread. May call: database.
  */
 #ifndef ASSENT_CORE_STORE_INTERNAL_H
 #define ASSENT_CORE_STORE_INTERNAL_H
@@ -89,6 +89,9 @@ int store_own_texts(char **const texts[], size_t count);
 
 /* Runs a statement that changes one row: 0, `none` if it changed no row, or -EIO. */
 int store_run_one(struct store *store, struct database_statement *statement, int none);
+
+/* Runs a statement whose only parameter is that number: 0 or the sticky error. */
+int store_run_for(struct store *store, const struct database_query *query, int64_t number);
 
 /* The only column of the only row as a number: 0, -ENOENT without a row, or -EIO. */
 int store_get_integer(struct database_statement *statement, int64_t *ret_value);

@@ -3,7 +3,8 @@
  * do what has come meanwhile.
  *
  * The one thread beside core's own. It knows one descriptor and calls fdatasync on it, when told to;
- * it shares no memory with core but the result, and it is in core's jail, since it begins after that.
+ * it shares no memory with core but two flags and the result, and it is in core's jail, since it
+ * begins after that.
  * One sync is under way at most.
  *
  * Owns: the thread, a copy of the descriptor, the two descriptors through which they wake each other.

@@ -31,7 +31,7 @@ enum ctl_exit {
     CTL_APPROVED = 0,
     CTL_DENIED = 1,
     CTL_EXPIRED = 2,
-    CTL_ENDED = 3, /* canceled or failed */
+    CTL_ENDED = 3, /* canceled or failed; or a notice, which nobody decides about */
     CTL_UNDECIDED = 4,
     CTL_WAIT_ERROR = 6,
 };

@@ -28,6 +28,4 @@ void request_table_row(struct table *table, const json_t *request, int64_t now);
 /* What waiting for it ends with: an exit status, CTL_UNDECIDED while it is open. */
 int request_exit(const json_t *request);
 
-enum colour request_colour(const char *state);
-
 #endif

@@ -3,7 +3,8 @@
  *
  * Every column is as wide as its widest cell. If that is too wide together, the widest columns that
  * may be cut are narrowed, each down to its least width, and dear ones only after all others; a cell
- * that does not fit ends in an ellipsis. Widths are settled when the first rows are shown and stay so for the rows after them.
+ * that does not fit ends in an ellipsis. Widths are settled when the first rows are shown and stay so
+ * for the rows after them.
  *
  * Owns: its cells. Runs in: assentctl. May call: screen.
  */
@@ -12,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "assent/ctl/screen.h"
 
@@ -34,6 +36,8 @@ struct table *table_new(const struct table_column *columns, size_t column_count)
 void table_cell(struct table *table, enum colour colour, const char *text);
 void table_cell_format(struct table *table, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* A span of time, in milliseconds. */
+void table_cell_span(struct table *table, int64_t span_ms);
 
 /* Shows the rows, the first time below the headings, and drops them. */
 void table_show(struct table *table, struct screen *screen);

@@ -49,9 +49,7 @@ int signature_sign(enum signature_scheme scheme, const struct signature_secret *
                    const void *body, size_t body_length, const char **ret_header,
                    struct buffer *ret_value);
 
-/* `none`, `daimon`. */
-const char *signature_scheme_name(enum signature_scheme scheme);
-/* SIGNATURE_SCHEME_COUNT if there is none of that name. */
+/* By `none` or `daimon`; SIGNATURE_SCHEME_COUNT if there is none of that name. */
 enum signature_scheme signature_scheme_from_name(const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * The token in the URL of one request, by which a service that does not sign shows that it was told
- * that URL: 43 random characters of the 64 that base64url has.
+ * that URL: 43 random characters of the 64 that base64url has, which are 258 random bits.
  *
  * Owns: nothing. Runs in: supervisor, assentctl, gate, core. Pure.
  */
@@ -9,7 +9,8 @@
 
 #include <stdbool.h>
 
-#define URL_TOKEN_LENGTH 43
+#define URL_TOKEN_LENGTH     43
+#define URL_TOKEN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 /* True if the text has the form of a token, to its end. */
 bool url_token_formed(const char *text);

@@ -5,7 +5,7 @@
  * socket's place in their epoll sets, and the library ends the process when one of them comes second.
  *
  * Owns: the listening socket; connections belong to who takes them. Runs in: gate, main thread.
- * May call: accept4.
+ * May call: accept4, descriptors, sd-event, log.
  */
 #ifndef ASSENT_GATE_ACCEPTOR_H
 #define ASSENT_GATE_ACCEPTOR_H

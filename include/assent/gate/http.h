@@ -1,9 +1,10 @@
 /*
  * HTTP: the one place that knows libmicrohttpd.
  *
- * One daemon with a small pool of threads for each listening socket, to which the main thread gives
- * the connections that it accepts. A request that arrived whole and that the rules admit is encoded, its connection suspended, and it goes to the outbox; the main
- * thread answers it later. What the rules object to is answered at once.
+ * For each listening socket there is one of the library's daemons, with a pool of two threads, to which
+ * the main thread gives the connections that it accepts. A request that arrived whole and that the
+ * rules admit is encoded, its connection suspended, and it goes to the outbox; the main thread answers
+ * it later. What the rules object to is answered at once.
  *
  * Owns: the listening sockets, the connections, their requests. Runs in: gate; everything declared
  * here in the main thread, the rest in the pool's threads. May call: libmicrohttpd, acceptor, rules,

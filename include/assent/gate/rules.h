@@ -2,9 +2,8 @@
  * What a gate lets through to core, by what the head of a request says.
  *
  * The public gate knows the services' paths, below those with url-token what has a token's form, and
- * /healthz; the others let every path and method
- * through, because core knows its calls best. Checks come in the order 404, 405, 413, 415,
- * 431.
+ * /healthz; the others let every path and method through, because core knows its calls best. Checks
+ * come in the order 404, 405, 413, 415, 431.
  *
  * Owns: the paths, behind a lock: a reload replaces them while requests are being checked.
  * Runs in: gate; rules_configure in the main thread, rules_admit in any. May call: config.
@@ -22,8 +21,6 @@
 
 /* Names, values and the request line. */
 #define RULES_HEAD_LIMIT ((size_t)16 << 10)
-/* A context of 16 MiB and what stands around it. */
-#define RULES_CONTROL_BODY_LIMIT ((uint64_t)17 << 20)
 
 struct rules;
 

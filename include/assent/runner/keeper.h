@@ -40,7 +40,8 @@ struct keeper_report {
 };
 
 /* Takes orders from `control` and answers each START there with one struct keeper_report, until it
- * was not `clean` or the runner is gone. `group` is empty where there are no cgroups. To be called in a new process. */
+ * was not `clean` or the runner is gone. `group` is empty where there are no cgroups. To be called in a
+ * new process. */
 _Noreturn void keeper_main(int control, const struct cgroup *group);
 
 #endif

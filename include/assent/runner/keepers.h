@@ -1,9 +1,10 @@
 /*
  * The runner's keepers: one for each run, kept for the next one.
  *
- * A keeper whose program ended and left nothing takes the next run without being forked again. Where one ends without a report, what it kept comes to this
- * process, the next subreaper, which ends it all before it says so. One that is overdue, because a
- * program has stopped it or a file system hangs while the program is being started, is killed.
+ * A keeper whose program ended and left nothing takes the next run without being forked again; up to
+ * 16 are kept free for that. Where one ends without a report, what it kept comes to this process, the
+ * next subreaper, which ends it all before it says so. One that is overdue, because a program has
+ * stopped it or a file system hangs while the program is being started, is killed.
  *
  * Owns: the processes of the keepers, their sockets and cgroups, the source of SIGCHLD. Runs in: the
  * runner, in the thread of its loop, with SIGCHLD blocked and as a subreaper. May call: keeper,

@@ -1,8 +1,8 @@
 /*
  * The runner: runs programs. It is given a hook's name and a record, never a command line.
  *
- * For each run it forks a keeper (keeper.h), which is the subreaper of all that the hook starts;
- * the runner itself watches pipes and timers in one event loop.
+ * Each run has a keeper (keeper.h), forked for it or left free by the run before, which is the
+ * subreaper of all that the hook starts; the runner itself watches pipes and timers in one event loop.
  *
  * Owns: the keepers, the captured output. Runs in: a process of its own, one thread.
  * May call: fork and exec, executor; no database, no connection of its own.

@@ -12,7 +12,7 @@
 #include "assent/base/problem.h"
 #include "assent/config/config.h"
 
-#define SOCKETS_LIMIT 16
+#define SOCKETS_LIMIT (CONFIG_LISTEN_LIMIT + 1)
 
 struct sockets {
     int fds[SOCKETS_LIMIT];
