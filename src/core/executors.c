@@ -231,6 +231,8 @@ static void unstart(struct core *core, struct task *task, const struct store_att
     task_note(core, task, task_is_item(task) ? "item.refused" : "job.refused", NULL);
     task_log(core, LOG_LEVEL_WARNING, why, task);
     lanes_want(core, task->job.hook);
+    /* The reload that took its hook away has failed only what was queued by then. */
+    work_drop_if_unknown(core, task->job.hook);
 }
 
 /* One that refuses what it says it has would be asked again at once, for ever. */

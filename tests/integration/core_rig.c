@@ -67,7 +67,7 @@ static void write_file(const struct core_rig *rig, const char *name, const char 
     (void)close(fd);
 }
 
-static void load_config(struct core_rig *rig)
+static void load_config(struct core_rig *rig, bool with_actions)
 {
     struct config_errors errors = {0};
     char path[128];
@@ -75,6 +75,9 @@ static void load_config(struct core_rig *rig)
     int r;
 
     (void)snprintf(text, sizeof text, configuration, jail_setting(), rig->directory);
+    if (!with_actions) {
+        *strstr(text, "[action ") = '\0';
+    }
     write_file(rig, "assentd.conf", text);
     write_file(rig, "daimon-secret", CORE_RIG_SECRET);
     write_file(rig, "other-secret", CORE_RIG_OTHER_SECRET);
@@ -164,7 +167,7 @@ void core_rig_open(struct core_rig *rig)
     *rig = (struct core_rig){.pid = 0};
     (void)snprintf(rig->directory, sizeof rig->directory, "/tmp/assent-test-core-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(rig->directory));
-    load_config(rig);
+    load_config(rig, true);
     fork_core(rig);
     send_config(rig);
     for (int role = 0; role < ROLE_COUNT; role++) {
@@ -175,6 +178,14 @@ void core_rig_open(struct core_rig *rig)
     }
     ck_assert_int_eq(channel_send(rig->channel, CHANNEL_START, 0, -1), 0);
     (void)await_message(rig, CHANNEL_READY);
+}
+
+void core_rig_reload_without_hooks(struct core_rig *rig)
+{
+    config_free(rig->config);
+    load_config(rig, false);
+    send_config(rig);
+    ck_assert_uint_eq(await_message(rig, CHANNEL_RELOADED), 0);
 }
 
 static void remove_directory(const char *path)

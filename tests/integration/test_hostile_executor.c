@@ -174,6 +174,29 @@ START_TEST(what_never_reached_it_is_not_started_while_that_is_paused)
 }
 END_TEST
 
+/* What was on its way as its hook went: the runner has taken the reload before it took the START, or
+ * never got that. No reload would come to see to it. */
+START_TEST(what_was_not_started_before_its_hook_went_fails)
+{
+    struct given program;
+
+    both_ready();
+    approve("req_1");
+    take_start(&program, ROLE_RUNNER, "pay-program");
+    core_rig_reload_without_hooks(&rig);
+    if (_i == 0) {
+        say_attempt(ROLE_RUNNER, FRAME_REFUSED, &program.attempt);
+    } else {
+        core_rig_replace(&rig, ROLE_RUNNER);
+        core_rig_hello(&rig, ROLE_RUNNER, 1);
+    }
+    core_rig_settle_executor(&rig, ROLE_RUNNER);
+    expect_jobs(0, "queued");
+    expect_jobs(1, "failed");
+    ck_assert_int_eq(core_rig_log_count(&rig, "its hook is not in the configuration any more"), 1);
+}
+END_TEST
+
 START_TEST(another_incarnation_can_not_say_how_the_run_of_the_last_one_ended)
 {
     struct given program;
@@ -774,6 +797,7 @@ int main(void)
     tcase_add_test(results, a_result_of_what_the_other_was_given_ends_the_stream);
     tcase_add_test(results, a_refusal_of_what_the_other_was_given_ends_the_stream);
     tcase_add_loop_test(results, what_never_reached_it_is_not_started_while_that_is_paused, 0, 2);
+    tcase_add_loop_test(results, what_was_not_started_before_its_hook_went_fails, 0, 2);
     tcase_add_test(results, another_incarnation_can_not_say_how_the_run_of_the_last_one_ended);
     tcase_add_test(results, of_two_results_the_first_one_stands);
     tcase_add_test(results, an_error_that_is_no_text_or_without_end_is_shown_as_a_short_text);
