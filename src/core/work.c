@@ -253,6 +253,7 @@ static void fail_queued_of(struct core *core, const char *hook)
     for (int64_t after = 0; store_job_next_fanout(core->store, hook, after, &job) == 0;) {
         after = job.number;
         store_job_free(&job);
+        fanout_stop(core, after);
         core_must(store_item_fail_queued(core->store, after, GONE), "item");
         fanout_settle(core, after);
     }
