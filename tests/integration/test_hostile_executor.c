@@ -417,6 +417,34 @@ START_TEST(one_that_refuses_everything_is_asked_ever_more_seldom)
 }
 END_TEST
 
+#define TOGETHER 12
+
+/* As an honest one does at a reload: what was on its way to it then is no sign that it lies. */
+START_TEST(what_is_refused_together_does_not_wait_ever_longer)
+{
+    struct given programs[TOGETHER];
+
+    core_rig_hello(&rig, ROLE_RUNNER, 1);
+    core_rig_settle_executor(&rig, ROLE_RUNNER);
+    for (int i = 0; i < TOGETHER; i++) {
+        char id[16];
+
+        (void)snprintf(id, sizeof id, "together_%d", i);
+        core_rig_register(&rig, "daimon", id, "pay");
+        approve(id);
+        take_start(&programs[i], ROLE_RUNNER, "pay-program");
+    }
+    for (int i = 0; i < TOGETHER; i++) {
+        say_attempt(ROLE_RUNNER, FRAME_REFUSED, &programs[i].attempt);
+    }
+    /* With a pause that doubled each time the last would come after some minutes. */
+    for (int i = 0; i < TOGETHER; i++) {
+        take_start(&programs[i], ROLE_RUNNER, "pay-program");
+    }
+    expect_jobs(TOGETHER, "running");
+}
+END_TEST
+
 START_TEST(refusals_of_what_never_was_change_nothing)
 {
     const struct protocol_attempt unknown = {.key = "unknown", .item = PROTOCOL_NO_ITEM, .n = 1};
@@ -808,6 +836,7 @@ int main(void)
     tcase_add_checked_fixture(sayings, set_up, tear_down);
     tcase_set_timeout(sayings, 120);
     tcase_add_test(sayings, one_that_refuses_everything_is_asked_ever_more_seldom);
+    tcase_add_test(sayings, what_is_refused_together_does_not_wait_ever_longer);
     tcase_add_test(sayings, refusals_of_what_never_was_change_nothing);
     tcase_add_test(sayings, a_refused_submission_of_a_request_that_is_over_is_not_sent_again);
     tcase_add_test(sayings, a_second_hello_ends_the_stream);
