@@ -174,6 +174,20 @@ START_TEST(what_never_reached_it_is_not_started_while_that_is_paused)
 }
 END_TEST
 
+/* Executors outlive core: they may be there before the supervisor has said that it is to begin. */
+START_TEST(what_is_paused_is_not_started_by_a_core_that_has_not_begun)
+{
+    json_decref(core_rig_control(&rig, "POST", "/v1/pause", _i == 0 ? "" : "hook=pay-program", ""));
+    approve("req_1");
+    core_rig_kill_and_restart(&rig);
+    core_rig_hello(&rig, ROLE_RUNNER, 1);
+    core_rig_settle_executor(&rig, ROLE_RUNNER);
+    core_rig_begin(&rig);
+    core_rig_settle_executor(&rig, ROLE_RUNNER);
+    expect_jobs(2, "queued");
+}
+END_TEST
+
 /* What was on its way as its hook went: the runner has taken the reload before it took the START, or
  * never got that. No reload would come to see to it. */
 START_TEST(what_was_not_started_before_its_hook_went_fails)
@@ -825,6 +839,7 @@ int main(void)
     tcase_add_test(results, a_result_of_what_the_other_was_given_ends_the_stream);
     tcase_add_test(results, a_refusal_of_what_the_other_was_given_ends_the_stream);
     tcase_add_loop_test(results, what_never_reached_it_is_not_started_while_that_is_paused, 0, 2);
+    tcase_add_loop_test(results, what_is_paused_is_not_started_by_a_core_that_has_not_begun, 0, 2);
     tcase_add_loop_test(results, what_was_not_started_before_its_hook_went_fails, 0, 2);
     tcase_add_test(results, another_incarnation_can_not_say_how_the_run_of_the_last_one_ended);
     tcase_add_test(results, of_two_results_the_first_one_stands);
