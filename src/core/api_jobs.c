@@ -289,6 +289,11 @@ void api_retry_job(const struct api_call *call)
                      "job %lld submits a request that is over: a decision about it would change "
                      "nothing",
                      (long long)task.job.number);
+    } else if (r == -ENOENT) {
+        answer_error(&call->asker, 409, "conflict", "assentd --dump shows the hooks.",
+                     "job %lld can't be run again: its hook %.100s is not in the configuration any "
+                     "more",
+                     (long long)task.job.number, task.job.hook);
     } else if (r < 0) {
         answer_error(&call->asker, 409, "conflict", NULL,
                      "job %lld is %s; only failed and interrupted ones can be retried",

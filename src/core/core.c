@@ -239,7 +239,6 @@ static int on_start(void *userdata)
                   NULL);
     }
     core_begin(core);
-    lanes_open(core);
     core->work_wanted = true;
     work_drop_unknown(core);
     return 0;
@@ -310,6 +309,8 @@ static int on_first_config(void *userdata, const void *bytes, size_t length)
         (void)sd_event_exit(core->loop, r == -EINVAL ? EX_CONFIG : EX_IOERR);
         return 0;
     }
+    /* An executor that outlived the last core may be there before we are told to begin. */
+    lanes_open(core);
     r = add_defer(core, &core->commit_source, on_commit, COMMIT_PRIORITY);
     if (r >= 0) {
         r = add_defer(core, &core->growth_source, on_growth, SD_EVENT_PRIORITY_NORMAL);

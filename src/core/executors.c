@@ -13,9 +13,10 @@
 #include "assent/core/submission.h"
 #include "assent/core/work.h"
 
-/* The pause before a run that was refused is offered again; it doubles with every refusal. */
-#define REFUSAL_PAUSE_MS  100
-#define REFUSAL_DOUBLINGS 12
+/* The pause before a run that was refused is offered again; it doubles with every refusal of what was
+ * started after the one before. */
+#define REFUSAL_PAUSE_MS  50
+#define REFUSAL_DOUBLINGS 13
 /* What is told of an executor with other hooks, at most so often in that time. */
 #define DIFFERENCES_TOLD    3
 #define DIFFERENCES_SPAN_MS 10000
@@ -231,17 +232,19 @@ static void unstart(struct core *core, struct task *task, const struct store_att
     task_note(core, task, task_is_item(task) ? "item.refused" : "job.refused", NULL);
     task_log(core, LOG_LEVEL_WARNING, why, task);
     lanes_want(core, task->job.hook);
+    /* The reload that took its hook away has failed only what was queued by then. */
+    work_drop_if_unknown(core, task->job.hook);
 }
 
-/* One that refuses what it says it has would be asked again at once, for ever. */
-static int64_t refusal_pause(struct link *link)
+/* One that refuses what it says it has would be asked again at once, for ever. But what was on its way
+ * together, as at a reload, is refused once: what comes last of many is not to wait for minutes. */
+static int64_t refusal_pause(struct link *link, const struct store_attempt *attempt)
 {
-    int64_t pause = (int64_t)REFUSAL_PAUSE_MS << link->refusals;
-
-    if (link->refusals < REFUSAL_DOUBLINGS) {
-        link->refusals++;
+    if (attempt->started_at > link->refused_at) {
+        link->refused_at = clock_now_ms();
+        link->refusals += link->refusals < REFUSAL_DOUBLINGS;
     }
-    return pause;
+    return (int64_t)REFUSAL_PAUSE_MS << link->refusals;
 }
 
 static int take_refusal(struct link *link, const struct frame *frame)
@@ -258,7 +261,7 @@ static int take_refusal(struct link *link, const struct frame *frame)
         return r == -ENOENT ? 0 : r;
     }
     if (attempt.ended_at == 0) {
-        unstart(link->core, &task, &attempt, refusal_pause(link), OTHER_VERSION);
+        unstart(link->core, &task, &attempt, refusal_pause(link, &attempt), OTHER_VERSION);
         lanes_count(link, task.job.hook, -1);
     }
     store_attempt_free(&attempt);

@@ -27,11 +27,15 @@ static const struct database_query COUNT = {
                     " succeeded = succeeded + (?2 = 2) - (?1 = 2),"
                     " failed = failed + (?2 = 3) - (?1 = 3),"
                     " interrupted = interrupted + (?2 = 4) - (?1 = 4) WHERE job = ?3"};
+/* What is no row yet, and has failed with the rest, is not added any more: it would be counted twice. */
 static const struct database_query FAIL_LEFT = {
-    "fanout_fail_left", "UPDATE fanout SET failed = total - running - succeeded - interrupted"
-                        " WHERE job = ?"};
+    "fanout_fail_left", "UPDATE fanout SET failed = total - running - succeeded - interrupted,"
+                        " added = total WHERE job = ?"};
+/* But by a retry it is. */
 static const struct database_query RETRY_COUNT = {
-    "fanout_retry", "UPDATE fanout SET failed = 0, interrupted = 0 WHERE job = ?"};
+    "fanout_retry", "UPDATE fanout SET failed = 0, interrupted = 0,"
+                    " added = (SELECT ifnull(max(number) + 1, 0) FROM item WHERE job = ?1)"
+                    " WHERE job = ?1"};
 
 static const struct database_query ADD = {
     "item_add", "INSERT INTO item (" COLUMNS ") VALUES (?, ?, 0, 0, 0, 0, 0, 0, 0, NULL, ?)"};

@@ -253,6 +253,7 @@ static void fail_queued_of(struct core *core, const char *hook)
     for (int64_t after = 0; store_job_next_fanout(core->store, hook, after, &job) == 0;) {
         after = job.number;
         store_job_free(&job);
+        fanout_stop(core, after);
         core_must(store_item_fail_queued(core->store, after, GONE), "item");
         fanout_settle(core, after);
     }
@@ -293,6 +294,13 @@ void work_drop_unknown(struct core *core)
     free(unknown.names);
 }
 
+void work_drop_if_unknown(struct core *core, const char *hook)
+{
+    if (!config_hook(core->config, hook)) {
+        fail_queued_of(core, hook);
+    }
+}
+
 /* --- at the word of a person ------------------------------------------------------------------ */
 
 int work_retry(struct core *core, struct task *task, const char *by)
@@ -301,7 +309,9 @@ int work_retry(struct core *core, struct task *task, const char *by)
     enum job_state state;
     int r = job_apply(task->state, JOB_EVENT_RETRY, &state);
 
-    if (r == 0 && submission_is_in_vain(core, task)) {
+    if (r == 0 && !config_hook(core->config, task->job.hook)) {
+        r = -ENOENT;
+    } else if (r == 0 && submission_is_in_vain(core, task)) {
         r = -EALREADY;
     }
     if (r < 0) {

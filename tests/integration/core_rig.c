@@ -67,7 +67,7 @@ static void write_file(const struct core_rig *rig, const char *name, const char 
     (void)close(fd);
 }
 
-static void load_config(struct core_rig *rig)
+static void load_config(struct core_rig *rig, bool with_actions)
 {
     struct config_errors errors = {0};
     char path[128];
@@ -75,6 +75,9 @@ static void load_config(struct core_rig *rig)
     int r;
 
     (void)snprintf(text, sizeof text, configuration, jail_setting(), rig->directory);
+    if (!with_actions) {
+        *strstr(text, "[action ") = '\0';
+    }
     write_file(rig, "assentd.conf", text);
     write_file(rig, "daimon-secret", CORE_RIG_SECRET);
     write_file(rig, "other-secret", CORE_RIG_OTHER_SECRET);
@@ -159,12 +162,8 @@ static void connect_role(struct core_rig *rig, enum role role)
     rig->ends[role].taken = rig->ends[role].heard.length;
 }
 
-void core_rig_open(struct core_rig *rig)
+static void start_core(struct core_rig *rig)
 {
-    *rig = (struct core_rig){.pid = 0};
-    (void)snprintf(rig->directory, sizeof rig->directory, "/tmp/assent-test-core-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(rig->directory));
-    load_config(rig);
     fork_core(rig);
     send_config(rig);
     for (int role = 0; role < ROLE_COUNT; role++) {
@@ -173,8 +172,48 @@ void core_rig_open(struct core_rig *rig)
             connect_role(rig, (enum role)role);
         }
     }
+}
+
+void core_rig_begin(struct core_rig *rig)
+{
     ck_assert_int_eq(channel_send(rig->channel, CHANNEL_START, 0, -1), 0);
     (void)await_message(rig, CHANNEL_READY);
+}
+
+void core_rig_open(struct core_rig *rig)
+{
+    *rig = (struct core_rig){.pid = 0};
+    (void)snprintf(rig->directory, sizeof rig->directory, "/tmp/assent-test-core-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(rig->directory));
+    load_config(rig, true);
+    start_core(rig);
+    core_rig_begin(rig);
+}
+
+static void close_ends(struct core_rig *rig)
+{
+    (void)close(rig->channel);
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        if (rig->ends[role].fd >= 0) {
+            (void)close(rig->ends[role].fd);
+        }
+    }
+}
+
+void core_rig_kill_and_restart(struct core_rig *rig)
+{
+    ck_assert_int_eq(kill(rig->pid, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(rig->pid, NULL, 0), rig->pid);
+    close_ends(rig);
+    start_core(rig);
+}
+
+void core_rig_reload_without_hooks(struct core_rig *rig)
+{
+    config_free(rig->config);
+    load_config(rig, false);
+    send_config(rig);
+    ck_assert_uint_eq(await_message(rig, CHANNEL_RELOADED), 0);
 }
 
 static void remove_directory(const char *path)
@@ -227,11 +266,8 @@ void core_rig_close(struct core_rig *rig)
 {
     stop(rig);
     expect_clean_log(rig);
-    (void)close(rig->channel);
+    close_ends(rig);
     for (int role = 0; role < ROLE_COUNT; role++) {
-        if (rig->ends[role].fd >= 0) {
-            (void)close(rig->ends[role].fd);
-        }
         buffer_free(&rig->ends[role].heard);
     }
     config_free(rig->config);

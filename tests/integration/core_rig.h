@@ -53,6 +53,14 @@ void core_rig_open(struct core_rig *rig);
  * lines of its own. */
 void core_rig_close(struct core_rig *rig);
 
+/* SIGKILL to core; another one has the same store and a stream to each role, and is told to begin by
+ * core_rig_begin. */
+void core_rig_kill_and_restart(struct core_rig *rig);
+void core_rig_begin(struct core_rig *rig);
+
+/* A reload, after which there are no actions and no hooks any more. */
+void core_rig_reload_without_hooks(struct core_rig *rig);
+
 /* A new process in that role's place: its old stream ends, and a new one begins. */
 void core_rig_replace(struct core_rig *rig, enum role role);
 /* The same, but the old stream stays open on its other end, which is returned. */

@@ -577,6 +577,55 @@ START_TEST(an_array_that_is_another_after_a_kill_fails_the_rest)
 }
 END_TEST
 
+static void await_succeeded(int count)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+    bool there = false;
+
+    while (!there) {
+        json_t *job = job_1();
+
+        there = number_at(job, "/items/succeeded") == count;
+        ck_assert_msg(there || house_now_ms() < deadline, "waited in vain for %d items", count);
+        json_decref(job);
+        (void)poll(NULL, 0, there ? 0 : 20);
+    }
+}
+
+#define VERY_MANY_CHUNKS 100000
+
+#define STUBBORN                                                  \
+    SEND "concurrency = 2\n"                                      \
+         "shell = n=${ASSENT_JOB_KEY##*-}; echo $n >>%DIR%/runs;" \
+         " until [ -e %DIR%/enough-$n ]; do sleep 0.05; done\n"
+
+/* Those that were no rows yet have failed with the rest: that the hook comes back, while some still
+ * run, brings them no sooner than a retry does. */
+START_TEST(a_hook_that_goes_while_items_are_added_fails_those_too)
+{
+    start(STUBBORN);
+    send_numbers("req_1", VERY_MANY_CHUNKS);
+    house_await_lines(house, "runs", 2);
+    /* Adds no more while none can be started. */
+    (void)house_kill_role(house, "assentd: core");
+    house_await_ready(house);
+    house_configure(house, "");
+    house_reload(house);
+    house_configure(house, STUBBORN);
+    house_reload(house);
+    house_write(house, "enough-0", "");
+    await_succeeded(1);
+    house_write(house, "enough-1", "");
+    await_job_1("failed");
+    expect_counts(VERY_MANY_CHUNKS, 2, VERY_MANY_CHUNKS - 2, 0);
+    ck_assert_int_eq(house_count_lines(house, "runs"), 2);
+    json_decref(post("/v1/jobs/1/retry"));
+    house_await_lines(house, "runs", 4);
+    json_decref(post("/v1/jobs/1/cancel"));
+    await_job_1("canceled");
+}
+END_TEST
+
 static long core_time(void)
 {
     return house_processor_ticks(house, "assentd: core");
@@ -657,6 +706,7 @@ int main(void)
     tcase_add_test(many, the_memory_of_a_large_array_is_given_back);
     tcase_add_test(many, a_kill_while_items_are_added_loses_none);
     tcase_add_test(many, an_array_that_is_another_after_a_kill_fails_the_rest);
+    tcase_add_test(many, a_hook_that_goes_while_items_are_added_fails_those_too);
     tcase_add_test(many, many_that_wait_for_another_try_cost_nothing_and_make_no_storm);
     return house_run_suite(suite);
 }

@@ -174,6 +174,43 @@ START_TEST(what_never_reached_it_is_not_started_while_that_is_paused)
 }
 END_TEST
 
+/* Executors outlive core: they may be there before the supervisor has said that it is to begin. */
+START_TEST(what_is_paused_is_not_started_by_a_core_that_has_not_begun)
+{
+    json_decref(core_rig_control(&rig, "POST", "/v1/pause", _i == 0 ? "" : "hook=pay-program", ""));
+    approve("req_1");
+    core_rig_kill_and_restart(&rig);
+    core_rig_hello(&rig, ROLE_RUNNER, 1);
+    core_rig_settle_executor(&rig, ROLE_RUNNER);
+    core_rig_begin(&rig);
+    core_rig_settle_executor(&rig, ROLE_RUNNER);
+    expect_jobs(2, "queued");
+}
+END_TEST
+
+/* What was on its way as its hook went: the runner has taken the reload before it took the START, or
+ * never got that. No reload would come to see to it. */
+START_TEST(what_was_not_started_before_its_hook_went_fails)
+{
+    struct given program;
+
+    both_ready();
+    approve("req_1");
+    take_start(&program, ROLE_RUNNER, "pay-program");
+    core_rig_reload_without_hooks(&rig);
+    if (_i == 0) {
+        say_attempt(ROLE_RUNNER, FRAME_REFUSED, &program.attempt);
+    } else {
+        core_rig_replace(&rig, ROLE_RUNNER);
+        core_rig_hello(&rig, ROLE_RUNNER, 1);
+    }
+    core_rig_settle_executor(&rig, ROLE_RUNNER);
+    expect_jobs(0, "queued");
+    expect_jobs(1, "failed");
+    ck_assert_int_eq(core_rig_log_count(&rig, "its hook is not in the configuration any more"), 1);
+}
+END_TEST
+
 START_TEST(another_incarnation_can_not_say_how_the_run_of_the_last_one_ended)
 {
     struct given program;
@@ -391,6 +428,34 @@ START_TEST(one_that_refuses_everything_is_asked_ever_more_seldom)
     ck_assert_msg(refused <= REFUSED_MOST, "it was asked %d times in %d ms", refused, REFUSING_MS);
     /* The other executor's run is not touched by that. */
     expect_jobs(1, "running");
+}
+END_TEST
+
+#define TOGETHER 12
+
+/* As an honest one does at a reload: what was on its way to it then is no sign that it lies. */
+START_TEST(what_is_refused_together_does_not_wait_ever_longer)
+{
+    struct given programs[TOGETHER];
+
+    core_rig_hello(&rig, ROLE_RUNNER, 1);
+    core_rig_settle_executor(&rig, ROLE_RUNNER);
+    for (int i = 0; i < TOGETHER; i++) {
+        char id[16];
+
+        (void)snprintf(id, sizeof id, "together_%d", i);
+        core_rig_register(&rig, "daimon", id, "pay");
+        approve(id);
+        take_start(&programs[i], ROLE_RUNNER, "pay-program");
+    }
+    for (int i = 0; i < TOGETHER; i++) {
+        say_attempt(ROLE_RUNNER, FRAME_REFUSED, &programs[i].attempt);
+    }
+    /* With a pause that doubled each time the last would come after some minutes. */
+    for (int i = 0; i < TOGETHER; i++) {
+        take_start(&programs[i], ROLE_RUNNER, "pay-program");
+    }
+    expect_jobs(TOGETHER, "running");
 }
 END_TEST
 
@@ -774,6 +839,8 @@ int main(void)
     tcase_add_test(results, a_result_of_what_the_other_was_given_ends_the_stream);
     tcase_add_test(results, a_refusal_of_what_the_other_was_given_ends_the_stream);
     tcase_add_loop_test(results, what_never_reached_it_is_not_started_while_that_is_paused, 0, 2);
+    tcase_add_loop_test(results, what_is_paused_is_not_started_by_a_core_that_has_not_begun, 0, 2);
+    tcase_add_loop_test(results, what_was_not_started_before_its_hook_went_fails, 0, 2);
     tcase_add_test(results, another_incarnation_can_not_say_how_the_run_of_the_last_one_ended);
     tcase_add_test(results, of_two_results_the_first_one_stands);
     tcase_add_test(results, an_error_that_is_no_text_or_without_end_is_shown_as_a_short_text);
@@ -784,6 +851,7 @@ int main(void)
     tcase_add_checked_fixture(sayings, set_up, tear_down);
     tcase_set_timeout(sayings, 120);
     tcase_add_test(sayings, one_that_refuses_everything_is_asked_ever_more_seldom);
+    tcase_add_test(sayings, what_is_refused_together_does_not_wait_ever_longer);
     tcase_add_test(sayings, refusals_of_what_never_was_change_nothing);
     tcase_add_test(sayings, a_refused_submission_of_a_request_that_is_over_is_not_sent_again);
     tcase_add_test(sayings, a_second_hello_ends_the_stream);

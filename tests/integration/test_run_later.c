@@ -108,6 +108,29 @@ START_TEST(a_hook_that_went_while_assentd_was_down_fails_what_waited_for_it)
 }
 END_TEST
 
+/* Nothing would ever start it, nor end it before the next reload. */
+START_TEST(what_failed_is_not_retried_when_its_hook_is_gone)
+{
+    json_t *result;
+
+    start("[action go]\n"
+          "on_granted = note\n"
+          "[hook note]\n"
+          "shell = false\n");
+    go("req_1");
+    house_await_jobs(house, "req_1", 1, "failed");
+    house_configure(house, "");
+    house_reload(house);
+    answer_expect_error(house_control(house, "POST", "/v1/jobs/1/retry", NULL), 409, "conflict",
+                        "its hook note is not in the configuration any more");
+    result = answer_take(house_control(house, "POST", "/v1/jobs/retry?state=failed", NULL), 200);
+    ck_assert_int_eq(number_at(result, "/changed"), 0);
+    json_decref(result);
+    house_await_jobs(house, "req_1", 1, "failed");
+    expect_error("req_1", "exit status 1");
+}
+END_TEST
+
 START_TEST(what_waits_runs_its_hook_as_it_is_then)
 {
     start(BLOCKING "[action go]\n"
@@ -305,6 +328,7 @@ int main(void)
 
     tcase_add_test(changes, a_hook_that_is_gone_fails_what_waited_for_it);
     tcase_add_test(changes, a_hook_that_went_while_assentd_was_down_fails_what_waited_for_it);
+    tcase_add_test(changes, what_failed_is_not_retried_when_its_hook_is_gone);
     tcase_add_test(changes, what_waits_runs_its_hook_as_it_is_then);
     tcase_add_test(changes, what_runs_already_is_not_changed);
     tcase_add_test(expiry, a_request_without_a_decision_expires_by_our_own_clock);

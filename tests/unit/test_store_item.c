@@ -200,6 +200,12 @@ START_TEST(all_that_is_queued_can_be_failed_rows_or_not)
     assert_counts(job, 1, 1, 4, 0);
     struct fixture_numbers taken = listed(job, JOB_FAILED, -1, 9);
     fixture_assert_numbers(&taken, 2, 2, 3);
+    struct store_fanout fanout;
+    ck_assert_int_eq(store_fanout_get(store, job, &fanout), 0);
+    ck_assert_int_eq(fanout.added, 6);
+    ck_assert_int_eq(store_item_retry(store, job), 0);
+    ck_assert_int_eq(store_fanout_get(store, job, &fanout), 0);
+    ck_assert_int_eq(fanout.added, 4);
 }
 END_TEST
 

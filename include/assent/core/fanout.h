@@ -33,7 +33,8 @@ void fanout_resume(struct core *core, const struct store_job *job);
 /* One of its items has ended, or it is canceled: ends the job if nothing of it is left. */
 void fanout_settle(struct core *core, int64_t job);
 
-/* The job has ended: nothing is added to it any more. A retry goes on where that stopped. */
+/* The job has ended, or what is left of it has failed: nothing is added to it any more. A retry goes on
+ * where that stopped. */
 void fanout_stop(struct core *core, int64_t job);
 
 /* Forgets all that is in memory. */

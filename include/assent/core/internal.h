@@ -49,7 +49,8 @@ struct link {
     unsigned char incarnation[PROTOCOL_INCARNATION_SIZE];
     struct protocol_digests digests; /* owned copy; hooks are owned texts */
     int running;                     /* attempts on disk as started and not ended */
-    unsigned refusals;               /* since the last result */
+    unsigned refusals;               /* since the last result; those that came together are one */
+    int64_t refused_at;              /* the first of those */
     int differences_told;            /* in the span that began then */
     int64_t differences_since;
 };

@@ -311,7 +311,8 @@ void store_job_free(struct store_job *job); /* its texts, not the struct */
 struct store_fanout {
     int64_t job;
     int64_t total;
-    int64_t added; /* rows that there are by now: the first so many items */
+    int64_t
+        added; /* the first so many items are rows by now; all of them if the rest is not to be */
     int64_t running;
     int64_t succeeded;
     int64_t failed;
@@ -356,7 +357,7 @@ int store_item_list(struct store *store, int64_t job, enum job_state state, int6
                     void *userdata);
 /* Queues again all that failed or were interrupted. */
 int store_item_retry(struct store *store, int64_t job);
-/* Fails all that are queued, and those that are not rows yet. */
+/* Fails all that are queued, and those that are not rows yet, which are not to be added then. */
 int store_item_fail_queued(struct store *store, int64_t job, const char *error);
 void store_item_free(struct store_item *item); /* its texts, not the struct */
 

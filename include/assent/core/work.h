@@ -24,10 +24,12 @@ void work_start_queued(struct core *core);
 
 /* Fails the queued jobs whose hooks are no longer configured. */
 void work_drop_unknown(struct core *core);
+/* The same for those of one hook. */
+void work_drop_if_unknown(struct core *core, const char *hook);
 
 /* Queues a failed or interrupted job again, at the word of `by`; of a fan-out, the items that failed
- * or were interrupted. 0, -EINVAL in another state, or -EALREADY for a submission whose request is
- * over. */
+ * or were interrupted. 0, -EINVAL in another state, -ENOENT if its hook is no longer configured, or
+ * -EALREADY for a submission whose request is over. */
 int work_retry(struct core *core, struct task *task, const char *by);
 
 /* Ends a queued or running job, at the word of `by`: at once if nothing of it runs, else once that
