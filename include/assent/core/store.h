@@ -311,8 +311,7 @@ void store_job_free(struct store_job *job); /* its texts, not the struct */
 struct store_fanout {
     int64_t job;
     int64_t total;
-    int64_t
-        added; /* the first so many items are rows by now; all of them if the rest is not to be */
+    int64_t added; /* the first so many items are rows by now; `total` if the rest is to be none */
     int64_t running;
     int64_t succeeded;
     int64_t failed;
