@@ -37,17 +37,20 @@ static int change_all(const struct api_call *call, const struct chosen *chosen, 
     return changed;
 }
 
-/* Many at once are never all there are by accident: their state has to be named. */
+/* Many at once are never all there are by accident: their state has to be named. Those that stay in it, since they
+ * still run or can't be changed, are passed by the cursor. */
 static void change_jobs(const struct api_call *call, job_change change, enum job_state one,
                         enum job_state other)
 {
     struct api_call own = *call;
     struct store_job_filter filter;
     struct chosen *chosen;
+    struct api_page page;
     char *hook = NULL;
+    json_t *cursor;
     int changed;
 
-    if (!api_wanted_jobs(&own, &filter, &hook)) {
+    if (!api_page(call, &page) || !api_wanted_jobs(&own, &filter, &hook)) {
         return;
     }
     if (filter.state != one && filter.state != other) {
@@ -58,11 +61,15 @@ static void change_jobs(const struct api_call *call, job_change change, enum job
     }
     chosen = calloc(1, sizeof *chosen);
     core_must(chosen ? 0 : -1, "jobs");
+    filter.before = page.cursor;
     core_must(store_job_list(call->core->store, &filter, BULK_LIMIT, choose, chosen), "jobs");
     changed = change_all(call, chosen, change);
-    answer_result(&call->asker, 200,
-                  json_pack("{s:i, s:b}", "changed", changed, "more", chosen->count == BULK_LIMIT),
-                  chosen->count == BULK_LIMIT ? "Say it again: there are more." : NULL);
+    cursor = chosen->count == BULK_LIMIT
+                 ? json_sprintf("%lld", (long long)chosen->numbers[BULK_LIMIT - 1])
+                 : json_null();
+    answer_result(&call->asker, 200, json_pack("{s:i, s:o}", "changed", changed, "cursor", cursor),
+                  chosen->count == BULK_LIMIT ? "Say it again with ?cursor=: there are more."
+                                              : NULL);
     free(chosen);
     free(hook);
 }

@@ -1,29 +1,39 @@
 #include "assent/ctl/bulk.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "assent/ctl/ask.h"
 #include "assent/ctl/fields.h"
 
-static int call_once(struct ctl *ctl, const char *path, int64_t *changed, bool *ret_more)
-{
-    const struct question question = {.post = true, .path = path};
-    json_t *result = NULL;
-    int status = ask(ctl, &question, &result);
+#define CURSOR_SIZE 32
 
+/* Goes on behind `cursor`, "" for all; sets it to where the next call begins, or to "". */
+static int call_once(struct ctl *ctl, const char *path, char cursor[CURSOR_SIZE], int64_t *changed)
+{
+    struct buffer whole = {0};
+    struct question question = {.post = true};
+    json_t *result = NULL;
+    int status;
+
+    screen_must(buffer_append_text(&whole, path));
+    path_option(&whole, "cursor", cursor[0] ? cursor : NULL);
+    question.path = path_text(&whole);
+    status = ask(ctl, &question, &result);
     if (status == CTL_OK) {
+        const char *next = field_text(result, "cursor");
+
         *changed += field_number(result, "changed", 0);
-        *ret_more =
-            json_is_true(json_object_get(result, "more")) && field_number(result, "changed", 0) > 0;
+        (void)snprintf(cursor, CURSOR_SIZE, "%s", next ? next : "");
     }
     json_decref(result);
+    buffer_free(&whole);
     return status;
 }
 
-static void show(struct ctl *ctl, const struct bulk *bulk, int64_t changed, bool more)
+static void show(struct ctl *ctl, const struct bulk *bulk, int64_t changed)
 {
     if (ctl->json) {
-        json_t *shown = json_pack("{s:I, s:b}", "changed", (json_int_t)changed, "more", (int)more);
+        json_t *shown = json_pack("{s:I}", "changed", (json_int_t)changed);
 
         screen_must(shown ? 0 : -1);
         ctl_show_json(ctl, shown);
@@ -32,23 +42,20 @@ static void show(struct ctl *ctl, const struct bulk *bulk, int64_t changed, bool
     }
     screen_format(&ctl->screen, "%lld job%s %s %s\n", (long long)changed, changed == 1 ? "" : "s",
                   changed == 1 ? "is" : "are", bulk->done);
-    if (more) {
-        screen_text(&ctl->screen, "(there may be more: say it again when these have ended)\n");
-    }
 }
 
 /* One call changes a thousand at most, the newest. */
-static int call_all(struct ctl *ctl, const char *path, const struct bulk *bulk, bool once)
+static int call_all(struct ctl *ctl, const char *path, const struct bulk *bulk)
 {
+    char cursor[CURSOR_SIZE] = "";
     int64_t changed = 0;
-    bool more = false;
     int status;
 
     do {
-        status = call_once(ctl, path, &changed, &more);
-    } while (status == CTL_OK && more && !once);
+        status = call_once(ctl, path, cursor, &changed);
+    } while (status == CTL_OK && cursor[0]);
     if (status == CTL_OK || changed > 0) {
-        show(ctl, bulk, changed, more);
+        show(ctl, bulk, changed);
     }
     return status;
 }
@@ -71,7 +78,7 @@ int bulk_change(struct ctl *ctl, const struct arguments *arguments, const struct
     path_option(&path, "hook", arguments_value(arguments, "hook"));
     path_option(&path, "request", arguments_value(arguments, "request"));
     path_option(&path, "service", arguments_value(arguments, "service"));
-    status = call_all(ctl, path_text(&path), bulk, bulk->lasts && strcmp(bulk->lasts, state) == 0);
+    status = call_all(ctl, path_text(&path), bulk);
     buffer_free(&path);
     return status;
 }

@@ -63,7 +63,6 @@ static int run_cancel(struct ctl *ctl, const struct arguments *arguments)
     static const struct bulk bulk = {
         .call = "cancel",
         .states = "queued|running",
-        .lasts = "running",
         .done = "canceled",
     };
     bool one = arguments_has(arguments, "job");

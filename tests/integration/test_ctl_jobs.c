@@ -239,7 +239,7 @@ START_TEST(many_are_retried_at_once)
     house_await_lines(house, "tries", 3);
     house_await_jobs(house, "req_2", 1, "failed");
     CTL("retry", "--state=failed", "--hook=fail", "--json");
-    ck_assert_str_eq(said.out, "{\"changed\":2,\"more\":false}\n");
+    ck_assert_str_eq(said.out, "{\"changed\":2}\n");
     house_await_lines(house, "tries", 5);
     CTL("retry", "--state=interrupted");
     ck_assert_str_eq(said.out, "0 jobs are queued again\n");
@@ -251,6 +251,41 @@ START_TEST(many_are_retried_at_once)
     assert_exit(64);
     CTL("retry", "--hook=fail");
     assert_exit(64);
+}
+END_TEST
+
+#define PER_CALL 1000 /* jobs that one call of the daemon changes at most */
+
+/* They fail together once their hook has gone, and can't be retried until it is there again. */
+static void fail_many_for_good(const char *without_their_hook)
+{
+    char id[32];
+
+    CTL("pause", "--hook=gone");
+    for (int i = 0; i < PER_CALL; i++) {
+        (void)snprintf(id, sizeof id, "gone_%d", i);
+        approve(id, "go");
+    }
+    house_configure(house, without_their_hook);
+    house_reload(house);
+    house_await_jobs(house, id, 1, "failed");
+}
+
+START_TEST(many_that_can_not_be_retried_hide_none_behind_them)
+{
+    char *with = house_format(
+        house, "%s[action go]\non_granted = gone\n[hook gone]\nexec = /bin/true\n", sections);
+
+    house_configure(house, with);
+    house_reload(house);
+    free(with);
+    approve("req_1", "fail");
+    house_await_jobs(house, "req_1", 1, "failed");
+    fail_many_for_good(sections);
+    CTL("retry", "--state=failed");
+    assert_exit(0);
+    ck_assert_str_eq(said.out, "1 job is queued again\n");
+    house_await_lines(house, "tries", 2);
 }
 END_TEST
 
@@ -420,6 +455,7 @@ int main(void)
     tcase_add_test(tests, an_output_that_has_not_begun_is_waited_for);
     tcase_add_test(tests, bytes_go_into_a_file_as_they_were);
     tcase_add_test(tests, many_are_retried_at_once);
+    tcase_add_test(tests, many_that_can_not_be_retried_hide_none_behind_them);
     tcase_add_test(tests, jobs_are_canceled_one_by_one_and_many_at_once);
     tcase_add_test(tests, a_pause_is_told_and_holds_until_it_is_taken_back);
     tcase_add_test(tests, a_call_is_shown_without_its_token_and_is_not_made);

@@ -19,7 +19,6 @@
 struct bulk {
     const char *call;   /* `retry` */
     const char *states; /* one of which --state has to name: `failed|interrupted` */
-    const char *lasts;  /* the one of them in which jobs may stay for a while; NULL: none */
     const char *done;   /* what they are then: `queued again` */
 };
 
