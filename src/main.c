@@ -144,20 +144,11 @@ static int load(const struct options *options, struct config **ret_config)
     return r;
 }
 
-/* The role as which the supervisor started this process; ROLE_COUNT if it did not. */
-static enum role own_role(int argc, char **argv)
-{
-    enum role role = argc > 0 ? role_from_title(argv[0]) : ROLE_COUNT;
-    const char *title = getenv(ROLE_VARIABLE);
-
-    return role == ROLE_COUNT && title ? role_from_title(title) : role;
-}
-
 int main(int argc, char **argv)
 {
     struct options options = {0};
     struct config *config = NULL;
-    enum role role = own_role(argc, argv);
+    enum role role = role_of_process(argc, argv);
     int status;
 
     if (role != ROLE_COUNT) {

@@ -1,6 +1,7 @@
 #include "assent/base/role.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TITLE_PREFIX "assentd: "
@@ -37,4 +38,12 @@ enum role role_from_title(const char *title)
         }
     }
     return ROLE_COUNT;
+}
+
+enum role role_of_process(int argc, char *const *argv)
+{
+    enum role role = argc > 0 ? role_from_title(argv[0]) : ROLE_COUNT;
+    const char *title = getenv(ROLE_VARIABLE);
+
+    return role == ROLE_COUNT && title ? role_from_title(title) : role;
 }

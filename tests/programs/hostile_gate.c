@@ -186,7 +186,7 @@ int main(int argc, char **argv)
 {
     struct config_errors errors = {0};
     struct config *config = NULL;
-    enum role role = role_from_title(argv[0]);
+    enum role role = role_of_process(argc, argv);
 
     if (role != ROLE_COUNT) {
         return run_role(role);

@@ -1,7 +1,7 @@
 /*
  * The roles: one process each.
  *
- * Owns: nothing. Runs in: every role. May call: nothing.
+ * Owns: nothing. Runs in: every role. May call: getenv.
  */
 #ifndef ASSENT_BASE_ROLE_H
 #define ASSENT_BASE_ROLE_H
@@ -34,5 +34,8 @@ bool role_is_gate(enum role role);
 
 /* The role whose title is `title`, or ROLE_COUNT. */
 enum role role_from_title(const char *title);
+
+/* The role as which the supervisor started this process; ROLE_COUNT if it did not. */
+enum role role_of_process(int argc, char *const *argv);
 
 #endif
