@@ -12,6 +12,7 @@
 #include "assent/base/json.h"
 #include "integration/harness.h"
 #include "support/http_server.h"
+#include "support/wrapper.h"
 
 static struct house *house;
 
@@ -436,9 +437,7 @@ static bool keeps_what_is_freed(void)
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
     return true;
 #else
-    const char *wrapper = getenv("ASSENT_TEST_WRAPPER");
-
-    return wrapper && wrapper[0];
+    return under_wrapper();
 #endif
 }
 

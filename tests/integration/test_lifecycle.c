@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
+#include "support/wrapper.h"
 
 #define ROLES 5
 
@@ -65,7 +66,6 @@ static void expect_to_work(const char *id)
 
 START_TEST(each_process_says_in_ps_what_it_is)
 {
-    const char *wrapper = getenv("ASSENT_TEST_WRAPPER");
     struct process_tree all;
 
     start("");
@@ -76,7 +76,7 @@ START_TEST(each_process_says_in_ps_what_it_is)
         char *expected = house_format(house, "%s\n", titles[i]);
 
         /* Under a wrapper something stands before it. */
-        ck_assert_msg((wrapper && wrapper[0]) || strcmp(line, expected) == 0, "%s", line);
+        ck_assert_msg(under_wrapper() || strcmp(line, expected) == 0, "%s", line);
         free(expected);
         free(line);
     }

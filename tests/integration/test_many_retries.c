@@ -16,6 +16,7 @@
 
 #include "assent/base/clock.h"
 #include "integration/harness.h"
+#include "support/wrapper.h"
 
 #define MANY       10000
 #define UNDER_TOOL 500 /* valgrind takes long enough for these */
@@ -53,9 +54,7 @@ static void tear_down(void)
 
 static int many(void)
 {
-    const char *wrapper = getenv("ASSENT_TEST_WRAPPER");
-
-    return wrapper && wrapper[0] ? UNDER_TOOL : MANY;
+    return under_wrapper() ? UNDER_TOOL : MANY;
 }
 
 static void make_directory(const char *name)

@@ -1,4 +1,5 @@
 #include "support/jail_setting.h"
+#include "support/wrapper.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,9 @@
 
 bool jail_possible(void)
 {
-    const char *wrapper = getenv("ASSENT_TEST_WRAPPER");
     const char *build = getenv("ASSENT_BUILD");
 
-    return !SANITIZED && !(wrapper && wrapper[0]) && !(build && strstr(build, "/coverage"));
+    return !SANITIZED && !under_wrapper() && !(build && strstr(build, "/coverage"));
 }
 
 static bool looked_into = false;
