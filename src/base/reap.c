@@ -42,6 +42,26 @@ static int reap_children(const struct process_tree *tree, pid_t *ret_child)
     return left;
 }
 
+static bool has_children(void)
+{
+    siginfo_t info;
+
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* What is below this process. Who keeps nothing reads only the lists of children, which cost as much as
+ * is in them. They may lack some while others end; but who has no children has nothing below. */
+static int look(const pid_t *keep, size_t keep_count, struct process_tree *ret_tree)
+{
+    if (keep_count == 0 && process_tree_list(ret_tree) == 0) {
+        if (ret_tree->count > 0 || !has_children()) {
+            return 0;
+        }
+        process_tree_free(ret_tree);
+    }
+    return process_tree_read(keep, keep_count, ret_tree);
+}
+
 static int kill_and_reap(const pid_t *keep, size_t keep_count, pid_t *ret_child)
 {
     struct process_tree tree;
@@ -50,7 +70,7 @@ static int kill_and_reap(const pid_t *keep, size_t keep_count, pid_t *ret_child)
 
     /* A child that is reaped may have left children of its own to us: then look again. */
     do {
-        int r = process_tree_read(keep, keep_count, &tree);
+        int r = look(keep, keep_count, &tree);
         if (r < 0) {
             return r;
         }

@@ -1,5 +1,6 @@
 #include "assent/core/peeks.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "assent/core/executors.h"
@@ -71,11 +72,27 @@ static void answer_stored(struct core *core, const struct choice *choice)
     free_all(taken);
 }
 
+/* The one that was given the attempt: its hook may be gone by now, or be of another kind. NULL where
+ * there is no attempt. */
+static struct link *executor_of(struct core *core, const struct output_subject *subject)
+{
+    struct store_attempt attempt;
+    enum role role;
+    int r = store_attempt_get(core->store, subject->job, subject->item, subject->n, &attempt);
+
+    if (r == -ENOENT) {
+        return NULL;
+    }
+    core_must(r, "attempt");
+    role = attempt.executor == STORE_EXECUTOR_CALLER ? ROLE_CALLER : ROLE_RUNNER;
+    store_attempt_free(&attempt);
+    return &core->links[role];
+}
+
 void peeks_add(struct core *core, const struct asker *asker, const struct task *task)
 {
-    const struct config_hook *hook = config_hook(core->config, task->job.hook);
     const struct output_subject subject = {task->job.number, task->item.number, task->attempt};
-    struct link *executor = hook ? core_executor(core, hook->kind) : NULL;
+    struct link *executor = executor_of(core, &subject);
     struct peek *peek;
 
     if (!executor || !core_executor_ready(executor)) {

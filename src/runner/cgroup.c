@@ -194,11 +194,31 @@ void cgroup_kill(const struct cgroup *group)
     }
 }
 
+bool cgroup_is_branched(const struct cgroup *group)
+{
+    struct stat status;
+
+    return group->path && stat(group->path, &status) == 0 && status.st_nlink > 2;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status;
+    (void)walk;
+    return type == FTW_DP && rmdir(path) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+/* Programs may have made groups below theirs. */
+static int remove_all(const char *path)
+{
+    return nftw(path, remove_one, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) < 0 ? -errno : 0;
+}
+
 void cgroup_remove(const struct cgroup *group)
 {
     char *above = group->path ? strdup(group->path) : NULL;
 
-    if (above && rmdir(group->path) == 0) {
+    if (above && (rmdir(group->path) == 0 || remove_all(group->path) == 0)) {
         (void)rmdir(dirname(above));
     }
     free(above);
@@ -244,14 +264,6 @@ static int await_empty(const char *path)
     return populated ? -EIO : 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)walk;
-    return type == FTW_DP && rmdir(path) < 0 && errno != ENOENT ? -1 : 0;
-}
-
-/* Programs may have made groups below theirs. */
 static int end_left_over(const char *path)
 {
     int r = kill_all(path);
@@ -259,8 +271,8 @@ static int end_left_over(const char *path)
     if (r == 0) {
         r = await_empty(path);
     }
-    if (r == 0 && nftw(path, remove_one, WALK_DESCRIPTORS, FTW_DEPTH | FTW_PHYS) < 0) {
-        r = -errno;
+    if (r == 0) {
+        r = remove_all(path);
     }
     return r == -ENOENT || r == -ENODEV ? 0 : r;
 }

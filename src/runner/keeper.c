@@ -106,7 +106,7 @@ static int end_everything(struct watch *watch)
         reap_program(watch);
     }
     if (watch->alone) {
-        watch->report.clean = true;
+        watch->report.clean = !cgroup_is_branched(watch->tools->group);
         return 0;
     }
     if (cgroup_leave(watch->tools->group) == 0) {

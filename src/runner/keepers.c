@@ -15,11 +15,12 @@
 #include "assent/base/reap.h"
 
 /* More are not kept for later. */
-#define FREE_LIMIT 16
-/* How long a keeper may take to end what it keeps, once that has had its time. */
-#define OVERDUE_MS       5000
+#define FREE_LIMIT       16
 #define LOOK_EVERY_US    (1000 * 1000ULL)
 #define LOOK_ACCURACY_US (500 * 1000ULL)
+/* How often a keeper may be found to end what it keeps still, once that has had its time. Looks are
+ * counted, not time: this process may have been stopped itself, and its keepers with it. */
+#define LATE_LIMIT 5
 
 struct keeper {
     struct keeper *next;
@@ -30,7 +31,8 @@ struct keeper {
     sd_event_source *source;
     uint64_t number; /* of its run */
     void *run;       /* NULL: it is free */
-    int64_t due_at;  /* by then it has reported */
+    int64_t due_at;  /* from then on it ends what it keeps, at the latest */
+    unsigned late;   /* looks that have found it at that */
     bool ended;      /* has been reaped */
 };
 
@@ -263,7 +265,7 @@ static int64_t later(int64_t now, int64_t span)
 
 static void expect_report(struct keeper *keeper, int64_t span_ms)
 {
-    int64_t due_at = later(later(clock_monotonic_ms(), span_ms), OVERDUE_MS);
+    int64_t due_at = later(clock_monotonic_ms(), span_ms);
 
     keeper->due_at = due_at < keeper->due_at ? due_at : keeper->due_at;
 }
@@ -277,7 +279,7 @@ static int on_look(sd_event_source *source, uint64_t time, void *userdata)
     (void)time;
     for (struct keeper *keeper = keepers->first; keeper; keeper = keeper->next) {
         any = any || keeper->run;
-        if (keeper->run && !keeper->ended && now >= keeper->due_at) {
+        if (keeper->run && !keeper->ended && now >= keeper->due_at && ++keeper->late > LATE_LIMIT) {
             (void)kill(keeper->pid, SIGKILL);
         }
     }
@@ -383,6 +385,7 @@ static int start_in(struct keeper *keeper, const struct program *program,
     keeper->number = ++keepers->runs;
     keeper->run = run;
     keeper->due_at = INT64_MAX;
+    keeper->late = 0;
     if (limits->timeout_ms > 0) {
         expect_report(keeper, later(limits->timeout_ms, limits->kill_after_ms));
     }

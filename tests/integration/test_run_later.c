@@ -171,6 +171,33 @@ START_TEST(what_runs_already_is_not_changed)
 }
 END_TEST
 
+/* The hook is gone, and the hook is a call by now: whom to ask is the matter of the attempt. */
+static const char *const other_hooks[] = {
+    "",
+    "[action go]\non_granted = talk\n[hook talk]\nhttp = POST http://127.0.0.1:9/\n",
+};
+
+START_TEST(the_output_of_what_runs_is_seen_whatever_became_of_its_hook)
+{
+    json_t *output;
+
+    start(
+        "[action go]\n"
+        "on_granted = talk\n"
+        "[hook talk]\n"
+        "shell = echo hello; echo >>%DIR%/said; until [ -e %DIR%/enough ]; do sleep 0.02; done\n");
+    go("req_1");
+    house_await_lines(house, "said", 1);
+    house_configure(house, other_hooks[_i]);
+    house_reload(house);
+    output = house_output(house, "req_1");
+    ck_assert_str_eq(text_at(output, "/stdout/head"), "hello\n");
+    json_decref(output);
+    house_write(house, "enough", "");
+    house_await_jobs(house, "req_1", 1, "succeeded");
+}
+END_TEST
+
 /* --- expiry ----------------------------------------------------------------------------------- */
 
 #define EXPIRING             \
@@ -331,6 +358,8 @@ int main(void)
     tcase_add_test(changes, what_failed_is_not_retried_when_its_hook_is_gone);
     tcase_add_test(changes, what_waits_runs_its_hook_as_it_is_then);
     tcase_add_test(changes, what_runs_already_is_not_changed);
+    tcase_add_loop_test(changes, the_output_of_what_runs_is_seen_whatever_became_of_its_hook, 0,
+                        sizeof other_hooks / sizeof other_hooks[0]);
     tcase_add_test(expiry, a_request_without_a_decision_expires_by_our_own_clock);
     tcase_add_test(expiry, a_deadline_that_passed_while_assentd_was_down_is_noticed);
     tcase_add_test(delays, what_becomes_due_while_core_writes_is_not_forgotten);

@@ -64,6 +64,36 @@ START_TEST(without_the_right_to_make_groups_there_are_none)
 }
 END_TEST
 
+/* As programs do that make containers. What they leave empty would stay for ever. */
+static const char *const branches[] = {
+    "mkdir -p $d/a/b; echo done",
+    "mkdir -p $d/a/b; echo $$ > $d/a/b/cgroup.procs; setsid sleep 60 & echo done",
+};
+
+START_TEST(groups_that_a_program_makes_end_with_its_run)
+{
+    char *hooks;
+
+    ck_assert_int_gt(asprintf(&hooks,
+                              "[hook h]\nshell = d=$(echo %s/assentd-*/1); %s\n"
+                              "[hook i]\ntimeout = 10s\n"
+                              "shell = while [ -e %s/assentd-*/1/a ]; do sleep 0.02; done\n",
+                              rig.cgroup, branches[_i], rig.cgroup),
+                     0);
+    runner_rig_start(&rig, hooks);
+    free(hooks);
+    runner_rig_run(&rig, "h", "k1");
+    result = runner_rig_result(&rig);
+    runner_rig_expect_success(&result, "done\n");
+    runner_rig_run(&rig, "i", "k2");
+    result = runner_rig_result(&rig);
+    runner_rig_expect_success(&result, "");
+    runner_rig_acknowledge(&rig, "k2");
+    stop();
+    ck_assert_uint_eq(cgroup_scratch_count(rig.cgroup), 0);
+}
+END_TEST
+
 static pid_t keeper_in_file(void)
 {
     FILE *file = fopen(runner_rig_path(&rig, "keeper"), "re");
@@ -129,6 +159,8 @@ static void add_tests(Suite *suite)
     /* valgrind has neither pidfd_open nor clone3 into a group. */
     if (!under_wrapper()) {
         tcase_add_test(tests, a_run_is_in_a_group_of_its_own_and_leaves_none);
+        tcase_add_loop_test(tests, groups_that_a_program_makes_end_with_its_run, 0,
+                            sizeof branches / sizeof branches[0]);
         tcase_add_test(tests, a_new_runner_ends_what_lives_of_an_old_one_before_it_says_hello);
     }
     tests = add_case(suite, "sealed", set_up_sealed);

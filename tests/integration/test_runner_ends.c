@@ -202,6 +202,28 @@ static pid_t read_pid(const char *name)
     return pid;
 }
 
+/* As when all of a service is frozen and thawed again: that this took longer than the run may says
+ * nothing about the keeper. Time that has to pass, so there is nothing to wait for. */
+START_TEST(a_keeper_is_not_late_while_its_runner_was_stopped_too)
+{
+    pid_t keeper;
+
+    runner_rig_start(&rig, "[hook h]\ntimeout = 300ms\nkill_after = 500ms\n"
+                           "shell = trap '' TERM; echo $PPID > @/keeper; echo up > @/alive\n"
+                           "    while :; do sleep 0.05; done\n");
+    runner_rig_run(&rig, "h", "k1");
+    runner_rig_await_birth(&rig, line, sizeof line);
+    keeper = read_pid("keeper");
+    ck_assert_int_eq(kill(keeper, SIGSTOP), 0);
+    ck_assert_int_eq(kill(rig.pid, SIGSTOP), 0);
+    (void)poll(NULL, 0, 6500);
+    ck_assert_int_eq(kill(rig.pid, SIGCONT), 0);
+    ck_assert_int_eq(kill(keeper, SIGCONT), 0);
+    result = runner_rig_result(&rig);
+    runner_rig_expect_failure(&result, "timed out after 300ms; killed");
+}
+END_TEST
+
 START_TEST(a_keeper_that_was_killed_while_it_waited_is_replaced)
 {
     struct pollfd ended = {.events = POLLIN};
@@ -368,6 +390,7 @@ static void add_tests(Suite *suite, const char *name, void (*begin)(void))
     tcase_add_test(tests, when_the_supervisor_is_gone_everything_ends_and_then_the_runner);
     tcase_add_test(tests, when_a_keeper_is_killed_its_run_is_interrupted_and_all_of_it_ended);
     tcase_add_test(tests, a_keeper_that_was_stopped_does_not_hold_the_job);
+    tcase_add_test(tests, a_keeper_is_not_late_while_its_runner_was_stopped_too);
     if (!under_wrapper()) {
         tcase_add_test(tests, a_keeper_that_was_killed_while_it_waited_is_replaced);
     }

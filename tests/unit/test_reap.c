@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "assent/base/process_tree.h"
 #include "assent/base/reap.h"
 
-enum { PATIENCE_MS = 5000, MANY = 700 };
+enum { PATIENCE_MS = 5000, MANY = 700, REPEATS = 20 };
 
 /* Processes that were made tell their pids here, and hold it open as long as they live. */
 static int births[2];
@@ -186,6 +187,54 @@ START_TEST(one_pass_says_how_many_are_left_and_comes_to_none)
     }
     ck_assert_int_eq(left, 0);
     ck_assert(all_are_gone());
+}
+END_TEST
+
+static int64_t processor_us(void)
+{
+    struct rusage usage;
+
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * INT64_C(1000000) +
+           usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+/* What it takes of the processor to end one child, again and again: of a process that has no other. */
+static int64_t cost_of_ending(void)
+{
+    int64_t cost = 0;
+    int told[2];
+    pid_t pid;
+
+    ck_assert_int_eq(pipe(told), 0);
+    pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+        for (int i = 0; i < REPEATS; i++) {
+            (void)child_that_lives_on();
+            cost -= processor_us();
+            ck_assert_int_eq(reap_orphans(NULL, 0), 0);
+            cost += processor_us();
+        }
+        (void)!write(told[1], &cost, sizeof cost);
+        _exit(0);
+    }
+    (void)close(told[1]);
+    ck_assert_int_eq(read(told[0], &cost, sizeof cost), sizeof cost);
+    (void)close(told[0]);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    return cost;
+}
+
+/* Where all keepers end what they keep at once, each would else look at what the others keep. */
+START_TEST(what_others_have_costs_nothing)
+{
+    int64_t alone = cost_of_ending();
+
+    for (int i = 0; i < MANY; i++) {
+        (void)child_that_lives_on();
+    }
+    ck_assert_int_lt(cost_of_ending(), 2 * alone + INT64_C(5000));
 }
 END_TEST
 
@@ -371,6 +420,7 @@ int main(void)
     tcase_add_test(tests, what_is_to_be_kept_stays_with_its_children);
     tcase_add_test(tests, a_kept_child_that_ended_is_left_for_its_owner_to_reap);
     tcase_add_test(tests, one_pass_says_how_many_are_left_and_comes_to_none);
+    tcase_add_test(tests, what_others_have_costs_nothing);
     tcase_add_test(tests, the_lists_of_children_give_the_same_tree);
     tcase_add_test(tests, a_name_with_parentheses_does_not_hide_a_process);
     tcase_add_test(tests, a_signal_reaches_the_whole_tree_but_no_one_else);

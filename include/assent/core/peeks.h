@@ -2,7 +2,7 @@
  * Those who want to see what a running attempt has written: asked of its executor, answered when
  * that answers or the attempt ends.
  *
- * Owns: the list of them. Runs in: core, inside a transaction. May call: output, executors.
+ * Owns: the list of them. Runs in: core, inside a transaction. May call: store, output, executors.
  */
 #ifndef ASSENT_CORE_PEEKS_H
 #define ASSENT_CORE_PEEKS_H

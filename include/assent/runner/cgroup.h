@@ -22,6 +22,7 @@
 #ifndef ASSENT_RUNNER_CGROUP_H
 #define ASSENT_RUNNER_CGROUP_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "assent/base/problem.h"
@@ -49,7 +50,11 @@ int cgroup_leave(const struct cgroup *group);
  * caller's own group, and kills the new process too. */
 void cgroup_kill(const struct cgroup *group);
 
-/* Removes it, if nothing lives in it, and the one above, if it is the last. */
+/* Whether a program has made groups in it. */
+bool cgroup_is_branched(const struct cgroup *group);
+
+/* Removes it and what groups were made in it, if nothing lives there, and the one above, if it is the
+ * last. */
 void cgroup_remove(const struct cgroup *group);
 
 /* Frees what it holds, the group stays. Takes an empty one. */

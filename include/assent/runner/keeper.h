@@ -34,7 +34,7 @@ struct keeper_report {
     enum keeper_cause cause;
     int error;   /* errno, of KEEPER_NOT_STARTED */
     bool killed; /* SIGTERM was not enough */
-    bool clean;  /* nothing was left to be ended: it can take the next run */
+    bool clean;  /* nothing was left to be ended or removed: it can take the next run */
     int status;  /* of the program, as waitpid tells it */
     struct problem problem;
 };
