@@ -30,8 +30,9 @@
 #define PAUSE_LONGEST_MS 10000
 /* A role that lived this many times its last pause starts again after the first pause. */
 #define PAUSE_FORGIVEN_AFTER 10
-/* The whole stop takes 5 s at the most; what is left then is killed. */
-#define STOP_LIMIT_US 4700000u
+/* The whole stop takes 5 s at the most. What is left by then is killed, and what a killed runner leaves is
+ * ended too, which takes a while. */
+#define STOP_LIMIT_US 4500000u
 /* A role that has not answered a reload by then is ended, and comes back with the new configuration. */
 #define RELOAD_LIMIT_US   20000000u
 #define TIMER_ACCURACY_US 10000u
