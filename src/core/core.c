@@ -203,6 +203,7 @@ static int on_config(void *userdata, const void *bytes, size_t length)
     config_free(core->config);
     core->config = config;
     log_set_level(config->log_level);
+    lookups_await_caller(core);
     if (core->store) {
         core_begin(core);
         work_drop_unknown(core);

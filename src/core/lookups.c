@@ -21,6 +21,8 @@
 #define ROUND_LIMIT 500
 /* How long an answer is waited for before a request expires without it: the caller gives up sooner. */
 #define LAST_LOOK_MS 12000
+/* How long the caller is waited for: it starts when we do, and soon again when it has ended. */
+#define CALLER_PATIENCE_MS 12000
 /* Between two look-ups of one request that fail, at most. */
 #define LONGEST_PAUSE_MS (INT64_C(3600) * 1000)
 #define DOUBLINGS        10
@@ -166,6 +168,17 @@ int lookups_next(struct core *core, int64_t *ret_time)
 
 /* --- the last look ---------------------------------------------------------------------------- */
 
+void lookups_await_caller(struct core *core)
+{
+    core->caller_awaited_until = clock_monotonic_ms() + CALLER_PATIENCE_MS;
+}
+
+/* One that has another configuration would refuse to ask. */
+static bool can_ask(struct core *core, const struct config_hook *hook)
+{
+    return core_executor_ready(caller_of(core)) && executors_have(caller_of(core), hook);
+}
+
 enum last_look lookups_last(struct core *core, struct store_request *request)
 {
     const struct config_hook *hook = hook_for(core, request);
@@ -175,9 +188,11 @@ enum last_look lookups_last(struct core *core, struct store_request *request)
     if (r != -ENOENT) {
         core_must(r, "poll");
     }
-    if (!hook || request->state != REQUEST_PENDING || poll.last ||
-        !core_executor_ready(caller_of(core))) {
+    if (!hook || request->state != REQUEST_PENDING || poll.last) {
         return LAST_LOOK_DONE;
+    }
+    if (!can_ask(core, hook)) {
+        return clock_monotonic_ms() < core->caller_awaited_until ? LAST_LOOK_BUSY : LAST_LOOK_DONE;
     }
     if (core->lookup_count >= LAST_AT_ONCE) {
         return LAST_LOOK_BUSY;

@@ -3,6 +3,7 @@
  * the service answers, and whatever fails in between is made up for.
  */
 #include <check.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -470,6 +471,26 @@ START_TEST(the_service_is_asked_once_more_before_a_request_expires)
 }
 END_TEST
 
+/* A decision may have been given meanwhile, and no webhook found anybody. */
+START_TEST(what_was_over_while_nobody_was_there_is_asked_about_too)
+{
+    int64_t over;
+    char *id;
+
+    start("[requests]\nexpiry_grace = 0\n");
+    id = asked_id("{\"action\":\"a\",\"expiresIn\":3}", 200);
+    over = house_now_ms() + 3000;
+    service_decide_silently(service, id, "approved");
+    house_kill(house);
+    while (house_now_ms() < over) {
+        (void)poll(NULL, 0, 100);
+    }
+    house_start(house);
+    house_await_status(house, id, "approved");
+    free(id);
+}
+END_TEST
+
 START_TEST(a_request_expires_also_if_the_service_can_not_be_reached)
 {
     char *id;
@@ -598,6 +619,7 @@ int main(void)
     tcase_add_test(tests, a_decision_whose_webhook_never_came_is_found);
     tcase_add_test(tests, a_decision_that_comes_both_ways_at_once_counts_once);
     tcase_add_test(tests, the_service_is_asked_once_more_before_a_request_expires);
+    tcase_add_test(tests, what_was_over_while_nobody_was_there_is_asked_about_too);
     tcase_add_test(tests, a_request_expires_also_if_the_service_can_not_be_reached);
     tcase_add_test(tests, a_request_that_is_canceled_is_submitted_no_more);
     tcase_add_loop_test(tests, a_request_whose_submission_is_given_up_has_failed, 0, 2);
