@@ -304,12 +304,28 @@ static void take_answer(struct core *core, struct store_request *request, const 
     }
 }
 
-/* `error` is what the caller says; the service may say it better. */
-static const char *reason_in(const json_t *answer, const char *error)
+static bool tells_token(struct core *core, const struct store_request *request, const char *text)
+{
+    struct store_ask ask;
+    bool tells;
+
+    core_must(store_ask_get(core->store, request->number, &ask), "submission");
+    tells = strstr(text, ask.token) != NULL;
+    store_ask_free(&ask);
+    return tells;
+}
+
+/* `error` is what the caller says; the service may say it better, but not with the URL by which a
+ * decision comes: the reason is for the agent and for the log. */
+static const char *reason_in(struct core *core, const struct store_request *request,
+                             const json_t *answer, const char *error)
 {
     const char *message = json_string_value(json_object_get(answer, "message"));
 
-    return message ? message : error ? error : "the service did not take it";
+    if (message && !tells_token(core, request, message)) {
+        return message;
+    }
+    return error ? error : "the service did not take it";
 }
 
 void submission_given_up(struct core *core, const struct task *task)
@@ -340,7 +356,7 @@ void submission_ended(struct core *core, const struct task *task,
         submission_tell(core, &request);
     } else if (request.state == REQUEST_SUBMITTING) {
         keep_answer(core, &request, answer);
-        refuse(core, &request, reason_in(answer, task->error));
+        refuse(core, &request, reason_in(core, &request, answer, task->error));
     }
     json_decref(answer);
     store_request_free(&request);

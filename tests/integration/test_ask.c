@@ -182,6 +182,42 @@ START_TEST(a_refusal_of_the_service_is_passed_on)
 }
 END_TEST
 
+/* Whoever knows the URL could decide, and a service may well quote it when it does not like it. */
+START_TEST(a_refusal_that_quotes_our_url_is_not_passed_on)
+{
+    json_t *asked;
+    json_t *request;
+    char *local;
+    char *fault;
+    char *log;
+    const char *url;
+
+    start("");
+    service_fail(service, "notify", "503", 1);
+    local = asked_id(BULK, 202);
+    service_await_asked(service, 1);
+    asked = service_asked(service, 0);
+    url = text_at(asked, "/body/callbackUrl");
+    ck_assert_ptr_nonnull(strstr(url, "?request="));
+    fault = house_format(house,
+                         "{\"on\":\"notify\",\"what\":422,\"times\":1,"
+                         "\"message\":\"%s is not https\"}",
+                         url);
+    service_fail_as(service, fault);
+    house_await_status(house, local, "failed");
+    request = house_show(house, local);
+    ck_assert_ptr_null(strstr(text_at(request, "/denialReason"), url));
+    ck_assert_ptr_nonnull(strstr(text_at(request, "/denialReason"), "422"));
+    log = house_log(house);
+    ck_assert_ptr_null(strstr(log, strstr(url, "?request=")));
+    free(log);
+    free(fault);
+    free(local);
+    json_decref(request);
+    json_decref(asked);
+}
+END_TEST
+
 /* What fails for a while: how, and whether the service takes the request all the same. */
 static const char *const passing[] = {"429", "500", "503", "close", "cut", "take"};
 
@@ -605,6 +641,7 @@ int main(void)
                         sizeof faults / sizeof *faults);
     tcase_add_test(tests, a_notice_is_passed_on_and_counts_as_delivered);
     tcase_add_test(tests, a_refusal_of_the_service_is_passed_on);
+    tcase_add_test(tests, a_refusal_that_quotes_our_url_is_not_passed_on);
     tcase_add_loop_test(tests, what_fails_for_a_while_is_made_up_for, 0,
                         sizeof passing / sizeof *passing);
     tcase_add_test(tests, nothing_is_lost_while_nobody_is_there);
