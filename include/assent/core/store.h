@@ -136,7 +136,8 @@ int store_request_long_context(struct store *store, int64_t number, char **ret_c
 int store_request_decide(struct store *store, const struct store_request *request);
 
 /* Writes state, id, expires_at and deadline of one that is not final, and keeps its old id as an
- * alias if it has another now. -EEXIST if another request has that id. */
+ * alias if it has another now. -EEXIST if another request has that id, or had it until it was
+ * removed. */
 int store_request_advance(struct store *store, const struct store_request *request);
 /* Calls `each` for every further id of the request. Lent. */
 int store_alias_list(struct store *store, int64_t request,
