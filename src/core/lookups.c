@@ -19,8 +19,10 @@
 #define LAST_AT_ONCE  64
 /* Rows that one round takes off the plan, since their requests are decided. */
 #define ROUND_LIMIT 500
-/* How long an answer is waited for before a request expires without it: the caller gives up sooner. */
+/* How long an answer is waited for before a request expires without it: the caller gives up sooner. If
+ * nothing came, not even that, it had ended or core had, and there is another look, but not for ever. */
 #define LAST_LOOK_MS 12000
+#define LAST_LOOKS   2
 /* How long the caller is waited for: it starts when we do, and soon again when it has ended. */
 #define CALLER_PATIENCE_MS 12000
 /* Between two look-ups of one request that fail, at most. */
@@ -112,7 +114,13 @@ static void look_at(struct core *core, struct store_poll *poll)
     struct store_request request;
     int r = store_request_get(core->store, poll->request, &request);
 
-    if (r != 0 || request.state != REQUEST_PENDING || poll->last) {
+    if (r == 0 && request.state == REQUEST_PENDING && poll->last > 0) {
+        poll->next_at = clock_now_ms() + LAST_LOOK_MS;
+        core_must(store_poll_set(core->store, poll), "poll");
+        store_request_free(&request);
+        return;
+    }
+    if (r != 0 || request.state != REQUEST_PENDING) {
         core_must(store_poll_remove(core->store, poll->request), "poll");
         if (r == 0) {
             store_request_free(&request);
@@ -188,7 +196,7 @@ enum last_look lookups_last(struct core *core, struct store_request *request)
     if (r != -ENOENT) {
         core_must(r, "poll");
     }
-    if (!hook || request->state != REQUEST_PENDING || poll.last) {
+    if (!hook || request->state != REQUEST_PENDING || poll.last >= LAST_LOOKS) {
         return LAST_LOOK_DONE;
     }
     if (!can_ask(core, hook)) {
@@ -199,7 +207,7 @@ enum last_look lookups_last(struct core *core, struct store_request *request)
     }
     request->deadline = clock_now_ms() + LAST_LOOK_MS;
     core_must(store_request_advance(core->store, request), "look-up");
-    poll.last = true;
+    poll.last++;
     poll.next_at = request->deadline;
     core_must(store_poll_set(core->store, &poll), "poll");
     begin(core, hook, request, true);
@@ -234,7 +242,7 @@ static void plan_after_failure(struct core *core, const struct store_request *re
     struct store_poll poll;
     int64_t pause;
 
-    if (!service || store_poll_get(core->store, request->number, &poll) != 0 || poll.last) {
+    if (!service || store_poll_get(core->store, request->number, &poll) != 0 || poll.last > 0) {
         return;
     }
     poll.failures++;

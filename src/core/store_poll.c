@@ -20,7 +20,7 @@ static int get_row(struct database_statement *statement, struct store_poll *ret_
         ret_poll->request = database_integer(statement);
         ret_poll->next_at = database_integer(statement);
         ret_poll->failures = database_integer(statement);
-        ret_poll->last = database_integer(statement) != 0;
+        ret_poll->last = database_integer(statement);
     }
     database_end(statement);
     return step == 1 ? 0 : step == 0 ? -ENOENT : step;

@@ -527,6 +527,24 @@ START_TEST(what_was_over_while_nobody_was_there_is_asked_about_too)
 }
 END_TEST
 
+/* Who asks, and who wanted to know, may end before the answer comes. */
+static const char *const those_who_ask[] = {"assentd: caller", "assentd: core"};
+
+START_TEST(what_was_asked_once_more_in_vain_is_asked_again)
+{
+    char *id;
+
+    start("[requests]\nexpiry_grace = 0\n");
+    id = asked_id("{\"action\":\"a\",\"expiresIn\":1}", 200);
+    service_fail_as(service, "{\"on\":\"approvals\",\"what\":\"silent\",\"done\":true}");
+    service_await_polls(service, id, 1);
+    service_decide_silently(service, id, "approved");
+    (void)house_kill_role(house, those_who_ask[_i]);
+    house_await_status(house, id, "approved");
+    free(id);
+}
+END_TEST
+
 START_TEST(a_request_expires_also_if_the_service_can_not_be_reached)
 {
     char *id;
@@ -657,6 +675,8 @@ int main(void)
     tcase_add_test(tests, a_decision_that_comes_both_ways_at_once_counts_once);
     tcase_add_test(tests, the_service_is_asked_once_more_before_a_request_expires);
     tcase_add_test(tests, what_was_over_while_nobody_was_there_is_asked_about_too);
+    tcase_add_loop_test(tests, what_was_asked_once_more_in_vain_is_asked_again, 0,
+                        sizeof those_who_ask / sizeof *those_who_ask);
     tcase_add_test(tests, a_request_expires_also_if_the_service_can_not_be_reached);
     tcase_add_test(tests, a_request_that_is_canceled_is_submitted_no_more);
     tcase_add_loop_test(tests, a_request_whose_submission_is_given_up_has_failed, 0, 2);

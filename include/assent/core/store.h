@@ -176,7 +176,7 @@ struct store_poll {
     int64_t request;
     int64_t next_at;
     int64_t failures; /* in a row */
-    bool last;        /* its time is over, and this look is the last */
+    int64_t last;     /* looks that were begun since its time is over */
 };
 /* Adds it or writes it anew. */
 int store_poll_set(struct store *store, const struct store_poll *poll);
