@@ -61,6 +61,27 @@ void lookups_begin(struct core *core, const struct store_request *request)
     }
 }
 
+static int64_t interval_in(const struct config *config, const char *service)
+{
+    const struct config_service *found = config ? config_service(config, service) : NULL;
+
+    return found ? found->poll_interval_ms : 0;
+}
+
+void lookups_plan(struct core *core, const struct config *former)
+{
+    for (size_t i = 0; i < core->config->service_count; i++) {
+        const struct config_service *service = &core->config->services[i];
+        int64_t interval = service->poll_interval_ms;
+
+        if (interval > 0 && interval_in(former, service->name) == 0) {
+            core_must(store_poll_add_missing(core->store, service->name,
+                                             clock_now_ms() + interval / 2, interval),
+                      "poll");
+        }
+    }
+}
+
 /* --- asking ----------------------------------------------------------------------------------- */
 
 static void send_lookup(struct core *core, const struct config_hook *hook,
