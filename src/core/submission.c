@@ -272,7 +272,7 @@ static void become_pending(struct core *core, struct store_request *request, con
 }
 
 /* It was decided, or is over, before the answer came: what comes about this id is about it. */
-static void note_late_id(struct core *core, const struct store_request *request, const char *id)
+static void note_late_id(struct core *core, struct store_request *request, const char *id)
 {
     int r = strcmp(request->id, id) == 0
                 ? 0
@@ -280,6 +280,7 @@ static void note_late_id(struct core *core, const struct store_request *request,
 
     if (r != -EEXIST) {
         core_must(r, "submission");
+        decide_early(core, request, id);
     }
     submission_tell(core, request);
 }

@@ -279,6 +279,30 @@ START_TEST(a_decision_on_either_of_two_links_counts_once)
 }
 END_TEST
 
+/* The webhook went to the plain path, and nobody knew yet whose id that is. */
+START_TEST(what_came_early_counts_before_what_comes_by_the_url)
+{
+    json_t *asked;
+    char *decision;
+    char *local;
+
+    start("");
+    service_fail(service, "notify", "take", 1);
+    local = asked_id(BULK, 202);
+    service_listen(service, false);
+    asked = service_asked(service, 0);
+    decision =
+        house_format(house, "{\"requestId\":\"%s\",\"status\":\"denied\"}", text_at(asked, "/id"));
+    house_decide(house, decision, "early");
+    service_decide_as(service, text_at(asked, "/id"), "approved", "conflict");
+    house_await_status(house, local, "denied");
+    service_listen(service, true);
+    free(decision);
+    free(local);
+    json_decref(asked);
+}
+END_TEST
+
 START_TEST(an_answer_without_an_id_is_no_submission)
 {
     start("");
@@ -685,6 +709,7 @@ int main(void)
                         sizeof passing / sizeof *passing);
     tcase_add_test(tests, nothing_is_lost_while_nobody_is_there);
     tcase_add_test(tests, a_decision_on_either_of_two_links_counts_once);
+    tcase_add_test(tests, what_came_early_counts_before_what_comes_by_the_url);
     tcase_add_test(tests, an_answer_without_an_id_is_no_submission);
     tcase_add_test(tests, the_same_client_id_is_the_same_request);
     tcase_add_test(tests, below_the_threshold_nobody_is_asked_up_to_a_number_a_day);
