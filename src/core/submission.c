@@ -47,23 +47,43 @@ void submission_judge(struct core *core, const struct store_request *request, co
     json_decref(record);
 }
 
-static bool approve_by_policy(struct core *core, struct store_request *request)
+static void approve_by_policy(struct core *core, struct store_request *request)
 {
     const struct decision_made made = {.decision = DECISION_GRANTED, .by = "policy"};
+
+    core_must(
+        store_policy_approval_add(core->store, request->action, clock_now_ms(), request->number),
+        "policy");
+    (void)decide(core, request, &made);
+}
+
+/* Of what was held: what is refused when it is asked for is never written down. */
+static void refuse_by_policy(struct core *core, struct store_request *request,
+                             const struct policy_verdict *verdict)
+{
+    struct problem reason;
+    const struct decision_made made = {
+        .decision = DECISION_REFUSED, .by = "policy", .reason = reason.text};
+
+    problem_set(&reason, "%s: refuse_if = %s", verdict->reason.text,
+                verdict->rule ? verdict->rule : "");
+    (void)decide(core, request, &made);
+}
+
+static bool settle_by_policy(struct core *core, struct store_request *request)
+{
     struct policy_verdict verdict;
     char *context = NULL;
 
     core_must(store_request_context(core->store, request->number, &context), "context");
     submission_judge(core, request, context, &verdict);
     free(context);
-    if (verdict.decision != POLICY_APPROVE) {
-        return false;
+    if (verdict.decision == POLICY_APPROVE) {
+        approve_by_policy(core, request);
+    } else if (verdict.decision == POLICY_REFUSE) {
+        refuse_by_policy(core, request, &verdict);
     }
-    core_must(
-        store_policy_approval_add(core->store, request->action, clock_now_ms(), request->number),
-        "policy");
-    (void)decide(core, request, &made);
-    return true;
+    return verdict.decision != POLICY_REQUIRE_APPROVAL;
 }
 
 /* --- going out -------------------------------------------------------------------------------- */
@@ -77,7 +97,7 @@ void submission_release(struct core *core, struct store_request *request)
         .reason = "its service is not asked any more: it has no url in the configuration",
     };
 
-    if (request->kind == KIND_ASKED && approve_by_policy(core, request)) {
+    if (request->kind == KIND_ASKED && settle_by_policy(core, request)) {
         return;
     }
     if (hook) {
