@@ -199,7 +199,12 @@ int lookups_next(struct core *core, int64_t *ret_time)
 
 void lookups_await_caller(struct core *core)
 {
-    core->caller_awaited_until = clock_monotonic_ms() + CALLER_PATIENCE_MS;
+    int64_t now = clock_monotonic_ms();
+
+    /* One that ends again and again is not waited for without end. */
+    if (now >= core->caller_awaited_until) {
+        core->caller_awaited_until = now + CALLER_PATIENCE_MS;
+    }
 }
 
 /* One that has another configuration would refuse to ask. */
