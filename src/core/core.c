@@ -194,20 +194,23 @@ bool core_executor_ready(const struct link *link)
 static int on_config(void *userdata, const void *bytes, size_t length)
 {
     struct core *core = userdata;
+    struct config *former = core->config;
     struct config *config;
     int r = config_unpack(bytes, length, &config);
 
     if (r < 0) {
         return r;
     }
-    config_free(core->config);
     core->config = config;
     log_set_level(config->log_level);
+    lookups_await_caller(core);
     if (core->store) {
         core_begin(core);
         work_drop_unknown(core);
+        lookups_plan(core, former);
         lanes_want_all(core);
     }
+    config_free(former);
     return 0;
 }
 
@@ -241,6 +244,7 @@ static int on_start(void *userdata)
     core_begin(core);
     core->work_wanted = true;
     work_drop_unknown(core);
+    lookups_plan(core, NULL);
     return 0;
 }
 

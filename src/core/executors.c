@@ -414,5 +414,6 @@ void executors_disconnected(struct link *link)
     peeks_drop(link->core, link);
     if (link->role == ROLE_CALLER) {
         lookups_drop(link->core);
+        lookups_await_caller(link->core);
     }
 }

@@ -19,8 +19,12 @@
 #define LAST_AT_ONCE  64
 /* Rows that one round takes off the plan, since their requests are decided. */
 #define ROUND_LIMIT 500
-/* How long an answer is waited for before a request expires without it: the caller gives up sooner. */
+/* How long an answer is waited for before a request expires without it: the caller gives up sooner. If
+ * nothing came, not even that, it had ended or core had, and there is another look, but not for ever. */
 #define LAST_LOOK_MS 12000
+#define LAST_LOOKS   2
+/* How long the caller is waited for: it starts when we do, and soon again when it has ended. */
+#define CALLER_PATIENCE_MS 12000
 /* Between two look-ups of one request that fail, at most. */
 #define LONGEST_PAUSE_MS (INT64_C(3600) * 1000)
 #define DOUBLINGS        10
@@ -54,6 +58,27 @@ void lookups_begin(struct core *core, const struct store_request *request)
     if (service && service->poll_interval_ms > 0) {
         poll.next_at = clock_now_ms() + spread(service->poll_interval_ms);
         core_must(store_poll_set(core->store, &poll), "poll");
+    }
+}
+
+static int64_t interval_in(const struct config *config, const char *service)
+{
+    const struct config_service *found = config ? config_service(config, service) : NULL;
+
+    return found ? found->poll_interval_ms : 0;
+}
+
+void lookups_plan(struct core *core, const struct config *former)
+{
+    for (size_t i = 0; i < core->config->service_count; i++) {
+        const struct config_service *service = &core->config->services[i];
+        int64_t interval = service->poll_interval_ms;
+
+        if (interval > 0 && interval_in(former, service->name) == 0) {
+            core_must(store_poll_add_missing(core->store, service->name,
+                                             clock_now_ms() + interval / 2, interval),
+                      "poll");
+        }
     }
 }
 
@@ -110,7 +135,13 @@ static void look_at(struct core *core, struct store_poll *poll)
     struct store_request request;
     int r = store_request_get(core->store, poll->request, &request);
 
-    if (r != 0 || request.state != REQUEST_PENDING || poll->last) {
+    if (r == 0 && request.state == REQUEST_PENDING && poll->last > 0) {
+        poll->next_at = clock_now_ms() + LAST_LOOK_MS;
+        core_must(store_poll_set(core->store, poll), "poll");
+        store_request_free(&request);
+        return;
+    }
+    if (r != 0 || request.state != REQUEST_PENDING) {
         core_must(store_poll_remove(core->store, poll->request), "poll");
         if (r == 0) {
             store_request_free(&request);
@@ -166,6 +197,22 @@ int lookups_next(struct core *core, int64_t *ret_time)
 
 /* --- the last look ---------------------------------------------------------------------------- */
 
+void lookups_await_caller(struct core *core)
+{
+    int64_t now = clock_monotonic_ms();
+
+    /* One that ends again and again is not waited for without end. */
+    if (now >= core->caller_awaited_until) {
+        core->caller_awaited_until = now + CALLER_PATIENCE_MS;
+    }
+}
+
+/* One that has another configuration would refuse to ask. */
+static bool can_ask(struct core *core, const struct config_hook *hook)
+{
+    return core_executor_ready(caller_of(core)) && executors_have(caller_of(core), hook);
+}
+
 enum last_look lookups_last(struct core *core, struct store_request *request)
 {
     const struct config_hook *hook = hook_for(core, request);
@@ -175,16 +222,18 @@ enum last_look lookups_last(struct core *core, struct store_request *request)
     if (r != -ENOENT) {
         core_must(r, "poll");
     }
-    if (!hook || request->state != REQUEST_PENDING || poll.last ||
-        !core_executor_ready(caller_of(core))) {
+    if (!hook || request->state != REQUEST_PENDING || poll.last >= LAST_LOOKS) {
         return LAST_LOOK_DONE;
+    }
+    if (!can_ask(core, hook)) {
+        return clock_monotonic_ms() < core->caller_awaited_until ? LAST_LOOK_BUSY : LAST_LOOK_DONE;
     }
     if (core->lookup_count >= LAST_AT_ONCE) {
         return LAST_LOOK_BUSY;
     }
     request->deadline = clock_now_ms() + LAST_LOOK_MS;
     core_must(store_request_advance(core->store, request), "look-up");
-    poll.last = true;
+    poll.last++;
     poll.next_at = request->deadline;
     core_must(store_poll_set(core->store, &poll), "poll");
     begin(core, hook, request, true);
@@ -219,7 +268,7 @@ static void plan_after_failure(struct core *core, const struct store_request *re
     struct store_poll poll;
     int64_t pause;
 
-    if (!service || store_poll_get(core->store, request->number, &poll) != 0 || poll.last) {
+    if (!service || store_poll_get(core->store, request->number, &poll) != 0 || poll.last > 0) {
         return;
     }
     poll.failures++;

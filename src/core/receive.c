@@ -291,7 +291,8 @@ static enum outcome take_buried(struct core *core, const struct config_service *
 }
 
 /* The URL was made for one request, so what comes on it is about that, whatever the service calls it:
- * it may have been asked twice, and its first answer been lost. */
+ * it may have been asked twice, and its first answer been lost. What came before about that name, on
+ * the plain path, is about it too. */
 static enum outcome take_by_token(struct core *core, const struct arrival *arrival,
                                   const struct event *event)
 {
@@ -301,6 +302,7 @@ static enum outcome take_by_token(struct core *core, const struct arrival *arriv
     core_must(store_request_get(core->store, arrival->request, &request), "request");
     core_must(store_alias_add(core->store, request.service, event->request_id, request.number),
               "alias");
+    decide_early(core, &request, event->request_id);
     outcome = take_known(core, arrival->service, event, &request);
     store_request_free(&request);
     return outcome;

@@ -50,6 +50,12 @@ static bool is_taken(struct store *store, const char *service, const char *id)
     return error != -ENOENT;
 }
 
+static bool is_buried(struct store *store, const char *service, const char *id)
+{
+    enum request_state state;
+    return store_tombstone_find(store, service, id, &state) != -ENOENT;
+}
+
 static int add_alias(struct store *store, int64_t service, const char *id, int64_t request)
 {
     struct database_statement *statement = database_query(store->database, &ALIAS_ADD);
@@ -123,7 +129,8 @@ int store_request_advance(struct store *store, const struct store_request *reque
     if (error != 0)
         return error;
     bool renamed = strcmp(old.id, request->id) != 0;
-    if (renamed && is_taken(store, request->service, request->id))
+    if (renamed && (is_taken(store, request->service, request->id) ||
+                    is_buried(store, request->service, request->id)))
         error = -EEXIST;
     if (error == 0)
         error = store_service_add(store, request->service, &service);

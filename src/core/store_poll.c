@@ -12,6 +12,12 @@ static const struct database_query GET = {"poll_get",
 static const struct database_query REMOVE = {"poll_remove", "DELETE FROM poll WHERE request = ?"};
 static const struct database_query NEXT = {
     "poll_next", "SELECT " COLUMNS " FROM poll INDEXED BY poll_next_at ORDER BY next_at LIMIT 1"};
+static const struct database_query ADD_MISSING = {
+    "poll_add_missing", "INSERT INTO poll (" COLUMNS ")"
+                        " SELECT number, ? + abs(random() % ?), 0, 0"
+                        " FROM request INDEXED BY request_deadline"
+                        " WHERE state = 2 AND state < 3 AND service = ? AND NOT EXISTS"
+                        " (SELECT 1 FROM poll WHERE poll.request = request.number)"};
 
 static int get_row(struct database_statement *statement, struct store_poll *ret_poll)
 {
@@ -20,7 +26,7 @@ static int get_row(struct database_statement *statement, struct store_poll *ret_
         ret_poll->request = database_integer(statement);
         ret_poll->next_at = database_integer(statement);
         ret_poll->failures = database_integer(statement);
-        ret_poll->last = database_integer(statement) != 0;
+        ret_poll->last = database_integer(statement);
     }
     database_end(statement);
     return step == 1 ? 0 : step == 0 ? -ENOENT : step;
@@ -47,6 +53,18 @@ int store_poll_remove(struct store *store, int64_t request)
 {
     struct database_statement *statement = database_query(store->database, &REMOVE);
     database_bind_integer(statement, request);
+    return database_run(statement);
+}
+
+int store_poll_add_missing(struct store *store, const char *service, int64_t from, int64_t span)
+{
+    const struct store_service *known = store_service_find(store, service);
+    if (known == NULL)
+        return database_error(store->database);
+    struct database_statement *statement = database_query(store->database, &ADD_MISSING);
+    database_bind_integer(statement, from);
+    database_bind_integer(statement, span + 1);
+    database_bind_integer(statement, known->number);
     return database_run(statement);
 }
 

@@ -92,8 +92,8 @@ const char STORE_SCHEMA[] =
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX step_predecessor ON step (predecessor);"
 
-    /* When the service is asked what has become of a request; `last` is 1 once that was done because
-     * its time is over. */
+    /* When the service is asked what has become of a request; `last` counts how often that was done
+     * because its time is over. */
     "CREATE TABLE poll ("
     "  request INTEGER PRIMARY KEY,"
     "  next_at INTEGER NOT NULL,"

@@ -47,23 +47,43 @@ void submission_judge(struct core *core, const struct store_request *request, co
     json_decref(record);
 }
 
-static bool approve_by_policy(struct core *core, struct store_request *request)
+static void approve_by_policy(struct core *core, struct store_request *request)
 {
     const struct decision_made made = {.decision = DECISION_GRANTED, .by = "policy"};
+
+    core_must(
+        store_policy_approval_add(core->store, request->action, clock_now_ms(), request->number),
+        "policy");
+    (void)decide(core, request, &made);
+}
+
+/* Of what was held: what is refused when it is asked for is never written down. */
+static void refuse_by_policy(struct core *core, struct store_request *request,
+                             const struct policy_verdict *verdict)
+{
+    struct problem reason;
+    const struct decision_made made = {
+        .decision = DECISION_REFUSED, .by = "policy", .reason = reason.text};
+
+    problem_set(&reason, "%s: refuse_if = %s", verdict->reason.text,
+                verdict->rule ? verdict->rule : "");
+    (void)decide(core, request, &made);
+}
+
+static bool settle_by_policy(struct core *core, struct store_request *request)
+{
     struct policy_verdict verdict;
     char *context = NULL;
 
     core_must(store_request_context(core->store, request->number, &context), "context");
     submission_judge(core, request, context, &verdict);
     free(context);
-    if (verdict.decision != POLICY_APPROVE) {
-        return false;
+    if (verdict.decision == POLICY_APPROVE) {
+        approve_by_policy(core, request);
+    } else if (verdict.decision == POLICY_REFUSE) {
+        refuse_by_policy(core, request, &verdict);
     }
-    core_must(
-        store_policy_approval_add(core->store, request->action, clock_now_ms(), request->number),
-        "policy");
-    (void)decide(core, request, &made);
-    return true;
+    return verdict.decision != POLICY_REQUIRE_APPROVAL;
 }
 
 /* --- going out -------------------------------------------------------------------------------- */
@@ -77,7 +97,7 @@ void submission_release(struct core *core, struct store_request *request)
         .reason = "its service is not asked any more: it has no url in the configuration",
     };
 
-    if (request->kind == KIND_ASKED && approve_by_policy(core, request)) {
+    if (request->kind == KIND_ASKED && settle_by_policy(core, request)) {
         return;
     }
     if (hook) {
@@ -272,7 +292,7 @@ static void become_pending(struct core *core, struct store_request *request, con
 }
 
 /* It was decided, or is over, before the answer came: what comes about this id is about it. */
-static void note_late_id(struct core *core, const struct store_request *request, const char *id)
+static void note_late_id(struct core *core, struct store_request *request, const char *id)
 {
     int r = strcmp(request->id, id) == 0
                 ? 0
@@ -280,6 +300,7 @@ static void note_late_id(struct core *core, const struct store_request *request,
 
     if (r != -EEXIST) {
         core_must(r, "submission");
+        decide_early(core, request, id);
     }
     submission_tell(core, request);
 }
@@ -304,12 +325,28 @@ static void take_answer(struct core *core, struct store_request *request, const 
     }
 }
 
-/* `error` is what the caller says; the service may say it better. */
-static const char *reason_in(const json_t *answer, const char *error)
+static bool tells_token(struct core *core, const struct store_request *request, const char *text)
+{
+    struct store_ask ask;
+    bool tells;
+
+    core_must(store_ask_get(core->store, request->number, &ask), "submission");
+    tells = strstr(text, ask.token) != NULL;
+    store_ask_free(&ask);
+    return tells;
+}
+
+/* `error` is what the caller says; the service may say it better, but not with the URL by which a
+ * decision comes: the reason is for the agent and for the log. */
+static const char *reason_in(struct core *core, const struct store_request *request,
+                             const json_t *answer, const char *error)
 {
     const char *message = json_string_value(json_object_get(answer, "message"));
 
-    return message ? message : error ? error : "the service did not take it";
+    if (message && !tells_token(core, request, message)) {
+        return message;
+    }
+    return error ? error : "the service did not take it";
 }
 
 void submission_given_up(struct core *core, const struct task *task)
@@ -340,7 +377,7 @@ void submission_ended(struct core *core, const struct task *task,
         submission_tell(core, &request);
     } else if (request.state == REQUEST_SUBMITTING) {
         keep_answer(core, &request, answer);
-        refuse(core, &request, reason_in(answer, task->error));
+        refuse(core, &request, reason_in(core, &request, answer, task->error));
     }
     json_decref(answer);
     store_request_free(&request);

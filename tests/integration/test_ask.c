@@ -3,6 +3,7 @@
  * the service answers, and whatever fails in between is made up for.
  */
 #include <check.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +182,42 @@ START_TEST(a_refusal_of_the_service_is_passed_on)
 }
 END_TEST
 
+/* Whoever knows the URL could decide, and a service may well quote it when it does not like it. */
+START_TEST(a_refusal_that_quotes_our_url_is_not_passed_on)
+{
+    json_t *asked;
+    json_t *request;
+    char *local;
+    char *fault;
+    char *log;
+    const char *url;
+
+    start("");
+    service_fail(service, "notify", "503", 1);
+    local = asked_id(BULK, 202);
+    service_await_asked(service, 1);
+    asked = service_asked(service, 0);
+    url = text_at(asked, "/body/callbackUrl");
+    ck_assert_ptr_nonnull(strstr(url, "?request="));
+    fault = house_format(house,
+                         "{\"on\":\"notify\",\"what\":422,\"times\":1,"
+                         "\"message\":\"%s is not https\"}",
+                         url);
+    service_fail_as(service, fault);
+    house_await_status(house, local, "failed");
+    request = house_show(house, local);
+    ck_assert_ptr_null(strstr(text_at(request, "/denialReason"), url));
+    ck_assert_ptr_nonnull(strstr(text_at(request, "/denialReason"), "422"));
+    log = house_log(house);
+    ck_assert_ptr_null(strstr(log, strstr(url, "?request=")));
+    free(log);
+    free(fault);
+    free(local);
+    json_decref(request);
+    json_decref(asked);
+}
+END_TEST
+
 /* What fails for a while: how, and whether the service takes the request all the same. */
 static const char *const passing[] = {"429", "500", "503", "close", "cut", "take"};
 
@@ -239,6 +276,30 @@ START_TEST(a_decision_on_either_of_two_links_counts_once)
     json_decref(first);
     house_await_jobs(house, local, 2, "succeeded");
     free(local);
+}
+END_TEST
+
+/* The webhook went to the plain path, and nobody knew yet whose id that is. */
+START_TEST(what_came_early_counts_before_what_comes_by_the_url)
+{
+    json_t *asked;
+    char *decision;
+    char *local;
+
+    start("");
+    service_fail(service, "notify", "take", 1);
+    local = asked_id(BULK, 202);
+    service_listen(service, false);
+    asked = service_asked(service, 0);
+    decision =
+        house_format(house, "{\"requestId\":\"%s\",\"status\":\"denied\"}", text_at(asked, "/id"));
+    house_decide(house, decision, "early");
+    service_decide_as(service, text_at(asked, "/id"), "approved", "conflict");
+    house_await_status(house, local, "denied");
+    service_listen(service, true);
+    free(decision);
+    free(local);
+    json_decref(asked);
 }
 END_TEST
 
@@ -427,6 +488,27 @@ START_TEST(a_decision_whose_webhook_never_came_is_found)
 }
 END_TEST
 
+/* Also of what was asked before. */
+START_TEST(polling_may_begin_with_a_reload)
+{
+    char *id;
+
+    start("");
+    id = asked_id("{\"action\":\"a\"}", 200);
+    service_configure(service, house, "poll_interval = 1s\n");
+    if (_i == 0) {
+        house_reload(house);
+    } else {
+        house_kill(house);
+        house_start(house);
+    }
+    service_await_polls(service, id, 1);
+    service_decide_silently(service, id, "denied");
+    house_await_status(house, id, "denied");
+    free(id);
+}
+END_TEST
+
 /* The decisions fall into the look-ups, which all of them are in at the time: some are told of first by the
  * one, some by the other, and the second of them is late. */
 START_TEST(a_decision_that_comes_both_ways_at_once_counts_once)
@@ -466,6 +548,44 @@ START_TEST(the_service_is_asked_once_more_before_a_request_expires)
     id = asked_id("{\"action\":\"a\",\"expiresIn\":1}", 200);
     house_await_status(house, id, "expired");
     service_await_polls(service, id, 1);
+    free(id);
+}
+END_TEST
+
+/* A decision may have been given meanwhile, and no webhook found anybody. */
+START_TEST(what_was_over_while_nobody_was_there_is_asked_about_too)
+{
+    int64_t over;
+    char *id;
+
+    start("[requests]\nexpiry_grace = 0\n");
+    id = asked_id("{\"action\":\"a\",\"expiresIn\":3}", 200);
+    over = house_now_ms() + 3000;
+    service_decide_silently(service, id, "approved");
+    house_kill(house);
+    while (house_now_ms() < over) {
+        (void)poll(NULL, 0, 100);
+    }
+    house_start(house);
+    house_await_status(house, id, "approved");
+    free(id);
+}
+END_TEST
+
+/* Who asks, and who wanted to know, may end before the answer comes. */
+static const char *const those_who_ask[] = {"assentd: caller", "assentd: core"};
+
+START_TEST(what_was_asked_once_more_in_vain_is_asked_again)
+{
+    char *id;
+
+    start("[requests]\nexpiry_grace = 0\n");
+    id = asked_id("{\"action\":\"a\",\"expiresIn\":1}", 200);
+    service_fail_as(service, "{\"on\":\"approvals\",\"what\":\"silent\",\"done\":true}");
+    service_await_polls(service, id, 1);
+    service_decide_silently(service, id, "approved");
+    (void)house_kill_role(house, those_who_ask[_i]);
+    house_await_status(house, id, "approved");
     free(id);
 }
 END_TEST
@@ -584,10 +704,12 @@ int main(void)
                         sizeof faults / sizeof *faults);
     tcase_add_test(tests, a_notice_is_passed_on_and_counts_as_delivered);
     tcase_add_test(tests, a_refusal_of_the_service_is_passed_on);
+    tcase_add_test(tests, a_refusal_that_quotes_our_url_is_not_passed_on);
     tcase_add_loop_test(tests, what_fails_for_a_while_is_made_up_for, 0,
                         sizeof passing / sizeof *passing);
     tcase_add_test(tests, nothing_is_lost_while_nobody_is_there);
     tcase_add_test(tests, a_decision_on_either_of_two_links_counts_once);
+    tcase_add_test(tests, what_came_early_counts_before_what_comes_by_the_url);
     tcase_add_test(tests, an_answer_without_an_id_is_no_submission);
     tcase_add_test(tests, the_same_client_id_is_the_same_request);
     tcase_add_test(tests, below_the_threshold_nobody_is_asked_up_to_a_number_a_day);
@@ -596,8 +718,12 @@ int main(void)
     tcase_add_test(tests, explain_says_what_policy_would_do_and_does_nothing);
     tcase_add_test(tests, a_url_is_for_one_request_only);
     tcase_add_test(tests, a_decision_whose_webhook_never_came_is_found);
+    tcase_add_loop_test(tests, polling_may_begin_with_a_reload, 0, 2);
     tcase_add_test(tests, a_decision_that_comes_both_ways_at_once_counts_once);
     tcase_add_test(tests, the_service_is_asked_once_more_before_a_request_expires);
+    tcase_add_test(tests, what_was_over_while_nobody_was_there_is_asked_about_too);
+    tcase_add_loop_test(tests, what_was_asked_once_more_in_vain_is_asked_again, 0,
+                        sizeof those_who_ask / sizeof *those_who_ask);
     tcase_add_test(tests, a_request_expires_also_if_the_service_can_not_be_reached);
     tcase_add_test(tests, a_request_that_is_canceled_is_submitted_no_more);
     tcase_add_loop_test(tests, a_request_whose_submission_is_given_up_has_failed, 0, 2);

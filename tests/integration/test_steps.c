@@ -267,6 +267,27 @@ START_TEST(after_a_fan_out_of_nothing_it_goes_on_in_the_same_commit)
 }
 END_TEST
 
+/* A person would else be asked for what by now is never to be accepted. */
+START_TEST(what_policy_has_come_to_refuse_is_submitted_no_more)
+{
+    char *first = asked("work", "", 200);
+    char *second = asked_after("late", first);
+
+    service_configure(service, house,
+                      "[action work]\non_granted = work\n"
+                      "[action late]\nrefuse_if = true\n"
+                      "[hook work]\nshell = echo $ASSENT_REQUEST_ID >>%DIR%/works\n");
+    house_reload(house);
+    approve(first);
+    house_await_jobs(house, first, 2, "succeeded");
+    house_await_status(house, second, "failed");
+    house_expect_over(house, second, "failed", "refuse_if = true");
+    ck_assert_uint_eq(service_asked_count(service), 1);
+    free(second);
+    free(first);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("steps");
@@ -278,6 +299,7 @@ int main(void)
     tcase_add_test(tests, it_is_canceled_when_what_was_started_fails);
     tcase_add_test(tests, it_waits_while_what_was_started_is_interrupted);
     tcase_add_test(tests, after_what_is_over_it_is_over_at_once);
+    tcase_add_test(tests, what_policy_has_come_to_refuse_is_submitted_no_more);
     tcase_add_loop_test(tests, after_a_fan_out_of_nothing_it_goes_on_in_the_same_commit, 0, 2);
     return house_run_suite(suite);
 }

@@ -210,6 +210,24 @@ START_TEST(an_id_that_was_registered_again_is_buried_again)
 }
 END_TEST
 
+/* What was captured of the buried one would decide the other. */
+START_TEST(no_request_takes_the_id_of_one_that_is_buried)
+{
+    struct store_request request;
+    fixture_decide(fixture_add_id("req_1"), REQUEST_APPROVED, OLD);
+    ck_assert_int_eq(expire(10), 1);
+    int64_t number = fixture_add_id("local");
+    ck_assert_int_eq(store_request_get(store, number, &request), 0);
+    free(request.id);
+    request.id = strdup("req_1");
+    ck_assert_int_eq(store_request_advance(store, &request), -EEXIST);
+    free(request.id);
+    request.id = strdup("req_2");
+    ck_assert_int_eq(store_request_advance(store, &request), 0);
+    store_request_free(&request);
+}
+END_TEST
+
 START_TEST(deliveries_and_events_that_belong_to_none_go_by_their_age)
 {
     struct store_delivery old = fixture_delivery("old", "", 0);
@@ -350,6 +368,7 @@ int main(void)
     tcase_add_test(tests, retention_goes_in_steps_oldest_first);
     tcase_add_test(tests, numbers_of_what_is_gone_are_not_given_again);
     tcase_add_test(tests, an_id_that_was_registered_again_is_buried_again);
+    tcase_add_test(tests, no_request_takes_the_id_of_one_that_is_buried);
     tcase_add_test(tests, deliveries_and_events_that_belong_to_none_go_by_their_age);
     tcase_add_test(tests, pages_of_events_go_on_where_the_last_one_ended);
     tcase_add_test(tests, a_cursor_stays_right_over_retention);

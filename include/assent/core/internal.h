@@ -80,7 +80,8 @@ struct core {
     struct lookup *lookups;
     size_t lookup_count;
     uint64_t last_lookup;
-    int64_t *reviews; /* requests after which held ones may be through */
+    int64_t caller_awaited_until; /* monotonic ms: until then it may come yet, to look up */
+    int64_t *reviews;             /* requests after which held ones may be through */
     size_t review_count;
     bool work_wanted;      /* something may have become startable */
     bool paused;           /* every hook */

@@ -16,6 +16,10 @@
 /* The request is pending: plans its first look-up, where its service is polled. */
 void lookups_begin(struct core *core, const struct store_request *request);
 
+/* The configuration is another than `former`, or may be where that is NULL: plans the first look-up of
+ * what was pending before its service was polled. */
+void lookups_plan(struct core *core, const struct config *former);
+
 /* Begins those that are due. */
 void lookups_go_on(struct core *core);
 
@@ -27,12 +31,15 @@ int lookups_next(struct core *core, int64_t *ret_time);
 enum last_look {
     LAST_LOOK_DONE,  /* or there can be none: it expires */
     LAST_LOOK_BEGUN, /* its answer, or the later deadline, decides */
-    LAST_LOOK_BUSY,  /* too many are under way: try again soon */
+    LAST_LOOK_BUSY,  /* too many are under way, or who asks is not there yet: try again soon */
 };
 enum last_look lookups_last(struct core *core, struct store_request *request);
 
 /* LOOKED_UP from the caller. 0 or negative errno for a frame that is none. */
 int lookups_take(struct link *link, const struct frame *frame);
+
+/* The caller is about to come, or to have another configuration: what is over waits for it a while. */
+void lookups_await_caller(struct core *core);
 
 /* The caller has gone, and with it all answers. */
 void lookups_drop(struct core *core);

@@ -136,7 +136,8 @@ int store_request_long_context(struct store *store, int64_t number, char **ret_c
 int store_request_decide(struct store *store, const struct store_request *request);
 
 /* Writes state, id, expires_at and deadline of one that is not final, and keeps its old id as an
- * alias if it has another now. -EEXIST if another request has that id. */
+ * alias if it has another now. -EEXIST if another request has that id, or had it until it was
+ * removed. */
 int store_request_advance(struct store *store, const struct store_request *request);
 /* Calls `each` for every further id of the request. Lent. */
 int store_alias_list(struct store *store, int64_t request,
@@ -175,12 +176,15 @@ struct store_poll {
     int64_t request;
     int64_t next_at;
     int64_t failures; /* in a row */
-    bool last;        /* its time is over, and this look is the last */
+    int64_t last;     /* looks that were begun since its time is over */
 };
 /* Adds it or writes it anew. */
 int store_poll_set(struct store *store, const struct store_poll *poll);
 int store_poll_get(struct store *store, int64_t request, struct store_poll *ret_poll);
 int store_poll_remove(struct store *store, int64_t request);
+/* Adds one for each pending request of the service that has none, due at some time within `span` ms
+ * after `from`. */
+int store_poll_add_missing(struct store *store, const char *service, int64_t from, int64_t span);
 /* The one that is due first, whenever that is; -ENOENT if there is none. */
 int store_poll_next(struct store *store, struct store_poll *ret_poll);
 
