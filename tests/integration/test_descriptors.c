@@ -12,7 +12,7 @@
 
 #include "integration/harness.h"
 #include "support/http_server.h"
-#include "support/wrapper.h"
+#include "support/tool.h"
 
 #define USUAL 64 /* what the daemon finds, and could raise */
 #define RUNS  60

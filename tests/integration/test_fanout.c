@@ -12,7 +12,7 @@
 #include "assent/base/json.h"
 #include "integration/harness.h"
 #include "support/http_server.h"
-#include "support/wrapper.h"
+#include "support/tool.h"
 
 static struct house *house;
 
@@ -431,16 +431,6 @@ static long core_memory_kb(const char *what)
     return house_status(house, "assentd: core", what);
 }
 
-/* Sanitizers and valgrind do. */
-static bool keeps_what_is_freed(void)
-{
-#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
-    return true;
-#else
-    return under_wrapper();
-#endif
-}
-
 /* The array is there once (100 KB), a chunk of items in the store's cache, and no more as they run:
  * 1 KB for each item would be 20 MB. */
 #define MANY     20000
@@ -459,7 +449,7 @@ START_TEST(very_many_items_cost_core_no_memory)
     send_numbers("req_1", MANY);
     house_await_lines(house, "runs", MANY_RUN);
     ck_assert_int_lt(core_memory_kb("VmRSS:") - before,
-                     keeps_what_is_freed() ? GROWTH_LIMIT_KEPT : GROWTH_LIMIT);
+                     memory_counts() ? GROWTH_LIMIT : GROWTH_LIMIT_KEPT);
     job = job_1();
     ck_assert_int_eq(number_at(job, "/items/total"), MANY);
     ck_assert_str_ne(text_at(job, "/items/estimatedEnd"), "");
@@ -480,7 +470,7 @@ static void await_core_memory(long most)
     int64_t deadline = house_now_ms() + patience_ms(20000);
     long memory;
 
-    while ((memory = core_memory_kb("RssAnon:")) > most && !keeps_what_is_freed()) {
+    while ((memory = core_memory_kb("RssAnon:")) > most && memory_counts()) {
         ck_assert_msg(house_now_ms() < deadline, "core still has %ld KiB, not %ld", memory, most);
         (void)poll(NULL, 0, 50);
     }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
-#include "support/wrapper.h"
+#include "support/tool.h"
 
 #define ROLES 5
 

@@ -16,7 +16,7 @@
 
 #include "assent/base/clock.h"
 #include "integration/harness.h"
-#include "support/wrapper.h"
+#include "support/tool.h"
 
 #define MANY       10000
 #define UNDER_TOOL 500 /* valgrind takes long enough for these */

@@ -9,7 +9,7 @@
 #include "integration/harness.h"
 #include "integration/runner_rig.h"
 #include "support/jail_setting.h"
-#include "support/wrapper.h"
+#include "support/tool.h"
 
 enum { LINE = 128 };
 

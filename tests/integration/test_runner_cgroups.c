@@ -8,7 +8,7 @@
 #include "assent/base/process_tree.h"
 #include "integration/runner_rig.h"
 #include "support/cgroup_scratch.h"
-#include "support/wrapper.h"
+#include "support/tool.h"
 
 enum { AT_ONCE_MS = 0, LINE = 128 };
 

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
-#include "support/wrapper.h"
+#include "support/tool.h"
 
 #define DEFAULT_PATH "/etc/assentd/assentd.conf"
 #define BEARER       "bearer-of-the-tests"
