@@ -132,6 +132,12 @@ static bool has_mark(const struct buffer *environment, const char *prefix)
     return false;
 }
 
+/* Then nothing is known of the process that could not be looked at. */
+static bool is_want(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 /* One that can't be read is gone, or is no longer a process that hooks could have become. */
 static int read_environment(pid_t pid, struct buffer *environment)
 {
@@ -143,7 +149,7 @@ static int read_environment(pid_t pid, struct buffer *environment)
     (void)snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return 0;
+        return is_want(errno) ? -errno : 0;
     }
     while (r == 0 && count > 0 && environment->length < ENVIRONMENT_LIMIT) {
         r = buffer_reserve(environment, READ_SIZE);
@@ -166,7 +172,7 @@ static int end_if_marked(pid_t pid, const char *prefix)
     int r;
 
     if (ended.fd < 0 && ended.fd != -ENOSYS) {
-        return 0;
+        return is_want(-ended.fd) ? ended.fd : 0;
     }
     r = read_environment(pid, &environment);
     if (r == 0 && has_mark(&environment, prefix)) {

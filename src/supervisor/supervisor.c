@@ -151,29 +151,34 @@ static int connect_child(struct child *child)
 static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
 /* Nothing of an old runner may live beside a new one: what its hooks left is our child now. */
-static void end_orphans(const struct supervisor *supervisor)
+static int end_orphans(const struct supervisor *supervisor)
 {
     pid_t keep[ROLE_COUNT];
     size_t count = 0;
+    int r;
 
     for (int role = 0; role < ROLE_COUNT; role++) {
         if (supervisor->children[role].pid > 0) {
             keep[count++] = supervisor->children[role].pid;
         }
     }
-    reap_orphans(keep, count);
+    r = reap_orphans(keep, count);
+    if (r < 0) {
+        log_event(LOG_LEVEL_ERROR, "can't end what the last runner has left", "error", strerror(-r),
+                  NULL);
+    }
+    return r;
 }
 
 static int start_child(struct child *child)
 {
     struct supervisor *supervisor = child->supervisor;
-    int r;
+    int r = child->role == ROLE_RUNNER ? end_orphans(supervisor) : 0;
 
-    if (child->role == ROLE_RUNNER) {
-        end_orphans(supervisor);
+    if (r == 0) {
+        r = role_process_start(child->role, &supervisor->program, supervisor->lock_fd, &child->pid,
+                               &child->channel);
     }
-    r = role_process_start(child->role, &supervisor->program, supervisor->lock_fd, &child->pid,
-                           &child->channel);
     if (r < 0) {
         return r;
     }
@@ -691,8 +696,11 @@ static int prepare(struct supervisor *supervisor, struct problem *ret_problem)
     if (r < 0) {
         return r;
     }
-    if (identity[0]) {
-        reap_marked(identity);
+    r = identity[0] ? reap_marked(identity) : 0;
+    if (r < 0) {
+        problem_set(ret_problem, "can't end what hooks of an earlier run have left: %s",
+                    strerror(-r));
+        return r;
     }
     return open_sockets(supervisor, ret_problem);
 }
@@ -766,7 +774,7 @@ int supervisor_run(const char *path, struct config *config)
         log_event(LOG_LEVEL_ERROR, problem.text, NULL);
     } else {
         r = run(&supervisor);
-        end_orphans(&supervisor);
+        (void)end_orphans(&supervisor);
     }
     status = r < 0 ? EXIT_FAILURE : r;
     if (r >= 0) {

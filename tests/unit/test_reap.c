@@ -397,6 +397,26 @@ START_TEST(programs_of_an_old_run_are_found_by_their_job_key)
 }
 END_TEST
 
+START_TEST(without_descriptors_none_counts_as_gone)
+{
+    pid_t pid = program_with("ASSENT_JOB_KEY=wanted-1");
+    int lowest_free = dup(STDIN_FILENO);
+    struct rlimit limit;
+    struct rlimit one;
+
+    ck_assert_int_ge(lowest_free, 0);
+    (void)close(lowest_free);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    one = (struct rlimit){.rlim_cur = (rlim_t)lowest_free + 1, .rlim_max = limit.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &one), 0);
+    int found = reap_marked("wanted-");
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert_int_eq(found, -EMFILE);
+    ck_assert_int_eq(reap_marked("wanted-"), 0);
+    ck_assert(was_killed(pid));
+}
+END_TEST
+
 START_TEST(where_no_process_is_marked_none_is_ended)
 {
     pid_t pid = program_with("ASSENT_JOB_KEY=another-1");
@@ -426,6 +446,7 @@ int main(void)
     tcase_add_test(tests, a_signal_reaches_the_whole_tree_but_no_one_else);
     tcase_add_test(tests, a_signal_does_not_reach_another_process_with_the_same_pid);
     tcase_add_test(tests, programs_of_an_old_run_are_found_by_their_job_key);
+    tcase_add_test(tests, without_descriptors_none_counts_as_gone);
     tcase_add_test(tests, where_no_process_is_marked_none_is_ended);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_ENV);
