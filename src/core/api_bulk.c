@@ -37,8 +37,8 @@ static int change_all(const struct api_call *call, const struct chosen *chosen, 
     return changed;
 }
 
-/* Many at once are never all there are by accident: their state has to be named. Those that stay in it, since they
- * still run or can't be changed, are passed by the cursor. */
+/* Many at once are never all there are by accident: their state has to be named. The cursor passes those
+ * that stay in it, since they still run or can't be changed. */
 static void change_jobs(const struct api_call *call, job_change change, enum job_state one,
                         enum job_state other)
 {

@@ -26,6 +26,11 @@ enum store_executor executors_kind(const struct link *link)
     return link->role == ROLE_CALLER ? STORE_EXECUTOR_CALLER : STORE_EXECUTOR_RUNNER;
 }
 
+struct link *executors_link(struct core *core, enum store_executor executor)
+{
+    return &core->links[executor == STORE_EXECUTOR_CALLER ? ROLE_CALLER : ROLE_RUNNER];
+}
+
 /* --- digests ---------------------------------------------------------------------------------- */
 
 static const struct protocol_digest *digest_at(const struct link *link, const char *hook)

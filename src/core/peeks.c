@@ -77,16 +77,16 @@ static void answer_stored(struct core *core, const struct choice *choice)
 static struct link *executor_of(struct core *core, const struct output_subject *subject)
 {
     struct store_attempt attempt;
-    enum role role;
+    struct link *link;
     int r = store_attempt_get(core->store, subject->job, subject->item, subject->n, &attempt);
 
     if (r == -ENOENT) {
         return NULL;
     }
     core_must(r, "attempt");
-    role = attempt.executor == STORE_EXECUTOR_CALLER ? ROLE_CALLER : ROLE_RUNNER;
+    link = executors_link(core, attempt.executor);
     store_attempt_free(&attempt);
-    return &core->links[role];
+    return link;
 }
 
 void peeks_add(struct core *core, const struct asker *asker, const struct task *task)

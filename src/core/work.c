@@ -358,8 +358,7 @@ static bool cancel_attempts(struct core *core, const struct store_job *job)
     struct cancellation cancellation = {.core = core, .job = job};
 
     for (enum store_executor executor = 0; executor < STORE_EXECUTOR_COUNT; executor++) {
-        cancellation.link =
-            &core->links[executor == STORE_EXECUTOR_CALLER ? ROLE_CALLER : ROLE_RUNNER];
+        cancellation.link = executors_link(core, executor);
         core_must(store_attempt_running(core->store, executor, cancel_attempt, &cancellation),
                   "attempts");
     }

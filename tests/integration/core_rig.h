@@ -22,8 +22,9 @@
 
 #define CORE_RIG_PATIENCE_MS ((int)patience_ms(30000))
 
-/* What is configured: two services and one, `asked`, that requests are submitted to; an action `pay` that runs `pay-program` and `pay-call` once it is
- * granted, and one, `slow`, whose `retry-program` is to be started again after an interruption. */
+/* What is configured: two services and one, `asked`, that requests are submitted to; an action `pay` that
+ * runs `pay-program` and `pay-call` once it is granted, and one, `slow`, whose `retry-program` is to be
+ * started again after an interruption. */
 #define CORE_RIG_PATH         "/webhook/approval"
 #define CORE_RIG_SECRET       "whsec_the-secret-of-daimon"
 #define CORE_RIG_OTHER_PATH   "/webhook/other"

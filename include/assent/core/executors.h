@@ -18,6 +18,8 @@ void executors_disconnected(struct link *link);
 
 /* Which executor's attempts those of this link are. */
 enum store_executor executors_kind(const struct link *link);
+/* The link to that executor. */
+struct link *executors_link(struct core *core, enum store_executor executor);
 
 /* True if the executor has the hook exactly as core knows it. */
 bool executors_have(const struct link *link, const struct config_hook *hook);
