@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <netdb.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -140,33 +141,48 @@ static int listen_address(const char *text, int *ret_fd)
     return listen_inet(text, ret_fd);
 }
 
-/* The sockets that systemd passed under one of the names; see sd_listen_fds(3). */
-static void take_passed(const char *name, const char *other_name, struct sockets *sockets)
+/* The sockets that systemd passed under one of the names; see sd_listen_fds(3). Returns how many of
+ * them there was no room for. */
+static size_t take_passed(const char *name, const char *other_name, struct sockets *sockets)
 {
     char **names = NULL;
     int count = sd_listen_fds_with_names(0, &names);
+    size_t left_out = 0;
 
     for (int i = 0; i < count; i++) {
-        if ((strcmp(names[i], name) == 0 || (other_name && strcmp(names[i], other_name) == 0)) &&
-            sockets->count < SOCKETS_LIMIT) {
+        if (strcmp(names[i], name) != 0 && (!other_name || strcmp(names[i], other_name) != 0)) {
+            continue;
+        }
+        if (sockets->count < SOCKETS_LIMIT) {
             sockets->fds[sockets->count++] = SD_LISTEN_FDS_START + i;
+        } else {
+            left_out++;
         }
     }
     for (int i = 0; i < count; i++) {
         free(names[i]);
     }
     free(names);
+    return left_out;
 }
 
 /* True if systemd passed any. */
 static bool take_from_systemd(const char *section, const char *name, const char *other_name,
                               struct sockets *sockets)
 {
-    take_passed(name, other_name, sockets);
+    size_t left_out = take_passed(name, other_name, sockets);
+    char count[24];
+
     if (sockets->count > 0) {
         log_event(LOG_LEVEL_INFO,
                   "listening on the sockets that systemd passed, not on those of the configuration",
                   "section", section, NULL);
+    }
+    if (left_out > 0) {
+        (void)snprintf(count, sizeof count, "%zu", left_out);
+        log_event(LOG_LEVEL_ERROR,
+                  "systemd passed more sockets than can be listened on: nobody hears the last ones",
+                  "section", section, "unheard", count, NULL);
     }
     return sockets->count > 0;
 }

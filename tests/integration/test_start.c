@@ -341,6 +341,39 @@ START_TEST(a_socket_of_somebody_who_takes_messages_is_left_alone)
 }
 END_TEST
 
+#define PASSED 19 /* 17 are listened on */
+
+/* All of them the same socket. */
+static void pass_many(void *userdata)
+{
+    struct passed *passed = userdata;
+    int spare = fcntl(passed->fds[0], F_DUPFD_CLOEXEC, 60);
+    char names[PASSED * sizeof "public:"] = "public";
+
+    for (int i = 1; i < PASSED; i++) {
+        strncat(names, ":public", sizeof names - strlen(names) - 1);
+    }
+    passed->count = "19";
+    passed->names = names;
+    pass(passed);
+    for (int i = 0; i < PASSED; i++) {
+        (void)dup2(spare, 3 + i);
+    }
+}
+
+START_TEST(passed_sockets_that_nobody_hears_are_told)
+{
+    struct passed passed = {0};
+
+    open_passed(&passed);
+    ck_assert_int_eq(unlink(house_socket(house)), 0);
+    house_prepare(house, pass_many, &passed);
+    start(note);
+    house_await_log(house, "nobody hears the last ones\" section=server unheard=2");
+    ck_assert(listens_at(passed.port));
+}
+END_TEST
+
 START_TEST(a_passed_socket_without_a_name_is_the_public_one)
 {
     struct passed passed = {.count = "1"};
@@ -434,6 +467,7 @@ int main(void)
     tcase_add_test(sockets, passed_sockets_replace_configured_ones);
     tcase_add_test(sockets, a_socket_of_somebody_who_is_busy_is_left_alone);
     tcase_add_test(sockets, a_socket_of_somebody_who_takes_messages_is_left_alone);
+    tcase_add_test(sockets, passed_sockets_that_nobody_hears_are_told);
     tcase_add_test(sockets, a_passed_socket_without_a_name_is_the_public_one);
     /* Nobody may not write what valgrind reports. */
     if (!under_wrapper()) {
