@@ -489,14 +489,14 @@ START_TEST(a_decision_whose_webhook_never_came_is_found)
 END_TEST
 
 /* Also of what was asked before. */
-START_TEST(polling_may_begin_with_a_reload)
+START_TEST(polling_may_begin_or_become_frequent_with_a_reload)
 {
     char *id;
 
-    start("");
+    start(_i < 2 ? "" : "poll_interval = 1d\n");
     id = asked_id("{\"action\":\"a\"}", 200);
     service_configure(service, house, "poll_interval = 1s\n");
-    if (_i == 0) {
+    if (_i % 2 == 0) {
         house_reload(house);
     } else {
         house_kill(house);
@@ -718,7 +718,7 @@ int main(void)
     tcase_add_test(tests, explain_says_what_policy_would_do_and_does_nothing);
     tcase_add_test(tests, a_url_is_for_one_request_only);
     tcase_add_test(tests, a_decision_whose_webhook_never_came_is_found);
-    tcase_add_loop_test(tests, polling_may_begin_with_a_reload, 0, 2);
+    tcase_add_loop_test(tests, polling_may_begin_or_become_frequent_with_a_reload, 0, 4);
     tcase_add_test(tests, a_decision_that_comes_both_ways_at_once_counts_once);
     tcase_add_test(tests, the_service_is_asked_once_more_before_a_request_expires);
     tcase_add_test(tests, what_was_over_while_nobody_was_there_is_asked_about_too);
