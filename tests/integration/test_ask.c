@@ -627,6 +627,26 @@ START_TEST(a_request_that_is_canceled_is_submitted_no_more)
 }
 END_TEST
 
+/* Nobody could say what is to become of a submission that is cut off then. */
+START_TEST(a_submission_to_a_service_that_is_gone_is_not_held_for_a_person)
+{
+    struct exchange *exchange;
+    json_t *jobs;
+
+    start("");
+    service_fail_as(service, "{\"on\":\"notify\",\"what\":\"silent\",\"done\":true}");
+    exchange = house_begin_control(house, "POST", "/v1/notify-operator", "{\"action\":\"a\"}");
+    service_await_asked(service, 1);
+    house_configure(house, "");
+    house_reload(house);
+    (void)house_kill_role(house, "assentd: caller");
+    answer_expect_error(exchange_end(exchange), 502, "submission_failed", NULL);
+    jobs = house_get(house, "/v1/jobs");
+    ck_assert_str_eq(text_at(jobs, "/jobs/0/state"), "failed");
+    json_decref(jobs);
+}
+END_TEST
+
 /* Whose submission will not be tried again has failed, and does not wait for its time to be over. */
 START_TEST(a_request_whose_submission_is_given_up_has_failed)
 {
@@ -726,6 +746,7 @@ int main(void)
                         sizeof those_who_ask / sizeof *those_who_ask);
     tcase_add_test(tests, a_request_expires_also_if_the_service_can_not_be_reached);
     tcase_add_test(tests, a_request_that_is_canceled_is_submitted_no_more);
+    tcase_add_test(tests, a_submission_to_a_service_that_is_gone_is_not_held_for_a_person);
     tcase_add_loop_test(tests, a_request_whose_submission_is_given_up_has_failed, 0, 2);
     tcase_add_test(tests, the_submission_of_what_is_over_is_not_run_again);
     tcase_add_test(tests, a_notice_is_passed_on_however_long_that_takes);
