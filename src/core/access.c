@@ -10,6 +10,7 @@
 #include "assent/base/log.h"
 
 #define UID_PREFIX              "uid:"
+#define TOKEN_PREFIX            "token:"
 #define UID_DIGITS              10
 #define SCHEME                  "Bearer "
 #define REFUSED_LOG_INTERVAL_MS 10000
@@ -48,22 +49,22 @@ static const char *sent_token(const struct protocol_request *request)
 
 /* Compares digests, which have one length, and all of them: the time says nothing about any token.
  */
-static const struct config_token *find_token(const struct config_interface *interface,
-                                             const char *sent)
+static const struct config_token *find_token(const struct link *link,
+                                             const unsigned char sent[DIGEST_SHA256_SIZE])
 {
-    unsigned char sent_digest[DIGEST_SHA256_SIZE];
+    const struct config *config = link->core->config;
+    const struct config_interface *interface =
+        link->role == ROLE_GATE_CONTROL ? &config->control : &config->agent;
     unsigned char digest[DIGEST_SHA256_SIZE];
     const struct config_token *found = NULL;
 
-    core_must(digest_sha256(sent, strlen(sent), sent_digest), "token");
     for (size_t i = 0; i < interface->token_count; i++) {
         const struct config_token *token = &interface->tokens[i];
 
         core_must(digest_sha256(token->token.bytes, token->token.length, digest), "token");
-        found = digest_equal(digest, sent_digest, sizeof digest) ? token : found;
+        found = digest_equal(digest, sent, sizeof digest) ? token : found;
     }
     digest_wipe(digest, sizeof digest);
-    digest_wipe(sent_digest, sizeof sent_digest);
     return found;
 }
 
@@ -85,23 +86,43 @@ static void log_refused(struct link *link, const struct protocol_request *reques
     link->refused_logged_at = now;
 }
 
+static void set_who(struct access *access, const char *kind, const char *name)
+{
+    (void)snprintf(access->who, sizeof access->who, "%s%s%s", access->agent ? "agent " : "", kind,
+                   name);
+}
+
 int access_find(struct link *link, const struct protocol_request *request,
                 struct access *ret_access)
 {
-    const struct config *config = link->core->config;
-    bool agent = link->role != ROLE_GATE_CONTROL;
+    struct access access = {.agent = link->role != ROLE_GATE_CONTROL};
+    const struct config_token *token = NULL;
     const char *sent = is_uid(request->peer) ? NULL : sent_token(request);
-    const struct config_token *token =
-        sent ? find_token(agent ? &config->agent : &config->control, sent) : NULL;
 
+    if (sent) {
+        core_must(digest_sha256(sent, strlen(sent), access.token), "token");
+        token = find_token(link, access.token);
+    }
     if (!token && !is_uid(request->peer)) {
         log_refused(link, request);
         return -EACCES;
     }
-    ret_access->agent = agent;
-    (void)snprintf(ret_access->who, sizeof ret_access->who, "%s%s%s", agent ? "agent " : "",
-                   token ? "token:" : "", token ? token->name : request->peer);
+    access.by_token = token != NULL;
+    set_who(&access, token ? TOKEN_PREFIX : "", token ? token->name : request->peer);
+    *ret_access = access;
     return 0;
+}
+
+bool access_stands(const struct link *link, const struct access *access)
+{
+    const struct config_token *token = access->by_token ? find_token(link, access->token) : NULL;
+    struct access now = {.agent = access->agent};
+
+    if (!token) {
+        return !access->by_token;
+    }
+    set_who(&now, TOKEN_PREFIX, token->name);
+    return strcmp(now.who, access->who) == 0;
 }
 
 const char *access_owner(const struct access *access)

@@ -55,6 +55,6 @@ void api_follow_events(const struct api_call *call)
     int64_t after;
 
     if (wanted_position(call, &after)) {
-        followers_add(call->core, &call->asker, access_owner(&call->access), after);
+        followers_add(call->core, &call->asker, &call->access, after);
     }
 }

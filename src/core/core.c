@@ -208,6 +208,7 @@ static int on_config(void *userdata, const void *bytes, size_t length)
         core_begin(core);
         work_drop_unknown(core);
         lookups_plan(core, former);
+        followers_review(core);
         lanes_want_all(core);
     }
     config_free(former);

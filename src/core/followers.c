@@ -24,7 +24,7 @@
 struct follower {
     struct follower *next; /* in its bucket */
     struct asker asker;
-    char *owner;      /* NULL: sees all */
+    struct access access;
     int64_t position; /* told up to this sequence */
     bool ready;
     bool ending; /* as soon as it is ready */
@@ -57,7 +57,6 @@ static void remove_at(struct followers *followers, struct follower **place)
 
     *place = follower->next;
     followers->count--;
-    free(follower->owner);
     free(follower);
 }
 
@@ -138,8 +137,8 @@ static bool tell_group(struct core *core, const struct group *group)
     struct buffer piece = {0};
     int64_t reached;
 
-    core_must(store_event_after(core->store, first->position, first->owner, PIECE_EVENTS, add_event,
-                                &piece, &reached),
+    core_must(store_event_after(core->store, first->position, access_owner(&first->access),
+                                PIECE_EVENTS, add_event, &piece, &reached),
               "stream");
     for (size_t i = 0; i < group->count; i++) {
         group->members[i]->position = reached;
@@ -170,7 +169,7 @@ static int compare(const void *left, const void *right)
     if (a->asker.link != b->asker.link) {
         return a->asker.link < b->asker.link ? -1 : 1;
     }
-    return compare_owners(a->owner, b->owner);
+    return compare_owners(access_owner(&a->access), access_owner(&b->access));
 }
 
 struct collection {
@@ -304,15 +303,8 @@ static int on_beat(sd_event_source *source, uint64_t time, void *userdata)
 
 /* --- coming and going ------------------------------------------------------------------------- */
 
-static char *copy_owner(const char *owner)
-{
-    char *copy = owner ? strdup(owner) : NULL;
-
-    core_must(owner && !copy ? -ENOMEM : 0, "stream");
-    return copy;
-}
-
-void followers_add(struct core *core, const struct asker *asker, const char *owner, int64_t after)
+void followers_add(struct core *core, const struct asker *asker, const struct access *access,
+                   int64_t after)
 {
     struct followers *followers = core->followers;
     struct follower **place = place_of(followers, asker);
@@ -326,7 +318,7 @@ void followers_add(struct core *core, const struct asker *asker, const char *own
     core_must(*place ? 0 : -ENOMEM, "stream");
     **place = (struct follower){
         .asker = *asker,
-        .owner = copy_owner(owner),
+        .access = *access,
         .position = after < newest ? after : newest,
         .ending = core->quiescing,
     };
@@ -372,11 +364,9 @@ void followers_forget_all(struct core *core, const struct link *link)
     visit_all(core->followers, is_of, (void *)(uintptr_t)link);
 }
 
-static bool end_of(struct follower *follower, void *link)
+/* True if it has ended; else it does when it has taken what it was sent. */
+static bool begin_to_end(struct follower *follower)
 {
-    if (follower->asker.link != link) {
-        return false;
-    }
     follower->ending = true;
     if (follower->ready) {
         end_one(&follower->asker);
@@ -384,9 +374,25 @@ static bool end_of(struct follower *follower, void *link)
     return follower->ready;
 }
 
+static bool end_of(struct follower *follower, void *link)
+{
+    return follower->asker.link == link && begin_to_end(follower);
+}
+
 void followers_end_all(struct core *core, const struct link *link)
 {
     visit_all(core->followers, end_of, (void *)(uintptr_t)link);
+}
+
+static bool end_unknown(struct follower *follower, void *userdata)
+{
+    (void)userdata;
+    return !access_stands(follower->asker.link, &follower->access) && begin_to_end(follower);
+}
+
+void followers_review(struct core *core)
+{
+    visit_all(core->followers, end_unknown, NULL);
 }
 
 size_t followers_count(const struct core *core)

@@ -73,10 +73,11 @@ void lookups_plan(struct core *core, const struct config *former)
     for (size_t i = 0; i < core->config->service_count; i++) {
         const struct config_service *service = &core->config->services[i];
         int64_t interval = service->poll_interval_ms;
+        int64_t was = interval_in(former, service->name);
 
-        if (interval > 0 && interval_in(former, service->name) == 0) {
-            core_must(store_poll_add_missing(core->store, service->name,
-                                             clock_now_ms() + interval / 2, interval),
+        if (interval > 0 && (was == 0 || interval < was)) {
+            core_must(store_poll_plan(core->store, service->name, clock_now_ms() + interval / 2,
+                                      interval),
                       "poll");
         }
     }

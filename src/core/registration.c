@@ -131,7 +131,10 @@ static int take_service(const struct config *config, const json_t *body,
         return request->service ? 0 : -ENOMEM;
     }
     if (!request->service) {
-        problem_set(problem, "service: expected the name of one, since several are configured");
+        problem_set(problem,
+                    config->service_count == 0
+                        ? "service: none is configured; expected a [service NAME]"
+                        : "service: expected the name of one, since several are configured");
         return -EBADMSG;
     }
     if (!config_service(config, request->service)) {

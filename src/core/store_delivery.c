@@ -13,11 +13,13 @@ static const struct database_query STRAY_ADD = {
     "stray_delivery_add", "INSERT INTO stray_delivery"
                           " (service, request_id, delivery_id, decision, outcome, received_at)"
                           " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"};
+/* One that the request has already, under another of its ids, stays as it is, and counts as a change. */
 static const struct database_query STRAY_COPY = {
     "stray_delivery_copy",
     "INSERT INTO delivery (request, delivery_id, decision, outcome, received_at)"
     " SELECT ?, delivery_id, decision, outcome, received_at FROM stray_delivery"
-    " WHERE request_id = ? AND service = ?"};
+    " WHERE request_id = ? AND service = ?"
+    " ON CONFLICT DO UPDATE SET outcome = outcome"};
 static const struct database_query STRAY_DROP = {
     "stray_delivery_drop", "DELETE FROM stray_delivery WHERE request_id = ? AND service = ?"};
 

@@ -12,12 +12,14 @@ static const struct database_query GET = {"poll_get",
 static const struct database_query REMOVE = {"poll_remove", "DELETE FROM poll WHERE request = ?"};
 static const struct database_query NEXT = {
     "poll_next", "SELECT " COLUMNS " FROM poll INDEXED BY poll_next_at ORDER BY next_at LIMIT 1"};
-static const struct database_query ADD_MISSING = {
-    "poll_add_missing", "INSERT INTO poll (" COLUMNS ")"
-                        " SELECT number, ? + abs(random() % ?), 0, 0"
-                        " FROM request INDEXED BY request_deadline"
-                        " WHERE state = 2 AND state < 3 AND service = ? AND NOT EXISTS"
-                        " (SELECT 1 FROM poll WHERE poll.request = request.number)"};
+/* One that is due later than any new one could be is of another plan. */
+static const struct database_query PLAN = {"poll_plan",
+                                           "INSERT INTO poll (" COLUMNS ")"
+                                           " SELECT number, ?1 + abs(random() % ?2), 0, 0"
+                                           " FROM request INDEXED BY request_deadline"
+                                           " WHERE state = 2 AND state < 3 AND service = ?3"
+                                           " ON CONFLICT DO UPDATE SET next_at = excluded.next_at"
+                                           " WHERE last = 0 AND next_at >= ?1 + ?2"};
 
 static int get_row(struct database_statement *statement, struct store_poll *ret_poll)
 {
@@ -56,12 +58,12 @@ int store_poll_remove(struct store *store, int64_t request)
     return database_run(statement);
 }
 
-int store_poll_add_missing(struct store *store, const char *service, int64_t from, int64_t span)
+int store_poll_plan(struct store *store, const char *service, int64_t from, int64_t span)
 {
     const struct store_service *known = store_service_find(store, service);
     if (known == NULL)
         return database_error(store->database);
-    struct database_statement *statement = database_query(store->database, &ADD_MISSING);
+    struct database_statement *statement = database_query(store->database, &PLAN);
     database_bind_integer(statement, from);
     database_bind_integer(statement, span + 1);
     database_bind_integer(statement, known->number);

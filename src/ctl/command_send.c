@@ -141,6 +141,7 @@ static int build_body(struct sending *sending)
         .event_id = arguments_value(arguments, "event-id"),
         .random = random,
         .at = clock_now_ms(),
+        .pointers = sending->service->pointers,
     };
 
     screen_must(digest_random(bytes, sizeof bytes));

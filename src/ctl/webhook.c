@@ -99,11 +99,82 @@ static int set_body(json_t *body, const struct webhook *webhook)
     return r;
 }
 
+/* The key that a token of a pointer stands for; to be freed. */
+static char *key_of(const char *token, size_t length)
+{
+    char *key = strndup(token, length);
+    char *out = key;
+
+    for (const char *in = key; in && *in; in++) {
+        *out++ = *in != '~' ? *in : *++in == '1' ? '/' : '~';
+    }
+    if (key) {
+        *out = '\0';
+    }
+    return key;
+}
+
+/* The object of that name, which is made if there is none. */
+static json_t *object_in(json_t *parent, const char *key)
+{
+    json_t *object = json_object_get(parent, key);
+
+    if (!json_is_object(object)) {
+        object = json_object();
+        object = json_object_set_new(parent, key, object) < 0 ? NULL : object;
+    }
+    return object;
+}
+
+/* What the pointer leads through are objects, also where a number would be good for an array. */
+static int set_at(json_t *body, const char *pointer, const char *value)
+{
+    json_t *parent = body;
+    int r = 0;
+
+    while (r == 0 && pointer && *pointer == '/' && value) {
+        size_t length = strcspn(pointer + 1, "/");
+        char *key = key_of(pointer + 1, length);
+
+        pointer += 1 + length;
+        if (!key || !parent) {
+            r = -ENOMEM;
+        } else if (*pointer == '\0') {
+            r = set_text(parent, key, value) < 0 ? -ENOMEM : 0;
+        } else {
+            parent = object_in(parent, key);
+        }
+        free(key);
+    }
+    return r;
+}
+
+static int set_at_pointers(json_t *body, const struct webhook *webhook)
+{
+    const struct event_pointers *pointers = &webhook->pointers;
+    char at[TEXT_TIME_SIZE];
+    const char *const fields[][2] = {
+        {pointers->request_id, webhook->request_id}, {pointers->decision, webhook->status},
+        {pointers->decided_by, webhook->by},         {pointers->decided_at, at},
+        {pointers->reason, webhook->reason},         {pointers->event_id, webhook->event_id},
+    };
+    int r = 0;
+
+    text_from_time(webhook->at, at);
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0] && r == 0; i++) {
+        r = set_at(body, fields[i][0], fields[i][1]);
+    }
+    return r;
+}
+
 int webhook_body(const struct webhook *webhook, struct buffer *out)
 {
     json_t *body = json_object();
     int r = body ? set_body(body, webhook) : -ENOMEM;
-    char *text = r == 0 ? json_text(body) : NULL;
+    char *text;
+
+    r = r == 0 ? set_at_pointers(body, webhook) : r;
+    text = r == 0 ? json_text(body) : NULL;
 
     r = text ? buffer_append_text(out, text) : -ENOMEM;
     free(text);

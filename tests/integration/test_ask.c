@@ -489,14 +489,14 @@ START_TEST(a_decision_whose_webhook_never_came_is_found)
 END_TEST
 
 /* Also of what was asked before. */
-START_TEST(polling_may_begin_with_a_reload)
+START_TEST(polling_may_begin_or_become_frequent_with_a_reload)
 {
     char *id;
 
-    start("");
+    start(_i < 2 ? "" : "poll_interval = 1d\n");
     id = asked_id("{\"action\":\"a\"}", 200);
     service_configure(service, house, "poll_interval = 1s\n");
-    if (_i == 0) {
+    if (_i % 2 == 0) {
         house_reload(house);
     } else {
         house_kill(house);
@@ -627,6 +627,26 @@ START_TEST(a_request_that_is_canceled_is_submitted_no_more)
 }
 END_TEST
 
+/* Nobody could say what is to become of a submission that is cut off then. */
+START_TEST(a_submission_to_a_service_that_is_gone_is_not_held_for_a_person)
+{
+    struct exchange *exchange;
+    json_t *jobs;
+
+    start("");
+    service_fail_as(service, "{\"on\":\"notify\",\"what\":\"silent\",\"done\":true}");
+    exchange = house_begin_control(house, "POST", "/v1/notify-operator", "{\"action\":\"a\"}");
+    service_await_asked(service, 1);
+    house_configure(house, "");
+    house_reload(house);
+    (void)house_kill_role(house, "assentd: caller");
+    answer_expect_error(exchange_end(exchange), 502, "submission_failed", NULL);
+    jobs = house_get(house, "/v1/jobs");
+    ck_assert_str_eq(text_at(jobs, "/jobs/0/state"), "failed");
+    json_decref(jobs);
+}
+END_TEST
+
 /* Whose submission will not be tried again has failed, and does not wait for its time to be over. */
 START_TEST(a_request_whose_submission_is_given_up_has_failed)
 {
@@ -718,7 +738,7 @@ int main(void)
     tcase_add_test(tests, explain_says_what_policy_would_do_and_does_nothing);
     tcase_add_test(tests, a_url_is_for_one_request_only);
     tcase_add_test(tests, a_decision_whose_webhook_never_came_is_found);
-    tcase_add_loop_test(tests, polling_may_begin_with_a_reload, 0, 2);
+    tcase_add_loop_test(tests, polling_may_begin_or_become_frequent_with_a_reload, 0, 4);
     tcase_add_test(tests, a_decision_that_comes_both_ways_at_once_counts_once);
     tcase_add_test(tests, the_service_is_asked_once_more_before_a_request_expires);
     tcase_add_test(tests, what_was_over_while_nobody_was_there_is_asked_about_too);
@@ -726,6 +746,7 @@ int main(void)
                         sizeof those_who_ask / sizeof *those_who_ask);
     tcase_add_test(tests, a_request_expires_also_if_the_service_can_not_be_reached);
     tcase_add_test(tests, a_request_that_is_canceled_is_submitted_no_more);
+    tcase_add_test(tests, a_submission_to_a_service_that_is_gone_is_not_held_for_a_person);
     tcase_add_loop_test(tests, a_request_whose_submission_is_given_up_has_failed, 0, 2);
     tcase_add_test(tests, the_submission_of_what_is_over_is_not_run_again);
     tcase_add_test(tests, a_notice_is_passed_on_however_long_that_takes);

@@ -345,6 +345,17 @@ START_TEST(with_several_services_one_must_be_named)
 }
 END_TEST
 
+START_TEST(without_a_service_nothing_is_registered)
+{
+    house_configure_all(house, "[server]\nlisten = 127.0.0.1:%PORT%\n%JAIL%"
+                               "[control]\nsocket = %DIR%/control.sock\n"
+                               "[store]\npath = %DIR%/state/assentd.db\n");
+    house_reload(house);
+    answer_expect_error(post("{\"requestId\":\"req_1\",\"action\":\"x\"}"), 400, "invalid_request",
+                        "service: none is configured");
+}
+END_TEST
+
 START_TEST(one_id_in_two_services_is_two_requests)
 {
     json_t *request;
@@ -412,6 +423,7 @@ int main(void)
     tcase_add_test(registering, client_ids_are_each_ones_own);
     tcase_add_test(registering, the_socket_is_its_owners);
     tcase_add_test(services, with_several_services_one_must_be_named);
+    tcase_add_test(services, without_a_service_nothing_is_registered);
     tcase_add_test(services, one_id_in_two_services_is_two_requests);
     tcase_add_test(services, no_service_answers_for_another);
     return house_run_suite(suite);

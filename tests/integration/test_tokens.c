@@ -1,14 +1,18 @@
 /*
  * Operators and agents over TCP, where only a token says who somebody is.
  */
+#include <arpa/inet.h>
 #include <check.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "integration/ctl_rig.h"
 #include "integration/harness.h"
+#include "support/listener.h"
 
 #define OPERATOR   "token-of-the-operator"
 #define OPERATOR_B "token-of-another-operator"
@@ -228,6 +232,43 @@ START_TEST(a_reload_changes_tokens)
 }
 END_TEST
 
+static struct listener follow(int port, const char *token)
+{
+    const struct timeval patience = {.tv_sec = HOUSE_PATIENCE_MS / 1000};
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)port),
+                                        .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct listener listener = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    char header[128];
+
+    (void)setsockopt(listener.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ck_assert_int_eq(connect(listener.fd, (const struct sockaddr *)&address, sizeof address), 0);
+    (void)snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", token);
+    listener_ask(&listener, "/v1/stream", header);
+    ck_assert_int_eq(listener_status(&listener), 200);
+    return listener;
+}
+
+START_TEST(who_has_no_token_any_more_is_told_nothing_more)
+{
+    struct listener alice = follow(agent_port, ALICE);
+    struct listener bob = follow(agent_port, BOB);
+    struct listener operators = follow(control_port, OPERATOR);
+    char event[4096];
+
+    house_write(house, "alice", "the-next-token-of-alice");
+    house_write(house, "ops", OPERATOR_B "\n");
+    house_reload(house);
+    ck_assert_int_eq(listener_next(&alice, event, sizeof event), 0);
+    ck_assert_int_eq(listener_next(&operators, event, sizeof event), 0);
+    json_decref(registers(agent_port, BOB, "{\"requestId\":\"b\",\"action\":\"x\"}"));
+    ck_assert_int_gt(listener_next(&bob, event, sizeof event), 0);
+    listener_close(&operators);
+    listener_close(&bob);
+    listener_close(&alice);
+}
+END_TEST
+
 START_TEST(a_listener_that_others_reach_is_warned_of)
 {
     char *more = NULL;
@@ -342,6 +383,7 @@ int main(void)
     tcase_add_test(tests, one_agent_does_not_see_what_is_the_others);
     tcase_add_test(tests, an_operator_over_tcp_may_do_everything);
     tcase_add_test(tests, a_reload_changes_tokens);
+    tcase_add_test(tests, who_has_no_token_any_more_is_told_nothing_more);
     tcase_add_test(tests, a_listener_that_others_reach_is_warned_of);
     tcase_add_test(tests, assentctl_asks_over_tcp);
     tcase_add_test(tests, assentctl_says_what_is_wrong_with_url_and_token);

@@ -70,6 +70,30 @@ START_TEST(a_token_is_a_name_where_there_is_no_uid)
 }
 END_TEST
 
+START_TEST(access_stands_as_long_as_its_token_has_its_name)
+{
+    struct config_token later[] = {TOKEN("bob", "token-of-alice"),
+                                   TOKEN("alice", "next-token-of-alice")};
+    struct config reloaded = {.agent = {.tokens = later, .token_count = 2}};
+
+    expect(&agent, "127.0.0.1", "Bearer next-token-of-alice", "agent token:alice");
+    ck_assert(access_stands(&agent, &found));
+    core.config = &reloaded;
+    ck_assert(access_stands(&agent, &found));
+    core.config = &config;
+    expect(&agent, "127.0.0.1", "Bearer token-of-bob", "agent token:bob");
+    core.config = &reloaded;
+    ck_assert(!access_stands(&agent, &found));
+    core.config = &config;
+    expect(&agent, "127.0.0.1", "Bearer token-of-alice", "agent token:alice");
+    core.config = &reloaded;
+    ck_assert(!access_stands(&agent, &found));
+    expect(&agent, "uid:1000", NULL, "agent uid:1000");
+    ck_assert(access_stands(&agent, &found));
+    core.config = &config;
+}
+END_TEST
+
 START_TEST(nothing_that_the_gate_of_agents_says_makes_an_operator)
 {
     expect(&agent, "uid:0", "Bearer token-of-operators", "agent uid:0");
@@ -169,6 +193,7 @@ int main(void)
     log_set_level(LOG_LEVEL_ERROR);
     tcase_add_test(tests, a_uid_is_a_name);
     tcase_add_test(tests, a_token_is_a_name_where_there_is_no_uid);
+    tcase_add_test(tests, access_stands_as_long_as_its_token_has_its_name);
     tcase_add_test(tests, nothing_that_the_gate_of_agents_says_makes_an_operator);
     tcase_add_test(tests, what_only_looks_like_a_uid_is_none);
     tcase_add_test(tests, only_a_whole_token_is_one);

@@ -40,8 +40,8 @@ static struct event read_back(const struct webhook *webhook)
 
     body.length = 0;
     ck_assert_int_eq(webhook_body(webhook, &body), 0);
-    ck_assert_msg(event_parse(body.data, body.length, NULL, &event, &problem) == 0, "%s: %s",
-                  webhook->form, problem.text);
+    ck_assert_msg(event_parse(body.data, body.length, &webhook->pointers, &event, &problem) == 0,
+                  "%s: %s", webhook->form, problem.text);
     return event;
 }
 
@@ -103,6 +103,36 @@ START_TEST(an_event_id_is_the_delivery_id_in_every_form)
         webhook.form = forms[i];
         webhook.event_id = "evt_mine";
         event = read_back(&webhook);
+        ck_assert_str_eq(event.delivery_id, "evt_mine");
+        event_free(&event);
+    }
+}
+END_TEST
+
+START_TEST(every_form_has_its_fields_where_the_service_does)
+{
+    for (size_t i = 0; i < 4; i++) {
+        struct webhook webhook = granted;
+        struct event event;
+
+        webhook.form = forms[i];
+        webhook.status = "denied";
+        webhook.reason = "no";
+        webhook.event_id = "evt_mine";
+        webhook.pointers = (struct event_pointers){
+            .request_id = "/review/0/ref",
+            .decision = "/status/a~1b~0",
+            .decided_by = "/reviewer",
+            .decided_at = "/review/0/at",
+            .reason = "/review/why",
+            .event_id = "/data/id",
+        };
+        event = read_back(&webhook);
+        ck_assert_int_eq(event.decision, DECISION_DENIED);
+        ck_assert_str_eq(event.request_id, "req_1");
+        ck_assert_str_eq(event.decided_by, "ops@example.com");
+        ck_assert_int_eq(event.decided_at, 1773657045123);
+        ck_assert_str_eq(event.reason, "no");
         ck_assert_str_eq(event.delivery_id, "evt_mine");
         event_free(&event);
     }
@@ -184,6 +214,7 @@ int main(void)
     tcase_add_test(tests, every_form_says_why_it_was_denied);
     tcase_add_test(tests, every_form_can_say_expired);
     tcase_add_test(tests, an_event_id_is_the_delivery_id_in_every_form);
+    tcase_add_test(tests, every_form_has_its_fields_where_the_service_does);
     tcase_add_test(tests, the_forms_look_as_services_write_them);
     tcase_add_test(tests, a_listener_is_reached_where_it_listens);
     tcase_add_test(tests, a_socket_or_url_that_is_too_long_is_refused);

@@ -88,6 +88,25 @@ START_TEST(a_delivery_that_came_early_is_known_again_after_the_registration)
 }
 END_TEST
 
+/* Asked twice, a service may tell of one event under both ids that it gave. */
+START_TEST(one_delivery_under_two_ids_of_a_request_is_one)
+{
+    static const char *const ids[] = {"req_1", "req_2", "req_3"};
+    for (size_t i = 0; i < 3; i++) {
+        struct store_delivery early = fixture_delivery("evt_1", ids[i], 0);
+        ck_assert_int_eq(store_delivery_add(store, &early), 0);
+    }
+    int64_t number = fixture_add_id("req_1");
+    ck_assert_int_eq(store_alias_add(store, "daimon", "req_2", number), 0);
+    ck_assert_int_eq(store_alias_add(store, "daimon", "req_3", number), 0);
+
+    struct store_delivery again = fixture_delivery("evt_1", "req_3", number);
+    ck_assert_int_eq(store_delivery_add(store, &again), -EEXIST);
+    fixture_reopen();
+    ck_assert_int_eq(store_delivery_add(store, &again), -EEXIST);
+}
+END_TEST
+
 /* --- early events ----------------------------------------------------------------------------- */
 
 static struct store_early early_event(const char *id, const char *by)
@@ -213,6 +232,7 @@ int main(void)
     tcase_add_test(tests, another_decision_request_or_service_is_another_delivery);
     tcase_add_test(tests, deliveries_about_unknown_requests_and_about_none_are_known_again);
     tcase_add_test(tests, a_delivery_that_came_early_is_known_again_after_the_registration);
+    tcase_add_test(tests, one_delivery_under_two_ids_of_a_request_is_one);
     tcase_add_test(tests, early_events_are_taken_once_in_the_order_they_came);
     tcase_add_test(tests, each_service_has_a_limit_of_its_own_that_a_restart_knows);
     tcase_add_test(tests, old_early_events_are_dropped_in_steps);

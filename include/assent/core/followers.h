@@ -11,13 +11,14 @@
  * Every FOLLOWERS_BEAT_US each that is ready is sent a comment, so that clients which are gone, and
  * gates which are, are noticed.
  *
- * Owns: the list of them. Runs in: core. May call: answer, links, record, store, sd-event.
+ * Owns: the list of them. Runs in: core. May call: access, answer, links, record, store, sd-event.
  */
 #ifndef ASSENT_CORE_FOLLOWERS_H
 #define ASSENT_CORE_FOLLOWERS_H
 
 #include <stdbool.h>
 
+#include "assent/core/access.h"
 #include "assent/core/answer.h"
 
 #define FOLLOWERS_BEAT_US 15000000u
@@ -27,9 +28,9 @@
 /* Before all else. 0 or negative errno. */
 int followers_open(struct core *core);
 
-/* Answers `asker` with the events behind the sequence `after` as they come: those of requests of that
- * owner, or with NULL all. */
-void followers_add(struct core *core, const struct asker *asker, const char *owner, int64_t after);
+/* Answers `asker` with the events behind the sequence `after` as they come, those that he may see. */
+void followers_add(struct core *core, const struct asker *asker, const struct access *access,
+                   int64_t after);
 /* It has taken what it was sent. */
 void followers_taken(struct core *core, const struct asker *asker);
 /* Its client has gone. */
@@ -39,6 +40,8 @@ void followers_forget_all(struct core *core, const struct link *link);
 /* The gate stops: ends each as soon as it has taken what it was sent. */
 void followers_end_all(struct core *core, const struct link *link);
 
+/* Another configuration: ends those whose token is not in it any more, as if their gate stopped. */
+void followers_review(struct core *core);
 /* Sends what there is to those who are ready, as far as their gates have room, and not too many
  * different pieces at once. Inside a transaction, just before its commit. */
 void followers_tell(struct core *core);

@@ -16,8 +16,8 @@
 /* The request is pending: plans its first look-up, where its service is polled. */
 void lookups_begin(struct core *core, const struct store_request *request);
 
-/* The configuration is another than `former`, or may be where that is NULL: plans the first look-up of
- * what was pending before its service was polled. */
+/* The configuration is another than `former`, or may be where that is NULL: plans the next look-up of
+ * what was pending before its service was polled, or polled so often. */
 void lookups_plan(struct core *core, const struct config *former);
 
 /* Begins those that are due. */

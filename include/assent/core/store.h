@@ -182,9 +182,9 @@ struct store_poll {
 int store_poll_set(struct store *store, const struct store_poll *poll);
 int store_poll_get(struct store *store, int64_t request, struct store_poll *ret_poll);
 int store_poll_remove(struct store *store, int64_t request);
-/* Adds one for each pending request of the service that has none, due at some time within `span` ms
- * after `from`. */
-int store_poll_add_missing(struct store *store, const char *service, int64_t from, int64_t span);
+/* One for each pending request of the service that has none, or one that is due later, but for the
+ * last: due at some time within `span` ms after `from`. */
+int store_poll_plan(struct store *store, const char *service, int64_t from, int64_t span);
 /* The one that is due first, whenever that is; -ENOENT if there is none. */
 int store_poll_next(struct store *store, struct store_poll *ret_poll);
 

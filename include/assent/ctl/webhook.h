@@ -1,7 +1,7 @@
 /*
  * Webhooks as an approval service sends them, and where to send them to.
  *
- * Owns: nothing. Runs in: assentctl. Pure. May call: json, text.
+ * Owns: nothing. Runs in: assentctl. Pure. May call: event, json, text.
  */
 #ifndef ASSENT_CTL_WEBHOOK_H
 #define ASSENT_CTL_WEBHOOK_H
@@ -10,6 +10,7 @@
 
 #include "assent/base/buffer.h"
 #include "assent/base/problem.h"
+#include "assent/domain/event.h"
 
 #define WEBHOOK_FORMS    "js|python|event|envelope"
 #define WEBHOOK_STATUSES "approved|denied|expired"
@@ -23,6 +24,8 @@ struct webhook {
     const char *event_id; /* may be NULL: the form's own way */
     const char *random;   /* makes ids of events and deliveries unlike others */
     int64_t at;           /* ms since 1970 */
+    /* Where the service has its fields, beside the usual places of the form. */
+    struct event_pointers pointers;
 };
 
 /* Appends the body. 0 or -ENOMEM. */
