@@ -154,16 +154,24 @@ END_TEST
 
 static char *disk;
 
-/* The store on a file system of its own, of 8 MiB; false if that can't be had. */
-static bool start_on_small_disk(const char *sections)
+/* A file system of its own for the store; false if that can't be had. */
+static bool make_small_disk(const char *options)
 {
     disk = house_file(house, "state");
     ck_assert_int_eq(mkdir(disk, 0700), 0);
     /* Seen by this process and its children only, so that it can't stay behind. */
     if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("tmpfs", disk, "tmpfs", 0, "size=8m") < 0) {
+        mount("tmpfs", disk, "tmpfs", 0, options) < 0) {
         (void)printf("no file system can be mounted: skipped\n");
         free(disk);
+        return false;
+    }
+    return true;
+}
+
+static bool start_on_small_disk(const char *sections)
+{
+    if (!make_small_disk("size=8m")) {
         return false;
     }
     start(sections);
@@ -334,6 +342,36 @@ START_TEST(with_little_room_a_fan_out_stops_growing)
 }
 END_TEST
 
+/* There is room for bytes, and none for one file more. */
+START_TEST(a_disk_that_takes_no_file_more_is_told)
+{
+    if (!make_small_disk("size=8m,nr_inodes=2")) {
+        return;
+    }
+    house_configure(house, note);
+    house_begin_start(house);
+    house_await_log(house, "the database can't be opened: unable to open database file (opening "
+                           "it): No space left on device");
+    ck_assert_int_eq(mount("tmpfs", disk, "tmpfs", MS_REMOUNT, "nr_inodes=100"), 0);
+    ck_assert(house_await_start(house));
+    leave_small_disk();
+}
+END_TEST
+
+START_TEST(a_store_that_can_not_be_made_is_told_why)
+{
+    if (!make_small_disk("size=64k")) {
+        return;
+    }
+    house_configure(house, note);
+    house_begin_start(house);
+    house_await_log(house, "the database can't be made: database or disk is full");
+    ck_assert_int_eq(mount("tmpfs", disk, "tmpfs", MS_REMOUNT, "size=8m"), 0);
+    ck_assert(house_await_start(house));
+    leave_small_disk();
+}
+END_TEST
+
 START_TEST(without_any_room_nothing_is_lost)
 {
     char *approval = approval_of("req_2");
@@ -377,6 +415,8 @@ int main(void)
     tcase_add_test(full_disk, with_little_room_new_work_is_put_off_and_old_work_goes_on);
     tcase_add_test(full_disk, with_little_room_nothing_more_is_started);
     tcase_add_test(full_disk, with_little_room_a_fan_out_stops_growing);
+    tcase_add_test(full_disk, a_disk_that_takes_no_file_more_is_told);
+    tcase_add_test(full_disk, a_store_that_can_not_be_made_is_told_why);
     tcase_add_test(full_disk, without_any_room_nothing_is_lost);
     return house_run_suite(suite);
 }
