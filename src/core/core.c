@@ -248,7 +248,9 @@ static int on_config(void *userdata, const void *bytes, size_t length)
 
 static int on_stream(void *userdata, int fd, enum role other)
 {
-    return links_take(userdata, fd, other);
+    /* Without it that role could only wait. */
+    core_must(links_take(userdata, fd, other), "stream");
+    return 0;
 }
 
 /* The supervisor of a later run finds by this what hooks of this store it must end. */
