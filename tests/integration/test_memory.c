@@ -99,11 +99,72 @@ START_TEST(core_that_has_no_memory_ends_nobody_else)
 }
 END_TEST
 
+static void give_memory_back(const char *title)
+{
+    struct rlimit limit;
+    pid_t role = house_role(house, title);
+
+    ck_assert_int_eq(prlimit(role, RLIMIT_DATA, NULL, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    ck_assert_int_eq(prlimit(role, RLIMIT_DATA, &limit, NULL), 0);
+}
+
+/* The record of a run that it has no memory for. It has not begun, and is begun when there is memory. */
+START_TEST(a_runner_that_could_not_hear_core_hears_it_again)
+{
+    char *body = large_registration("req_1");
+    pid_t runner;
+
+    if (!memory_can_be_limited()) {
+        free(body);
+        return;
+    }
+    house_register(house, body);
+    runner = house_role(house, "assentd: runner");
+    take_memory_away("assentd: runner");
+    house_approve(house, "req_1");
+    house_await_log(house, "the stream to core broke");
+    give_memory_back("assentd: runner");
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    ck_assert_int_eq(house_count_lines(house, "notes"), 1);
+    ck_assert_int_eq(house_role(house, "assentd: runner"), runner);
+    free(body);
+}
+END_TEST
+
+/* An answer that it has no memory for. */
+START_TEST(a_gate_that_could_not_hear_core_hears_it_again)
+{
+    char *body = large_registration("req_1");
+    struct answer answer;
+    pid_t gate;
+
+    if (!memory_can_be_limited()) {
+        free(body);
+        return;
+    }
+    house_register(house, body);
+    gate = house_role(house, "assentd: gate control");
+    take_memory_away("assentd: gate control");
+    answer = house_control(house, "GET", "/v1/approvals/req_1", NULL);
+    ck_assert_int_ne(answer.status, 200);
+    answer_clear(&answer);
+    give_memory_back("assentd: gate control");
+    house_await_ready(house);
+    house_approve(house, "req_1");
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    ck_assert_int_eq(house_role(house, "assentd: gate control"), gate);
+    free(body);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("memory");
     TCase *tests = house_scenarios(suite, "memory", set_up, tear_down);
 
     tcase_add_test(tests, core_that_has_no_memory_ends_nobody_else);
+    tcase_add_test(tests, a_runner_that_could_not_hear_core_hears_it_again);
+    tcase_add_test(tests, a_gate_that_could_not_hear_core_hears_it_again);
     return house_run_suite(suite);
 }
