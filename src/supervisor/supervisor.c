@@ -353,13 +353,22 @@ static void start_later(struct child *child)
 static int on_pause_over(sd_event_source *source, uint64_t time, void *userdata)
 {
     struct child *child = userdata;
+    int r;
 
     (void)source;
     (void)time;
     if (child->supervisor->stopping) {
         return 0;
     }
-    if (start_child(child) < 0 && child->pid <= 0) {
+    r = start_child(child);
+    if (r < 0) {
+        log_event(LOG_LEVEL_ERROR, "can't start a role, trying again", "name",
+                  role_name(child->role), "error", strerror(-r), NULL);
+    }
+    if (r < 0 && child->pid > 0) {
+        /* It lacks its configuration or a stream, which it gets at its start only. */
+        (void)kill(child->pid, SIGKILL);
+    } else if (r < 0) {
         start_later(child);
     }
     return 0;
