@@ -36,6 +36,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "assent/base/descriptors.h"
 #include "assent/caller/caller.h"
 #include "assent/config/config.h"
 #include "assent/core/core.h"
@@ -151,6 +152,7 @@ int main(int argc, char **argv)
     enum role role = role_of_process(argc, argv);
     int status;
 
+    descriptors_keep_standard_streams();
     if (role != ROLE_COUNT) {
         return run_role(role);
     }

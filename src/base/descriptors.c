@@ -10,6 +10,15 @@
 static rlim_t found;
 static int first_spare = INT_MAX;
 
+void descriptors_keep_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
 void descriptors_raise_limit(void)
 {
     struct rlimit limit;

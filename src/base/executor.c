@@ -381,14 +381,17 @@ static void on_end(struct stream *stream, int reason, void *userdata)
     if (executor->setup.on_lost) {
         executor->setup.on_lost(executor->setup.userdata);
     }
-    if (executor->waiting_fd < 0) {
-        return;
+    int r = reason;
+    if (executor->waiting_fd >= 0) {
+        int fd = executor->waiting_fd;
+        executor->waiting_fd = -1;
+        r = open_stream(executor, fd);
+        if (r < 0) {
+            log_event(LOG_LEVEL_ERROR, "can't talk to core", "error", strerror(-r), NULL);
+        }
     }
-    int fd = executor->waiting_fd;
-    executor->waiting_fd = -1;
-    int r = open_stream(executor, fd);
-    if (r < 0) {
-        log_event(LOG_LEVEL_ERROR, "can't talk to core", "error", strerror(-r), NULL);
+    if (r < 0 && executor->setup.on_broken) {
+        executor->setup.on_broken(executor->setup.userdata);
     }
 }
 

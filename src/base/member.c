@@ -52,6 +52,21 @@ static int start(struct member *member)
     return channel_send(CHANNEL_FD, CHANNEL_READY, 0, -1);
 }
 
+void member_ask_for_stream(void)
+{
+    (void)channel_send(CHANNEL_FD, CHANNEL_LOST, 0, -1);
+}
+
+static int take_stream(const struct member *member, const struct channel_packet *packet)
+{
+    int r = member->handlers->on_stream(member->userdata, packet->fd, (enum role)packet->argument);
+
+    if (r < 0 && member->started) {
+        member_ask_for_stream();
+    }
+    return r;
+}
+
 /* Handlers that take descriptors own them; one that nobody asked for is closed. */
 static int dispatch(struct member *member, const struct channel_packet *packet)
 {
@@ -67,7 +82,7 @@ static int dispatch(struct member *member, const struct channel_packet *packet)
         break;
     case CHANNEL_STREAM:
         if (handlers->on_stream && packet->argument < ROLE_COUNT) {
-            return handlers->on_stream(member->userdata, packet->fd, (enum role)packet->argument);
+            return take_stream(member, packet);
         }
         break;
     case CHANNEL_START:
@@ -89,6 +104,7 @@ static int dispatch(struct member *member, const struct channel_packet *packet)
     case CHANNEL_PONG:
     case CHANNEL_RELOADED:
     case CHANNEL_BROKEN:
+    case CHANNEL_LOST:
         break;
     }
     if (packet->fd >= 0) {

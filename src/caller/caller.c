@@ -67,6 +67,12 @@ static int on_frame(void *userdata, const struct frame *frame)
     return r;
 }
 
+static void on_broken(void *userdata)
+{
+    (void)userdata;
+    member_ask_for_stream();
+}
+
 static void on_lost(void *userdata)
 {
     struct caller *caller = userdata;
@@ -107,6 +113,7 @@ static int prepare(struct caller *caller)
         .peek = on_peek,
         .frame = on_frame,
         .on_lost = on_lost,
+        .on_broken = on_broken,
         .on_empty = on_empty,
         .userdata = caller,
     };

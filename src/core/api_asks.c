@@ -245,7 +245,7 @@ void api_ask(const struct api_call *call)
     if (may_ask(call, &registration.request) && !answer_if_asked(call, &registration.request) &&
         !refused_by_policy(call, &registration) &&
         find_predecessors(call, &registration, &predecessors)) {
-        if (store_has_room(call->core->store)) {
+        if (core_has_room(call->core)) {
             take_asked(call, &registration, &predecessors);
         } else {
             answer_unavailable(&call->asker, 30, "the store has no room at the moment");

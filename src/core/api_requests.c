@@ -170,7 +170,7 @@ void api_register(const struct api_call *call)
         return;
     }
     if (may_register(call, &registration.request) && !answer_if_known(call, &registration)) {
-        if (store_has_room(call->core->store)) {
+        if (core_has_room(call->core)) {
             add_request(call, &registration);
         } else {
             answer_unavailable(&call->asker, 30, "the store has no room at the moment");

@@ -34,6 +34,8 @@
 /* That many make a commit worth its price where the disk is free. Larger ones come when all who could
  * send something wait for an answer, and then the other processors have nothing to do. */
 #define BATCH_WORTH 24
+/* Between two lines that the disk has no room. */
+#define ROOM_TOLD_EVERY_MS 10000
 /* After everything that reads frames. */
 #define COMMIT_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
@@ -124,7 +126,7 @@ static void commit(struct core *core)
         links_mark(core);
     }
     timers_set(core);
-    if (core->growths) {
+    if (core->growths && !core->room_awaited) {
         (void)sd_event_source_set_enabled(core->growth_source, SD_EVENT_ONESHOT);
     }
     if (backup_is_wanted(core)) {
@@ -181,6 +183,36 @@ void core_begin(struct core *core)
     }
 }
 
+/* Where it comes and goes, what is told is not much. */
+static void tell_of_room(struct core *core, bool there)
+{
+    int64_t now = clock_monotonic_ms();
+
+    if (there && core->room_missed) {
+        core->room_missed = false;
+        log_event(LOG_LEVEL_INFO, "the disk of the store has room again", NULL);
+    } else if (!there && !core->room_missed &&
+               (core->room_told_at == 0 || now - core->room_told_at >= ROOM_TOLD_EVERY_MS)) {
+        core->room_missed = true;
+        core->room_told_at = now;
+        log_event(LOG_LEVEL_ERROR,
+                  "the disk of the store is almost full: what comes is put off, and nothing is "
+                  "started",
+                  "store", core->config->store_path, NULL);
+    }
+}
+
+bool core_has_room(struct core *core)
+{
+    bool there = store_has_room(core->store);
+
+    if (!there) {
+        timers_await_room(core);
+    }
+    tell_of_room(core, there);
+    return there;
+}
+
 struct link *core_executor(struct core *core, enum hook_kind kind)
 {
     return &core->links[kind == HOOK_HTTP ? ROLE_CALLER : ROLE_RUNNER];
@@ -217,7 +249,9 @@ static int on_config(void *userdata, const void *bytes, size_t length)
 
 static int on_stream(void *userdata, int fd, enum role other)
 {
-    return links_take(userdata, fd, other);
+    /* Without it that role could only wait. */
+    core_must(links_take(userdata, fd, other), "stream");
+    return 0;
 }
 
 /* The supervisor of a later run finds by this what hooks of this store it must end. */

@@ -43,6 +43,7 @@ struct database {
     sqlite3 *connection;
     struct syncer *syncer; /* NULL: every commit waits for the disk */
     int error;
+    const char *failure;              /* the error in words */
     int changes_before;               /* the open transaction */
     struct database_statement failed; /* what is given out after a failure */
     struct database_statement slots[STATEMENT_SLOTS];
@@ -94,6 +95,7 @@ static void fail_because(struct database *database, const char *name, int code, 
     if (database->error != 0)
         return;
     database->error = code == SQLITE_NOMEM ? -ENOMEM : -EIO;
+    database->failure = reason == NULL ? sqlite3_errstr(code) : reason;
     int known = sqlite3_extended_errcode(database->connection);
     log_discard();
     log_event(LOG_LEVEL_ERROR,
@@ -275,6 +277,11 @@ void database_free(struct database *database)
 int database_error(const struct database *database)
 {
     return database->error;
+}
+
+const char *database_failure(const struct database *database)
+{
+    return database->failure;
 }
 
 /* --- transactions ----------------------------------------------------------------------------- */

@@ -1,10 +1,12 @@
 #include "assent/core/database_vfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define VFS_NAME "assentd"
 /* SQLite's own way takes no more than this in one write: 31 pages, a commit of usual size. */
@@ -233,11 +235,23 @@ static const sqlite3_io_methods log_methods = {
     .xDeviceCharacteristics = log_characteristics,
 };
 
+/* SQLite's own way tries again without making the file, and then says only that there is none. What it asks
+ * for the reason of an error that it has met is errno. */
+static int open_own(const char *path, sqlite3_file *file, int flags, int *ret_flags)
+{
+    int code = own->xOpen(own, path, file, flags, ret_flags);
+    if ((code & 0xff) == SQLITE_CANTOPEN && (flags & SQLITE_OPEN_CREATE) && errno == ENOENT) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    return code;
+}
+
 static int open_log(const char *path, struct log_file *log, int flags, int *ret_flags)
 {
     *log = (struct log_file){.kept = malloc(KEPT_LIMIT)};
-    int code =
-        log->kept == NULL ? SQLITE_NOMEM : own->xOpen(own, path, file_of(log), flags, ret_flags);
+    int code = log->kept == NULL ? SQLITE_NOMEM : open_own(path, file_of(log), flags, ret_flags);
     if (code == SQLITE_OK)
         log->base.pMethods = &log_methods;
     else
@@ -248,7 +262,7 @@ static int open_log(const char *path, struct log_file *log, int flags, int *ret_
 /* All of them are opened alike, so their methods are the same. */
 static int open_database(const char *path, sqlite3_file *file, int flags, int *ret_flags)
 {
-    int code = own->xOpen(own, path, file, flags, ret_flags);
+    int code = open_own(path, file, flags, ret_flags);
     if (code == SQLITE_OK) {
         file_methods = file->pMethods;
         watched_methods = *file_methods;

@@ -100,6 +100,11 @@ void fanout_grow(struct core *core)
     if (!growth) {
         return;
     }
+    /* The chunk before this one may have taken the last of it. */
+    store_ask_room_anew(core->store);
+    if (!core_has_room(core)) {
+        return;
+    }
     count = add_chunk(core, growth);
     if (count > 0) {
         core_must(store_fanout_grow(core->store, growth->job, count), "fan-out");

@@ -90,6 +90,8 @@ static void on_end(struct stream *stream, int reason, void *userdata)
     struct link *link = userdata;
     int next_fd = link->next_fd;
 
+    /* That is nobody's fault who sent something. */
+    core_must(reason == -ENOMEM ? reason : 0, "frame");
     if (reason < 0) {
         log_event(LOG_LEVEL_ERROR, "a role broke the rules between roles", "name",
                   role_name(link->role), "error", strerror(-reason), NULL);
@@ -110,7 +112,7 @@ static void on_end(struct stream *stream, int reason, void *userdata)
         executors_disconnected(link);
     }
     if (next_fd >= 0) {
-        (void)attach(link, next_fd);
+        core_must(attach(link, next_fd), "stream");
     }
 }
 

@@ -365,9 +365,7 @@ static void take_event(struct core *core, const struct asker *asker, const struc
     enum outcome outcome = OUTCOME_IGNORED;
     int r = 0;
 
-    if (!store_has_room(core->store)) {
-        log_event(LOG_LEVEL_ERROR, "webhook put off: the disk of the store is almost full",
-                  "service", service->name, NULL);
+    if (!core_has_room(core)) {
         metrics_webhook(core->metrics, service->name, WEBHOOK_PUT_OFF);
         answer_unavailable(asker, RETRY_AFTER_FULL, "the store has no room at the moment");
         return;

@@ -100,6 +100,11 @@ bool store_has_room(struct store *store)
     return store->has_room;
 }
 
+void store_ask_room_anew(struct store *store)
+{
+    store->room_asked_at = 0;
+}
+
 /* --- services --------------------------------------------------------------------------------- */
 
 struct store_service *store_service_find(struct store *store, const char *name)

@@ -115,6 +115,13 @@ static int inspect(const char *path, bool *ret_exists, struct problem *ret_probl
     return error;
 }
 
+/* An error that is the database's own says no more than that it has failed. */
+static const char *reason_of(const struct database *database, int error)
+{
+    const char *failure = database_failure(database);
+    return failure == NULL ? strerror(-error) : failure;
+}
+
 /* --- making one ------------------------------------------------------------------------------- */
 
 static void remove_with(const char *path, const char *suffix)
@@ -189,12 +196,12 @@ static int make_at(const char *path, struct problem *ret_problem)
     if (error != 0)
         return error;
     error = fill_new(database);
+    if (error != 0)
+        problem_set(ret_problem, "the database can't be made: %s", reason_of(database, error));
     database_free(database);
     remove_with(path, "-wal");
-    if (error != 0) {
+    if (error != 0)
         remove_with(path, "");
-        problem_set(ret_problem, "the database can't be made: %s", strerror(-error));
-    }
     return error;
 }
 
@@ -356,7 +363,7 @@ static int open_existing(struct store *store, struct problem *ret_problem)
         error = store_restore_end(store);
     if (error != 0)
         problem_set(ret_problem, "the database can't be read and brought up to date: %s",
-                    strerror(-error));
+                    reason_of(store->database, error));
     return error;
 }
 

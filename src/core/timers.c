@@ -20,6 +20,8 @@
 /* Approvals by policy count for so long. */
 #define POLICY_WINDOW_MS (INT64_C(24) * 3600 * 1000)
 #define UPKEEP_SOON_US   50000u
+/* Between two looks for room on a disk that had none. */
+#define ROOM_PAUSE_US 500000u
 
 /* Returns false if that has to wait. */
 static bool expire(struct core *core, int64_t number)
@@ -66,6 +68,30 @@ static int on_start_time(sd_event_source *source, uint64_t time, void *userdata)
     core->due_until = clock_now_ms();
     lanes_want_all(core);
     return 0;
+}
+
+/* What has waited is wanted anew; and where there still is no room, that is found anew. */
+static int on_room_time(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct core *core = userdata;
+
+    (void)source;
+    (void)time;
+    core_begin(core);
+    core->room_awaited = false;
+    (void)core_has_room(core);
+    lanes_want_all(core);
+    return 0;
+}
+
+void timers_await_room(struct core *core)
+{
+    if (core->room_awaited) {
+        return;
+    }
+    core->room_awaited = true;
+    (void)sd_event_source_set_time_relative(core->room_source, ROOM_PAUSE_US);
+    (void)sd_event_source_set_enabled(core->room_source, SD_EVENT_ONESHOT);
 }
 
 static int on_poll_time(sd_event_source *source, uint64_t time, void *userdata)
@@ -122,6 +148,13 @@ int timers_open(struct core *core)
     }
     if (r >= 0) {
         r = sd_event_source_set_enabled(core->poll_source, SD_EVENT_OFF);
+    }
+    if (r >= 0) {
+        r = sd_event_add_time_relative(core->loop, &core->room_source, CLOCK_MONOTONIC,
+                                       ROOM_PAUSE_US, ACCURACY_US, on_room_time, core);
+    }
+    if (r >= 0) {
+        r = sd_event_source_set_enabled(core->room_source, SD_EVENT_OFF);
     }
     if (r >= 0) {
         r = sd_event_add_time_relative(core->loop, &core->upkeep_source, CLOCK_MONOTONIC,
@@ -182,5 +215,6 @@ void timers_close(struct core *core)
     core->deadline_source = sd_event_source_disable_unref(core->deadline_source);
     core->start_source = sd_event_source_disable_unref(core->start_source);
     core->poll_source = sd_event_source_disable_unref(core->poll_source);
+    core->room_source = sd_event_source_disable_unref(core->room_source);
     core->upkeep_source = sd_event_source_disable_unref(core->upkeep_source);
 }

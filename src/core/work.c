@@ -212,6 +212,9 @@ void work_start_queued(struct core *core)
         return;
     }
     core->work_wanted = false;
+    if (!core_has_room(core)) {
+        return;
+    }
     core->rate_wakes_at = 0;
     while (idle < count) {
         core->next_hook = (core->next_hook + 1) % count;

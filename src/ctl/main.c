@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "assent/base/clock.h"
+#include "assent/base/descriptors.h"
 #include "assent/ctl/ctl.h"
 
 static bool wants_colour(void)
@@ -115,6 +116,7 @@ int main(int argc, char **argv)
     };
     int status;
 
+    descriptors_keep_standard_streams();
     /* For the widths of characters alone: whatever is shown is UTF-8. */
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     status = parse(&ctl, argc, (const char *const *)argv, &arguments, &command);

@@ -224,6 +224,9 @@ static void on_stream_end(struct stream *stream, int reason, void *userdata)
     log_event(LOG_LEVEL_INFO, "core is away, requests are answered with 503", "reason",
               reason < 0 ? strerror(-reason) : NULL, NULL);
     lose_core(gate);
+    if (reason < 0) {
+        member_ask_for_stream();
+    }
 }
 
 static int on_stream(void *userdata, int fd, enum role other)

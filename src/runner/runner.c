@@ -51,6 +51,12 @@ static void exit_if_done(struct runner *runner)
     }
 }
 
+static void on_broken(void *userdata)
+{
+    (void)userdata;
+    member_ask_for_stream();
+}
+
 static void on_empty(void *userdata)
 {
     exit_if_done(userdata);
@@ -178,6 +184,7 @@ static int set_up(struct runner *runner, const struct config *config)
         .begin = begin,
         .cancel = cancel,
         .peek = peek,
+        .on_broken = on_broken,
         .on_empty = on_empty,
         .userdata = runner,
     };

@@ -34,7 +34,9 @@
  * ended too, which takes a while. */
 #define STOP_LIMIT_US 4500000u
 /* A role that has not answered a reload by then is ended, and comes back with the new configuration. */
-#define RELOAD_LIMIT_US   20000000u
+#define RELOAD_LIMIT_US 20000000u
+/* Before a role that can't use its stream to core gets another. */
+#define STREAM_PAUSE_US   2000000u
 #define TIMER_ACCURACY_US 10000u
 
 struct supervisor;
@@ -46,6 +48,7 @@ struct child {
     int channel;
     sd_event_source *channel_source;
     sd_event_source *pause_source;
+    sd_event_source *stream_source; /* until it gets another stream to core */
     int64_t started_at;
     int64_t pause_ms;
     bool ready;
@@ -247,6 +250,33 @@ static void reloaded(struct child *child, uint32_t error)
     announce_if_reloaded(child->supervisor);
 }
 
+static int on_stream_pause_over(sd_event_source *source, uint64_t time, void *userdata);
+
+/* At once it would only break again. */
+static void connect_later(struct child *child)
+{
+    struct supervisor *supervisor = child->supervisor;
+
+    if (!child->stream_source) {
+        (void)sd_event_add_time_relative(supervisor->loop, &child->stream_source, CLOCK_MONOTONIC,
+                                         STREAM_PAUSE_US, TIMER_ACCURACY_US, on_stream_pause_over,
+                                         child);
+    }
+}
+
+static int on_stream_pause_over(sd_event_source *source, uint64_t time, void *userdata)
+{
+    struct child *child = userdata;
+
+    (void)source;
+    (void)time;
+    child->stream_source = sd_event_source_disable_unref(child->stream_source);
+    if (!child->supervisor->stopping && connect_to_core(child->supervisor, child->role) < 0) {
+        connect_later(child);
+    }
+    return 0;
+}
+
 /* Returns false for what this role may not say now. */
 static bool heed(struct child *child, const struct channel_packet *packet)
 {
@@ -265,6 +295,10 @@ static bool heed(struct child *child, const struct channel_packet *packet)
     if (packet->message == CHANNEL_RELOADED && child->answers > 0) {
         child->answers--;
         reloaded(child, packet->argument);
+        return true;
+    }
+    if (packet->message == CHANNEL_LOST && child->role != ROLE_CORE) {
+        connect_later(child);
         return true;
     }
     if (packet->message == CHANNEL_BROKEN && child->role == ROLE_CORE) {
@@ -319,13 +353,22 @@ static void start_later(struct child *child)
 static int on_pause_over(sd_event_source *source, uint64_t time, void *userdata)
 {
     struct child *child = userdata;
+    int r;
 
     (void)source;
     (void)time;
     if (child->supervisor->stopping) {
         return 0;
     }
-    if (start_child(child) < 0 && child->pid <= 0) {
+    r = start_child(child);
+    if (r < 0) {
+        log_event(LOG_LEVEL_ERROR, "can't start a role, trying again", "name",
+                  role_name(child->role), "error", strerror(-r), NULL);
+    }
+    if (r < 0 && child->pid > 0) {
+        /* It lacks its configuration or a stream, which it gets at its start only. */
+        (void)kill(child->pid, SIGKILL);
+    } else if (r < 0) {
         start_later(child);
     }
     return 0;
@@ -413,6 +456,7 @@ static void child_ended(struct child *child, int status)
     child->pings = 0;
     announce_if_reloaded(supervisor);
     child->channel_source = sd_event_source_disable_unref(child->channel_source);
+    child->stream_source = sd_event_source_disable_unref(child->stream_source);
     (void)close(child->channel);
     if (supervisor->stopping) {
         stop_core_if_alone(supervisor);
@@ -746,6 +790,7 @@ static void supervisor_clear(struct supervisor *supervisor)
 
         child->channel_source = sd_event_source_disable_unref(child->channel_source);
         child->pause_source = sd_event_source_disable_unref(child->pause_source);
+        child->stream_source = sd_event_source_disable_unref(child->stream_source);
         if (child->pid > 0) {
             (void)close(child->channel);
         }

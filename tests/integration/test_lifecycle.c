@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "integration/harness.h"
 #include "support/tool.h"
+#include "support/tracer.h"
 
 #define ROLES 5
 
@@ -334,6 +336,51 @@ START_TEST(roles_that_do_not_hang_stay_and_the_service_manager_hears_of_us)
 }
 END_TEST
 
+/* --- the supervisor ---------------------------------------------------------------------------- */
+
+/* Of the socket pairs that it makes, five channels and four streams at the start, and then a channel, the
+ * next one is a stream. */
+static pid_t start_without_a_stream_after_it(void)
+{
+    static const char *const options[] = {"-qq",
+                                          "-o",
+                                          "/dev/null",
+                                          "-e",
+                                          "trace=socketpair",
+                                          "-e",
+                                          "inject=socketpair:error=EMFILE:when=11",
+                                          NULL};
+    pid_t strace;
+
+    house_prepare(house, tracer_await, NULL);
+    house_configure(house, note);
+    house_begin_start(house);
+    strace = tracer_start(house_pid(house), options);
+    ck_assert(house_await_start(house));
+    return strace;
+}
+
+/* Nobody else would ever give it one. */
+START_TEST(a_role_that_got_no_stream_is_started_again)
+{
+    static const char *const ended[] = {"assentd: core", "assentd: runner", "assentd: gate public"};
+    pid_t strace;
+
+    if (!tracer_possible() || under_wrapper()) {
+        (void)fputs("skipped: strace is missing, or may not trace here\n", stderr);
+        return;
+    }
+    strace = start_without_a_stream_after_it();
+    (void)house_kill_role(house, ended[_i]);
+    house_await_log(house, "can't start a role, trying again");
+    house_await_ready(house);
+    house_await_health(house, 200);
+    expect_to_work("req_1");
+    ck_assert_int_eq(house_stop(house), 0);
+    ck_assert_int_eq(waitpid(strace, NULL, 0), strace);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lifecycle");
@@ -346,6 +393,7 @@ int main(void)
     tcase_add_test(dying, all_roles_may_die_at_once);
     tcase_add_test(dying, only_the_supervisor_listens_to_signals);
     tcase_add_test(dying, a_role_that_dies_at_once_again_and_again_is_given_time);
+    tcase_add_loop_test(dying, a_role_that_got_no_stream_is_started_again, 0, 3);
     tcase_add_test(dying, while_core_is_away_everyone_is_asked_to_come_again);
     tcase_add_test(killing, nothing_outlives_a_supervisor_that_is_killed);
     tcase_add_test(killing, one_that_starts_at_once_waits_for_what_is_left);

@@ -3,6 +3,7 @@
  */
 #include <check.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,16 +154,24 @@ END_TEST
 
 static char *disk;
 
-/* The store on a file system of its own, of 8 MiB; false if that can't be had. */
-static bool start_on_small_disk(const char *sections)
+/* A file system of its own for the store; false if that can't be had. */
+static bool make_small_disk(const char *options)
 {
     disk = house_file(house, "state");
     ck_assert_int_eq(mkdir(disk, 0700), 0);
     /* Seen by this process and its children only, so that it can't stay behind. */
     if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount("tmpfs", disk, "tmpfs", 0, "size=8m") < 0) {
+        mount("tmpfs", disk, "tmpfs", 0, options) < 0) {
         (void)printf("no file system can be mounted: skipped\n");
         free(disk);
+        return false;
+    }
+    return true;
+}
+
+static bool start_on_small_disk(const char *sections)
+{
+    if (!make_small_disk("size=8m")) {
         return false;
     }
     start(sections);
@@ -229,6 +238,140 @@ START_TEST(with_little_room_new_work_is_put_off_and_old_work_goes_on)
 }
 END_TEST
 
+/* What the results of those that run may use is not for others to be started with. */
+START_TEST(with_little_room_nothing_more_is_started)
+{
+    json_t *job;
+
+    if (!start_on_small_disk("[runner]\nconcurrency = 1\n" WORK
+                             "  echo \"$ASSENT_REQUEST_ID\" >>%DIR%/begun\n"
+                             "  until [ -e %DIR%/enough ]; do sleep 0.02; done\n")) {
+        return;
+    }
+    house_register_as(house, "req_1", "work");
+    house_register_as(house, "req_2", "work");
+    house_approve(house, "req_1");
+    house_await_lines(house, "begun", 1);
+    house_approve(house, "req_2");
+    fill_disk(512 << 10);
+    house_await_health(house, 503);
+    house_write(house, "enough", "");
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    job = house_job(house, "req_2");
+    ck_assert_str_eq(text_at(job, "/state"), "queued");
+    json_decref(job);
+    house_await_log(house, "the disk of the store is almost full");
+    make_room();
+    house_await_jobs(house, "req_2", 1, "succeeded");
+    house_await_log(house, "the disk of the store has room again");
+    ck_assert_int_eq(house_count_lines(house, "begun"), 2);
+    leave_small_disk();
+}
+END_TEST
+
+#define ITEMS 20000
+
+static char *registration_of_many(void)
+{
+    json_t *list = json_array();
+    json_t *body;
+    char *text;
+
+    for (int i = 0; i < ITEMS; i++) {
+        ck_assert_int_eq(json_array_append_new(list, json_integer(i)), 0);
+    }
+    body = json_pack("{s:s, s:s, s:{s:o}}", "requestId", "req_1", "action", "many", "context",
+                     "list", list);
+    text = json_dumps(body, JSON_COMPACT);
+    ck_assert_ptr_nonnull(text);
+    json_decref(body);
+    return text;
+}
+
+/* Of the first job; all others are there before it. */
+static bool last_item_is_there(void)
+{
+    char *path = house_format(house, "/v1/jobs/1/items?limit=1&cursor=%d", ITEMS - 1);
+    json_t *page = house_get(house, path);
+    bool there = json_array_size(json_object_get(page, "items")) > 0;
+
+    json_decref(page);
+    free(path);
+    return there;
+}
+
+static void await_last_item(void)
+{
+    int64_t deadline = house_now_ms() + HOUSE_PATIENCE_MS;
+
+    while (!last_item_is_there()) {
+        ck_assert_msg(house_now_ms() < deadline, "the fan-out does not go on growing");
+        (void)poll(NULL, 0, 10);
+    }
+}
+
+/* A fan-out becomes rows on disk, of which there is an end where the reserve begins. */
+START_TEST(with_little_room_a_fan_out_stops_growing)
+{
+    char *body = registration_of_many();
+    char *log;
+
+    if (!start_on_small_disk("[action many]\non_granted = each\n"
+                             "[hook each]\nfor_each = context.list\nconcurrency = 1\n"
+                             "shell =\n"
+                             "  until [ -e %DIR%/enough ]; do sleep 0.02; done\n"
+                             "  echo >>%DIR%/ended\n")) {
+        free(body);
+        return;
+    }
+    house_register(house, body);
+    fill_disk((1 << 20) + (256 << 10));
+    house_approve(house, "req_1");
+    house_await_health(house, 503);
+    house_write(house, "enough", "");
+    house_await_lines(house, "ended", 1);
+    log = house_log(house);
+    ck_assert(!last_item_is_there());
+    ck_assert_ptr_null(strstr(log, "ending, to start again"));
+    free(log);
+    make_room();
+    house_await_lines(house, "ended", 2);
+    await_last_item();
+    leave_small_disk();
+    free(body);
+}
+END_TEST
+
+/* There is room for bytes, and none for one file more. */
+START_TEST(a_disk_that_takes_no_file_more_is_told)
+{
+    if (!make_small_disk("size=8m,nr_inodes=2")) {
+        return;
+    }
+    house_configure(house, note);
+    house_begin_start(house);
+    house_await_log(house, "the database can't be opened: unable to open database file (opening "
+                           "it): No space left on device");
+    ck_assert_int_eq(mount("tmpfs", disk, "tmpfs", MS_REMOUNT, "nr_inodes=100"), 0);
+    ck_assert(house_await_start(house));
+    leave_small_disk();
+}
+END_TEST
+
+START_TEST(a_store_that_can_not_be_made_is_told_why)
+{
+    if (!make_small_disk("size=64k")) {
+        return;
+    }
+    house_configure(house, note);
+    house_begin_start(house);
+    house_await_log(house, "the database can't be made: database or disk is full");
+    ck_assert_int_eq(mount("tmpfs", disk, "tmpfs", MS_REMOUNT, "size=8m"), 0);
+    ck_assert(house_await_start(house));
+    leave_small_disk();
+}
+END_TEST
+
 START_TEST(without_any_room_nothing_is_lost)
 {
     char *approval = approval_of("req_2");
@@ -270,6 +413,10 @@ int main(void)
     tcase_add_test(store, what_is_no_database_is_left_alone);
     tcase_add_test(store, an_address_in_use_is_told);
     tcase_add_test(full_disk, with_little_room_new_work_is_put_off_and_old_work_goes_on);
+    tcase_add_test(full_disk, with_little_room_nothing_more_is_started);
+    tcase_add_test(full_disk, with_little_room_a_fan_out_stops_growing);
+    tcase_add_test(full_disk, a_disk_that_takes_no_file_more_is_told);
+    tcase_add_test(full_disk, a_store_that_can_not_be_made_is_told_why);
     tcase_add_test(full_disk, without_any_room_nothing_is_lost);
     return house_run_suite(suite);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
+#include "support/jail_setting.h"
 #include "support/tool.h"
 
 #define DEFAULT_PATH "/etc/assentd/assentd.conf"
@@ -451,12 +452,52 @@ START_TEST(it_needs_no_rights_of_its_own)
 }
 END_TEST
 
+/* --- no standard streams ---------------------------------------------------------------------- */
+
+static void close_standard_streams(void *userdata)
+{
+    (void)userdata;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        (void)close(fd);
+    }
+}
+
+static void expect_no_stream_elsewhere(pid_t pid)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        char link[64];
+        char target[64] = "";
+
+        (void)snprintf(link, sizeof link, "/proc/%d/fd/%d", (int)pid, fd);
+        ck_assert_int_gt((int)readlink(link, target, sizeof target - 1), 0);
+        ck_assert_msg(strcmp(target, "/dev/null") == 0, "%s is %s", link, target);
+    }
+}
+
+/* Else the first socket that a role is given has the number that its log is written to. */
+START_TEST(standard_streams_that_are_closed_become_nothing_else)
+{
+    static const char *const titles[] = {"assentd: gate public", "assentd: gate control",
+                                         "assentd: core", "assentd: runner", "assentd: caller"};
+
+    jail_allow_looking_inside();
+    house_prepare(house, close_standard_streams, NULL);
+    start(note);
+    for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
+        expect_no_stream_elsewhere(house_role(house, titles[i]));
+    }
+    expect_no_stream_elsewhere(house_pid(house));
+    expect_to_work("req_1");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("start");
     TCase *options = house_scenarios(suite, "options", set_up, tear_down);
     TCase *sockets = house_scenarios(suite, "sockets", set_up, tear_down);
     TCase *anybody = house_scenarios(suite, "anybody", set_up, tear_down);
+    TCase *streams = house_scenarios(suite, "streams", set_up, tear_down);
 
     tcase_add_test(options, it_says_its_version_and_how_it_is_used);
     tcase_add_test(options, what_it_does_not_know_is_a_wrong_use);
@@ -473,5 +514,6 @@ int main(void)
     if (!under_wrapper()) {
         tcase_add_test(anybody, it_needs_no_rights_of_its_own);
     }
+    tcase_add_test(streams, standard_streams_that_are_closed_become_nothing_else);
     return house_run_suite(suite);
 }

@@ -32,6 +32,7 @@ enum channel_message {
     CHANNEL_PONG,     /* one for each PING */
     CHANNEL_RELOADED, /* argument: 0, or the errno-like code for which the old configuration stays */
     CHANNEL_BROKEN,   /* (core) argument: the enum role that sent what it may not: end it */
+    CHANNEL_LOST, /* (not core) its stream to core is of no use any more: it is to get another */
 };
 
 struct channel_packet {

@@ -1,5 +1,6 @@
 /*
- * How many descriptors a process may have: as many as it is allowed, but for its programs.
+ * How many descriptors a process may have: as many as it is allowed, but for its programs; and that the
+ * first three are its standard streams.
  *
  * The usual limit is as old as select. A role that has a descriptor for each connection or run needs more,
  * while the programs that it starts get what it found. And a few are for what the supervisor passes: a
@@ -7,13 +8,17 @@
  *
  *   0 ... what others ask for ... limit - spare │ ... spare ... │ limit
  *
- * Owns: nothing. Runs in: gate, runner, caller, keepers. May call: getrlimit and setrlimit, before the
- * jail.
+ * Owns: nothing. Runs in: gate, runner, caller, keepers; the standard streams in all. May call: open,
+ * getrlimit and setrlimit, before the jail.
  */
 #ifndef ASSENT_BASE_DESCRIPTORS_H
 #define ASSENT_BASE_DESCRIPTORS_H
 
 #include <stdbool.h>
+
+/* Opens those standard streams that are closed, so that nothing else gets their numbers, and with them
+ * what is told the user. Reading and writing them fails as before. Before anything else is opened. */
+void descriptors_keep_standard_streams(void);
 
 /* Once, before there is a second thread. */
 void descriptors_raise_limit(void);

@@ -45,6 +45,9 @@ struct executor_setup {
     /* The stream has ended: what was asked on it by such frames is not answered any more. May be
      * NULL. */
     void (*on_lost)(void *userdata);
+    /* The stream ended by an error of this side, or the next one could not be begun: another is needed,
+     * and nobody else knows. May be NULL. */
+    void (*on_broken)(void *userdata);
     /* Called whenever the last attempt without ACK has gone. May be NULL. */
     void (*on_empty)(void *userdata);
     void *userdata;

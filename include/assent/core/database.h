@@ -38,6 +38,8 @@ void database_free(struct database *database);
 
 /* 0, or what the first failure was: -EIO or -ENOMEM. */
 int database_error(const struct database *database);
+/* The same in words: NULL while nothing has failed. */
+const char *database_failure(const struct database *database);
 
 /* Runs statements that have neither parameters nor rows. 0 or the sticky error. */
 int database_execute(struct database *database, const char *name, const char *sql);

@@ -67,6 +67,7 @@ struct core {
     sd_event_source *deadline_source;
     sd_event_source *start_source;
     sd_event_source *growth_source;
+    sd_event_source *room_source;
     sd_event_source *poll_source;
     sd_event_source *upkeep_source;
     struct waiters *waiters;
@@ -88,6 +89,9 @@ struct core {
     bool expiry_waits;     /* for room to ask about requests whose time is over */
     size_t next_hook;      /* whose turn it is to start something */
     int64_t rate_wakes_at; /* when a rate allows what is queued; ms since 1970, 0: none waits */
+    bool room_awaited;     /* on disk: what would be started waits for it */
+    bool room_missed;      /* it was told that there is none */
+    int64_t room_told_at;  /* monotonic ms, 0: never */
     int64_t due_until;     /* what was to wait until then is wanted by its lane; ms since 1970 */
     bool quiescing;        /* start nothing new */
     unsigned frames_in_batch;
@@ -104,6 +108,11 @@ _Noreturn void core_abandon(const char *what);
 
 /* For calls of the store that may fail only by -EIO or -ENOMEM. */
 void core_must(int r, const char *what);
+
+/* True if the disk has room for new work: what is received, registered or asked, what grows, and attempts
+ * that are to be started. Else it is looked for again after a while, and what waits for it is started then.
+ * The log is told when it goes and when it comes back. */
+bool core_has_room(struct core *core);
 
 /* The executor that runs hooks of that kind. */
 struct link *core_executor(struct core *core, enum hook_kind kind);

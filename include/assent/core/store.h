@@ -71,6 +71,8 @@ bool store_has_changed(const struct store *store);
 /* True if new work may be taken: the file system has the reserve free. Asks the file system at most
  * every 100 ms. */
 bool store_has_room(struct store *store);
+/* It asks again in any case: much has been written since. */
+void store_ask_room_anew(struct store *store);
 
 /* Random, drawn when the store was made; 16 hexadecimal digits. Keys of jobs begin with it. */
 const char *store_identity(const struct store *store);

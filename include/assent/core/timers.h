@@ -12,6 +12,8 @@
 int timers_open(struct core *core);
 /* Sets them to the next moments of which the store knows. After every commit. */
 void timers_set(struct core *core);
+/* Sees to it that room on disk is looked for again after a while, and then what waits is wanted anew. */
+void timers_await_room(struct core *core);
 void timers_close(struct core *core);
 
 #endif
