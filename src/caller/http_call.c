@@ -58,6 +58,9 @@ struct http_call {
     uint64_t body_limit;
     size_t header_length;
     long answered_hop; /* redirects followed before the last whole header; -1: none came */
+    long sent_hop;     /* the same of the last request that was about to be sent; -1: none was */
+    bool repeatable;   /* the other end can tell a repeat */
+    bool repeats;      /* libcurl wanted to make a call again that is not */
     bool safe;         /* the method is one that changes nothing */
     bool post;
     bool redirected; /* the last redirect, if it was followed, made it a GET */
@@ -177,6 +180,26 @@ static int close_socket(void *userdata, curl_socket_t fd)
 }
 
 /* --- one call --------------------------------------------------------------------------------- */
+
+/* On a connection of its own libcurl still repeats what the other end would not take over HTTP/2, and
+ * behind a redirect the connection may be a kept one. */
+static int before_sending(void *userdata, char *address, char *own_address, int port, int own_port)
+{
+    struct http_call *call = userdata;
+    long hop = 0;
+
+    (void)address;
+    (void)own_address;
+    (void)port;
+    (void)own_port;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_COUNT, &hop);
+    if (hop == call->sent_hop && !call->repeatable) {
+        call->repeats = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    call->sent_hop = hop;
+    return CURL_PREREQFUNC_OK;
+}
 
 static int append_line(struct http_call *call, const char *line)
 {
@@ -335,6 +358,8 @@ static bool set_callbacks(CURL *easy, struct http_call *call)
     SET(CURLOPT_HEADERDATA, call);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, call);
+    SET(CURLOPT_PREREQFUNCTION, before_sending);
+    SET(CURLOPT_PREREQDATA, call);
     return !failed;
 }
 
@@ -359,6 +384,8 @@ int http_call_begin(struct http_engine *engine, const struct http_request *reque
         .userdata = userdata,
         .body_limit = (uint64_t)request->output_limit + BODY_LIMIT,
         .answered_hop = -1,
+        .sent_hop = -1,
+        .repeatable = request->repeatable,
         .safe = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0,
         .post = strcmp(request->method, "POST") == 0,
     };
@@ -423,6 +450,9 @@ static const char *cause_of(const struct http_call *call, CURLcode result)
 {
     if (call->header_length > HEADER_LIMIT) {
         return "the header of the answer is too large";
+    }
+    if (call->repeats) {
+        return "the other end let go of it, and it is not sent twice";
     }
     /* To libcurl that is an answer like another. */
     if (result == CURLE_OK) {
