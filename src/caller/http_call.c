@@ -186,6 +186,7 @@ static int close_socket(void *userdata, curl_socket_t fd)
 static int before_sending(void *userdata, char *address, char *own_address, int port, int own_port)
 {
     struct http_call *call = userdata;
+    struct epoll_event ready[SOCKET_SET_READY];
     long hop = 0;
 
     (void)address;
@@ -198,6 +199,9 @@ static int before_sending(void *userdata, char *address, char *own_address, int 
         return CURL_PREREQFUNC_ABORT;
     }
     call->sent_hop = hop;
+    /* If something has come on the kept connection that this is to go over, libcurl finds it shut down,
+     * and opens another. */
+    (void)socket_set_ready(call->engine->sockets, ready);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -505,10 +509,25 @@ void http_call_look(struct http_call *call, struct http_end *ret_end)
     look(call, CURLE_OK, ret_end);
 }
 
+/* Over HTTP/2 the other end may always say something of the connection itself, and libcurl tells it from
+ * answers. */
+static void note_speaking(const struct http_call *call)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    long version = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_HTTP_VERSION, &version);
+    if (version == CURL_HTTP_VERSION_2 &&
+        curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK) {
+        socket_set_may_speak(call->engine->sockets, fd);
+    }
+}
+
 static void end_call(struct http_call *call, CURLcode result)
 {
     struct http_end end;
 
+    note_speaking(call);
     look(call, result, &end);
     leave_engine(call);
     call->done(call->userdata, &end);

@@ -154,6 +154,24 @@ START_TEST(a_kept_connection_that_was_closed_is_not_used)
 }
 END_TEST
 
+/* It would be taken as the answer to the next call. */
+START_TEST(what_comes_unasked_on_a_kept_connection_answers_no_call)
+{
+    caller_rig_begin(&rig, HOOKS);
+    http_server_script(server, &(struct http_server_script){
+                                   .path = "/", .manner = HTTP_SERVER_SAYS_MORE, .keeps = true});
+    run("keyed", ENDING_SUCCEEDED);
+    http_server_release(server);
+    ck_assert_uint_eq(http_server_wait_closed(server), 0);
+    http_server_script(server,
+                       &(struct http_server_script){.path = "/", .status = 201, .keeps = true});
+    run("keyed", ENDING_SUCCEEDED);
+    ck_assert_int_eq(result.http_status, 201);
+    ck_assert_uint_eq(http_server_wait(server, 2), 2);
+    ck_assert_uint_eq(http_server_connections(server), 2);
+}
+END_TEST
+
 START_TEST(every_call_has_its_own_token)
 {
     static const char *const hooks[] = {"one", "two", "none", "one"};
@@ -384,6 +402,7 @@ static Suite *suite(void)
     tcase_add_test(kept, a_call_without_a_key_is_not_made_again_behind_a_redirect);
     tcase_add_test(kept, a_call_whose_repeat_can_not_be_sent_may_have_been_done);
     tcase_add_test(kept, a_kept_connection_that_was_closed_is_not_used);
+    tcase_add_test(kept, what_comes_unasked_on_a_kept_connection_answers_no_call);
     tcase_add_test(kept, every_call_has_its_own_token);
     suite_add_tcase(caller, kept);
 
