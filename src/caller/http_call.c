@@ -287,6 +287,8 @@ static bool set_keeping(CURL *easy, const struct http_request *request, unsigned
 
     if (request->repeatable) {
         SET(CURLOPT_MAXAGE_CONN, (long)kept_s);
+        /* libcurl goes on using one of HTTP/2 on which nothing is answered any more. */
+        SET(CURLOPT_FRESH_CONNECT, (long)request->repeat);
         /* Rather wait for a connection that many can share than open one for each. */
         SET(CURLOPT_PIPEWAIT, (long)is_https(request->url));
     } else {

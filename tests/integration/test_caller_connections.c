@@ -154,6 +154,20 @@ START_TEST(a_kept_connection_that_was_closed_is_not_used)
 }
 END_TEST
 
+/* One that is dead would lose every repeat as well. */
+START_TEST(a_repeat_does_not_use_what_was_kept)
+{
+    caller_rig_begin(&rig, HOOKS);
+    run("keyed", ENDING_SUCCEEDED);
+    rig.repeats = 1;
+    run("keyed", ENDING_SUCCEEDED);
+    ck_assert_uint_eq(http_server_connections(server), 2);
+    rig.repeats = 0;
+    run("keyed", ENDING_SUCCEEDED);
+    ck_assert_uint_eq(http_server_connections(server), 2);
+}
+END_TEST
+
 /* It would be taken as the answer to the next call. */
 START_TEST(what_comes_unasked_on_a_kept_connection_answers_no_call)
 {
@@ -363,6 +377,25 @@ START_TEST(keys_of_connections_are_not_written_down)
 }
 END_TEST
 
+/* The first connection is open as long as a call is on it, and the server has time for one. */
+START_TEST(a_repeat_does_not_wait_on_a_dead_connection_of_http2)
+{
+    static const unsigned char settings[] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
+    struct tls_server dead;
+
+    tls_server_certify(&dead, rig.directory, "own", "IP:127.0.0.1");
+    tls_server_start_http2(&dead, settings, sizeof settings);
+    rig.port = dead.port;
+    caller_rig_begin(&rig, "[hook keyed]\nhttp = POST https://127.0.0.1:PORT/\n" KEYED
+                           "timeout = 2s\ntls_ca = own-cert.pem\n");
+    run("keyed", ENDING_INTERRUPTED);
+    rig.repeats = 1;
+    run("keyed", ENDING_FAILED);
+    ck_assert_ptr_nonnull(strstr(result.error, "not sent: no connection within 2s"));
+    tls_server_stop(&dead);
+}
+END_TEST
+
 /* RFC 9113, section 7: REFUSED_STREAM, and HTTP_1_1_REQUIRED. */
 static const unsigned char let_go[] = {7, 13};
 
@@ -402,6 +435,7 @@ static Suite *suite(void)
     tcase_add_test(kept, a_call_without_a_key_is_not_made_again_behind_a_redirect);
     tcase_add_test(kept, a_call_whose_repeat_can_not_be_sent_may_have_been_done);
     tcase_add_test(kept, a_kept_connection_that_was_closed_is_not_used);
+    tcase_add_test(kept, a_repeat_does_not_use_what_was_kept);
     tcase_add_test(kept, what_comes_unasked_on_a_kept_connection_answers_no_call);
     tcase_add_test(kept, every_call_has_its_own_token);
     suite_add_tcase(caller, kept);
@@ -411,6 +445,7 @@ static Suite *suite(void)
     tcase_add_test(unheard, passwords_of_the_user_are_not_used);
     tcase_add_test(unheard, a_redirect_with_a_password_is_not_followed);
     tcase_add_test(unheard, a_redirect_does_not_leave_tls);
+    tcase_add_test(unheard, a_repeat_does_not_wait_on_a_dead_connection_of_http2);
     tcase_add_loop_test(unheard, what_is_let_go_of_over_http2_is_not_made_again_without_a_key, 0,
                         sizeof let_go);
     suite_add_tcase(caller, unheard);

@@ -33,6 +33,7 @@ struct http_request {
     size_t tls_ca_length;
     unsigned redirects; /* that are followed at most; from https to https only */
     bool repeatable;    /* the other end can tell a repeat */
+    bool repeat;        /* it is one: a kept connection may be what lost the call before */
     int64_t timeout_ms; /* for all of it */
     size_t output_limit;
 };
