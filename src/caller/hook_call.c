@@ -171,6 +171,7 @@ static int begin(struct hook_calls *calls, const struct config *config,
                  : -ENOMEM;
 
     if (r == 0) {
+        call->plan->request.repeat = start->attempt.n > 1;
         r = http_call_begin(calls->engine, &call->plan->request, on_done, call, &call->http);
     }
     if (r < 0) {

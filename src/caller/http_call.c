@@ -58,6 +58,9 @@ struct http_call {
     uint64_t body_limit;
     size_t header_length;
     long answered_hop; /* redirects followed before the last whole header; -1: none came */
+    long sent_hop;     /* the same of the last request that was about to be sent; -1: none was */
+    bool repeatable;   /* the other end can tell a repeat */
+    bool repeats;      /* libcurl wanted to make a call again that is not */
     bool safe;         /* the method is one that changes nothing */
     bool post;
     bool redirected; /* the last redirect, if it was followed, made it a GET */
@@ -178,6 +181,30 @@ static int close_socket(void *userdata, curl_socket_t fd)
 
 /* --- one call --------------------------------------------------------------------------------- */
 
+/* On a connection of its own libcurl still repeats what the other end would not take over HTTP/2, and
+ * behind a redirect the connection may be a kept one. */
+static int before_sending(void *userdata, char *address, char *own_address, int port, int own_port)
+{
+    struct http_call *call = userdata;
+    struct epoll_event ready[SOCKET_SET_READY];
+    long hop = 0;
+
+    (void)address;
+    (void)own_address;
+    (void)port;
+    (void)own_port;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_COUNT, &hop);
+    if (hop == call->sent_hop && !call->repeatable) {
+        call->repeats = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    call->sent_hop = hop;
+    /* If something has come on the kept connection that this is to go over, libcurl finds it shut down,
+     * and opens another. */
+    (void)socket_set_ready(call->engine->sockets, ready);
+    return CURL_PREREQFUNC_OK;
+}
+
 static int append_line(struct http_call *call, const char *line)
 {
     struct curl_slist *grown = curl_slist_append(call->headers, line);
@@ -260,6 +287,8 @@ static bool set_keeping(CURL *easy, const struct http_request *request, unsigned
 
     if (request->repeatable) {
         SET(CURLOPT_MAXAGE_CONN, (long)kept_s);
+        /* libcurl goes on using one of HTTP/2 on which nothing is answered any more. */
+        SET(CURLOPT_FRESH_CONNECT, (long)request->repeat);
         /* Rather wait for a connection that many can share than open one for each. */
         SET(CURLOPT_PIPEWAIT, (long)is_https(request->url));
     } else {
@@ -335,6 +364,8 @@ static bool set_callbacks(CURL *easy, struct http_call *call)
     SET(CURLOPT_HEADERDATA, call);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, call);
+    SET(CURLOPT_PREREQFUNCTION, before_sending);
+    SET(CURLOPT_PREREQDATA, call);
     return !failed;
 }
 
@@ -359,6 +390,8 @@ int http_call_begin(struct http_engine *engine, const struct http_request *reque
         .userdata = userdata,
         .body_limit = (uint64_t)request->output_limit + BODY_LIMIT,
         .answered_hop = -1,
+        .sent_hop = -1,
+        .repeatable = request->repeatable,
         .safe = strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0,
         .post = strcmp(request->method, "POST") == 0,
     };
@@ -424,6 +457,9 @@ static const char *cause_of(const struct http_call *call, CURLcode result)
     if (call->header_length > HEADER_LIMIT) {
         return "the header of the answer is too large";
     }
+    if (call->repeats) {
+        return "the other end let go of it, and it is not sent twice";
+    }
     /* To libcurl that is an answer like another. */
     if (result == CURLE_OK) {
         return "it changes to another protocol, for which it was not asked";
@@ -475,10 +511,25 @@ void http_call_look(struct http_call *call, struct http_end *ret_end)
     look(call, CURLE_OK, ret_end);
 }
 
+/* Over HTTP/2 the other end may always say something of the connection itself, and libcurl tells it from
+ * answers. */
+static void note_speaking(const struct http_call *call)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+    long version = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_HTTP_VERSION, &version);
+    if (version == CURL_HTTP_VERSION_2 &&
+        curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK) {
+        socket_set_may_speak(call->engine->sockets, fd);
+    }
+}
+
 static void end_call(struct http_call *call, CURLcode result)
 {
     struct http_end end;
 
+    note_speaking(call);
     look(call, result, &end);
     leave_engine(call);
     call->done(call->userdata, &end);

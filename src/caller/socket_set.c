@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* By how much the table grows at least. */
@@ -13,6 +14,7 @@ struct entry {
     uint32_t generation; /* one more with every socket of this number */
     bool ours;           /* opened by us */
     bool wanted;
+    bool may_speak; /* while it rests */
 };
 
 struct socket_set {
@@ -136,32 +138,65 @@ int socket_set_rest(struct socket_set *set, int fd)
     entry->wanted = false;
     if (!entry->ours) {
         forget(set, entry, fd);
+        return 0;
+    }
+    /* libcurl closes some that are not connected yet before it says so. */
+    if (entry->events != EPOLLIN && put_in(set, entry, fd, EPOLLIN) < 0) {
+        forget(set, entry, fd);
     }
     return 0;
+}
+
+void socket_set_may_speak(struct socket_set *set, int fd)
+{
+    if (fd >= 0 && (size_t)fd < set->count) {
+        set->entries[fd].may_speak = true;
+    }
+}
+
+static struct entry *entry_of(struct socket_set *set, const struct epoll_event *ready, int *ret_fd)
+{
+    int fd = (int)(uint32_t)ready->data.u64;
+    struct entry *entry = &set->entries[fd];
+
+    *ret_fd = fd;
+    return entry->generation == (uint32_t)(ready->data.u64 >> 32) ? entry : NULL;
+}
+
+/* The other end closed a kept connection, or says on it what nobody asked for, which would be taken
+ * as the answer to what is asked next. libcurl only sees that it was closed. */
+static void settle(struct socket_set *set, const struct epoll_event *ready)
+{
+    int fd;
+    struct entry *entry = entry_of(set, ready, &fd);
+
+    if (!entry || entry->wanted) {
+        return;
+    }
+    take_out(set, entry, fd);
+    if (!entry->may_speak) {
+        (void)shutdown(fd, SHUT_RDWR);
+    }
 }
 
 int socket_set_ready(struct socket_set *set, struct epoll_event ret_ready[SOCKET_SET_READY])
 {
     int count = epoll_wait(set->epoll, ret_ready, SOCKET_SET_READY, 0);
 
+    for (int i = 0; i < count; i++) {
+        settle(set, &ret_ready[i]);
+    }
     return count < 0 ? 0 : count;
 }
 
 bool socket_set_take(struct socket_set *set, const struct epoll_event *ready, int *ret_fd,
                      uint32_t *ret_events)
 {
-    int fd = (int)(uint32_t)ready->data.u64;
-    struct entry *entry = &set->entries[fd];
+    struct entry *entry = entry_of(set, ready, ret_fd);
 
-    if (entry->generation != (uint32_t)(ready->data.u64 >> 32)) {
+    if (!entry || !entry->wanted) {
         return false;
     }
-    if (!entry->wanted) {
-        /* The other end closed a kept connection: libcurl sees that when it wants to use it. */
-        take_out(set, entry, fd);
-        return false;
-    }
-    *ret_fd = fd;
     *ret_events = ready->events;
     return true;
 }

@@ -12,6 +12,7 @@
 #include "assent/core/decide.h"
 #include "assent/core/executors.h"
 #include "assent/core/receive.h"
+#include "assent/core/task.h"
 #include "assent/domain/approval_status.h"
 
 /* Look-ups under way at once because their time has come, and because that of their requests is over. */
@@ -25,6 +26,10 @@
 #define LAST_LOOKS   2
 /* How long the caller is waited for: it starts when we do, and soon again when it has ended. */
 #define CALLER_PATIENCE_MS 12000
+/* For so long a request waits for room to be asked about, and a little longer for each that waits already:
+ * however many they are, we are not kept busy by looking whether there is room. */
+#define ROOM_WAIT_MS        1000
+#define WAITING_FOR_EACH_MS 2
 /* Between two look-ups of one request that fail, at most. */
 #define LONGEST_PAUSE_MS (INT64_C(3600) * 1000)
 #define DOUBLINGS        10
@@ -33,7 +38,7 @@ struct lookup {
     struct lookup *next;
     uint64_t id;
     int64_t request;
-    bool last;
+    char *service; /* NULL unless it is the last */
 };
 
 static struct link *caller_of(struct core *core)
@@ -116,7 +121,7 @@ static void begin(struct core *core, const struct config_hook *hook,
         .next = core->lookups,
         .id = ++core->last_lookup,
         .request = request->number,
-        .last = last,
+        .service = last ? task_copy_text(request->service) : NULL,
     };
     core->lookups = lookup;
     core->lookup_count++;
@@ -214,7 +219,52 @@ static bool can_ask(struct core *core, const struct config_hook *hook)
     return core_executor_ready(caller_of(core)) && executors_have(caller_of(core), hook);
 }
 
-enum last_look lookups_last(struct core *core, struct store_request *request)
+static size_t last_under_way(const struct core *core, const char *service)
+{
+    size_t count = 0;
+
+    for (const struct lookup *lookup = core->lookups; lookup; lookup = lookup->next) {
+        count += lookup->service && strcmp(lookup->service, service) == 0;
+    }
+    return count;
+}
+
+/* A service that does not answer leaves room for the others. */
+static bool has_room(struct core *core, const char *service)
+{
+    size_t services = 0;
+
+    for (size_t i = 0; i < core->config->service_count; i++) {
+        const char *name = core->config->services[i].name;
+
+        services += config_hook_of(core->config, PURPOSE_LOOKUP, name) != NULL;
+    }
+    return core->lookup_count < LAST_AT_ONCE &&
+           last_under_way(core, service) < (LAST_AT_ONCE + services - 1) / services;
+}
+
+/* Out of the way of those that need not wait. */
+static void put_off(struct core *core, struct store_request *request)
+{
+    int64_t pause = ROOM_WAIT_MS + (int64_t)core->last_looks_waiting++ * WAITING_FOR_EACH_MS;
+
+    request->deadline = clock_now_ms() + spread(pause);
+    core_must(store_request_advance(core->store, request), "look-up");
+}
+
+static void begin_last(struct core *core, const struct config_hook *hook,
+                       struct store_request *request, struct store_poll *poll)
+{
+    request->deadline = clock_now_ms() + LAST_LOOK_MS;
+    core_must(store_request_advance(core->store, request), "look-up");
+    poll->last++;
+    poll->next_at = request->deadline;
+    core_must(store_poll_set(core->store, poll), "poll");
+    begin(core, hook, request, true);
+    core->last_looks_waiting = 0;
+}
+
+bool lookups_last(struct core *core, struct store_request *request)
 {
     const struct config_hook *hook = hook_for(core, request);
     struct store_poll poll = {.request = request->number};
@@ -224,21 +274,19 @@ enum last_look lookups_last(struct core *core, struct store_request *request)
         core_must(r, "poll");
     }
     if (!hook || request->state != REQUEST_PENDING || poll.last >= LAST_LOOKS) {
-        return LAST_LOOK_DONE;
+        return false;
     }
     if (!can_ask(core, hook)) {
-        return clock_monotonic_ms() < core->caller_awaited_until ? LAST_LOOK_BUSY : LAST_LOOK_DONE;
+        if (clock_monotonic_ms() >= core->caller_awaited_until) {
+            return false;
+        }
+        put_off(core, request);
+    } else if (!has_room(core, request->service)) {
+        put_off(core, request);
+    } else {
+        begin_last(core, hook, request, &poll);
     }
-    if (core->lookup_count >= LAST_AT_ONCE) {
-        return LAST_LOOK_BUSY;
-    }
-    request->deadline = clock_now_ms() + LAST_LOOK_MS;
-    core_must(store_request_advance(core->store, request), "look-up");
-    poll.last++;
-    poll.next_at = request->deadline;
-    core_must(store_poll_set(core->store, &poll), "poll");
-    begin(core, hook, request, true);
-    return LAST_LOOK_BEGUN;
+    return true;
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -355,11 +403,12 @@ int lookups_take(struct link *link, const struct frame *frame)
         if (request.state == REQUEST_PENDING) {
             take_answer(core, &request, &answer);
         }
-        if (lookup.last) {
+        if (lookup.service) {
             expire_if_pending(core, request.number);
         }
         store_request_free(&request);
     }
+    free(lookup.service);
     lookups_go_on(core);
     return 0;
 }
@@ -370,6 +419,7 @@ void lookups_drop(struct core *core)
         struct lookup *lookup = core->lookups;
 
         core->lookups = lookup->next;
+        free(lookup->service);
         free(lookup);
     }
     core->lookup_count = 0;

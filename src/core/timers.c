@@ -12,9 +12,7 @@
 
 #define ACCURACY_US  20000u
 #define EXPIRY_BATCH 256
-/* Until more requests whose time is over can be asked about. */
-#define BUSY_PAUSE_MS 100
-#define UPKEEP_BATCH  200
+#define UPKEEP_BATCH 200
 /* Between two rounds of upkeep; a round that found a full batch goes on at once. */
 #define UPKEEP_INTERVAL_US (60u * 1000000u)
 /* Approvals by policy count for so long. */
@@ -23,20 +21,16 @@
 /* Between two looks for room on a disk that had none. */
 #define ROOM_PAUSE_US 500000u
 
-/* Returns false if that has to wait. */
-static bool expire(struct core *core, int64_t number)
+static void expire(struct core *core, int64_t number)
 {
     const struct decision_made made = {.decision = DECISION_TIMEOUT, .by = NULL};
     struct store_request request;
-    enum last_look look;
 
     core_must(store_request_get(core->store, number, &request), "expire");
-    look = lookups_last(core, &request);
-    if (look == LAST_LOOK_DONE) {
+    if (!lookups_last(core, &request)) {
         (void)decide(core, &request, &made);
     }
     store_request_free(&request);
-    return look != LAST_LOOK_BUSY;
 }
 
 /* More than one batch may be due: the timer is set again after the commit, and fires at once. */
@@ -51,9 +45,8 @@ static int on_deadline(sd_event_source *source, uint64_t time, void *userdata)
     core_begin(core);
     core_must(store_request_due(core->store, clock_now_ms(), numbers, EXPIRY_BATCH, &count),
               "expire");
-    core->expiry_waits = false;
-    for (int i = 0; i < count && !core->expiry_waits; i++) {
-        core->expiry_waits = !expire(core, numbers[i]);
+    for (int i = 0; i < count; i++) {
+        expire(core, numbers[i]);
     }
     return 0;
 }
@@ -201,9 +194,6 @@ void timers_set(struct core *core)
     int64_t time = 0;
     int r = store_request_next_deadline(core->store, &time);
 
-    if (r == 0 && core->expiry_waits && time < clock_now_ms() + BUSY_PAUSE_MS) {
-        time = clock_now_ms() + BUSY_PAUSE_MS;
-    }
     set(core->deadline_source, r, time);
     r = lookups_next(core, &time);
     set(core->poll_source, r, time);

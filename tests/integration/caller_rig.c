@@ -295,7 +295,7 @@ void caller_rig_send_start(struct caller_rig *rig, const char *hook, const char 
 {
     const struct config_hook *config = config_hook(rig->config, hook);
     struct protocol_start start = {
-        .attempt = {.key = key, .item = PROTOCOL_NO_ITEM, .n = 1},
+        .attempt = {.key = key, .item = PROTOCOL_NO_ITEM, .n = rig->repeats + 1},
         .job = 17,
         .hook = hook,
         .record = record,
@@ -345,7 +345,7 @@ void caller_rig_receive_result(struct caller_rig *rig, struct protocol_result *r
 
 static void send_attempt(struct caller_rig *rig, uint16_t type, const char *key)
 {
-    struct protocol_attempt attempt = {.key = key, .item = PROTOCOL_NO_ITEM, .n = 1};
+    struct protocol_attempt attempt = {.key = key, .item = PROTOCOL_NO_ITEM, .n = rig->repeats + 1};
     struct buffer payload = {0};
 
     ck_assert_int_eq(protocol_encode_attempt(&payload, &attempt), 0);

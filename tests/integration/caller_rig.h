@@ -21,8 +21,9 @@ struct caller_rig {
     int channel;
     int core; /* core's end of the stream */
     char directory[64];
-    int port;       /* what PORT stands for in sections of hooks */
-    int other_port; /* and OTHER */
+    int port;         /* what PORT stands for in sections of hooks */
+    int other_port;   /* and OTHER */
+    uint32_t repeats; /* how many attempts there were before those that are sent */
     struct config *config;
     struct buffer payload; /* of the last frame that came */
 };

@@ -606,6 +606,32 @@ START_TEST(a_request_expires_also_if_the_service_can_not_be_reached)
 }
 END_TEST
 
+/* More than are asked about at once. */
+#define SILENT 80
+
+START_TEST(a_service_that_does_not_answer_holds_up_no_others)
+{
+    char body[128];
+
+    start("[service other]\npath = /other\nscheme = none\nallow_unsigned = yes\n"
+          "[requests]\nexpiry_grace = 0\n");
+    service_fail(service, "approvals", "silent", 1000);
+    for (int i = 0; i < SILENT; i++) {
+        (void)snprintf(body, sizeof body,
+                       "{\"requestId\":\"r-%d\",\"service\":\"daimon\",\"action\":\"a\","
+                       "\"expiresIn\":1}",
+                       i);
+        house_register(house, body);
+    }
+    house_register(house, "{\"requestId\":\"other\",\"service\":\"other\",\"action\":\"a\","
+                          "\"expiresIn\":2}");
+    house_await_status(house, "other", "expired");
+    house_await_status(house, "r-0", "pending");
+    (void)snprintf(body, sizeof body, "r-%d", SILENT - 1);
+    house_await_status(house, body, "pending");
+}
+END_TEST
+
 START_TEST(a_request_that_is_canceled_is_submitted_no_more)
 {
     struct answer answer;
@@ -745,6 +771,7 @@ int main(void)
     tcase_add_loop_test(tests, what_was_asked_once_more_in_vain_is_asked_again, 0,
                         sizeof those_who_ask / sizeof *those_who_ask);
     tcase_add_test(tests, a_request_expires_also_if_the_service_can_not_be_reached);
+    tcase_add_test(tests, a_service_that_does_not_answer_holds_up_no_others);
     tcase_add_test(tests, a_request_that_is_canceled_is_submitted_no_more);
     tcase_add_test(tests, a_submission_to_a_service_that_is_gone_is_not_held_for_a_person);
     tcase_add_loop_test(tests, a_request_whose_submission_is_given_up_has_failed, 0, 2);

@@ -107,6 +107,26 @@ START_TEST(a_call_without_a_key_is_never_made_again)
 }
 END_TEST
 
+/* Where a redirect leads, there may be a connection that calls with a key have kept. */
+START_TEST(a_call_without_a_key_is_not_made_again_behind_a_redirect)
+{
+    char location[64];
+
+    (void)snprintf(location, sizeof location, "Location: http://127.0.0.1:%d/cut\r\n", rig.port);
+    http_server_script(
+        other, &(struct http_server_script){.path = "/", .status = 307, .headers = location});
+    caller_rig_begin(&rig, HOOKS "[hook away]\nhttp = POST http://127.0.0.1:OTHER/\nbody = x\n"
+                                 "redirects = 1\n");
+    run("keyed", ENDING_SUCCEEDED);
+    run("away", ENDING_INTERRUPTED);
+    ck_assert_ptr_nonnull(strstr(result.error, "; it may have been done"));
+    run("keyed", ENDING_SUCCEEDED);
+    ck_assert_uint_eq(http_server_wait(server, 3), 3);
+    ck_assert_str_eq(http_server_request(server, 1)->url, "/cut");
+    ck_assert_str_eq(http_server_request(server, 2)->url, "/");
+}
+END_TEST
+
 /* The repeat finds nobody, but the call itself had arrived. */
 START_TEST(a_call_whose_repeat_can_not_be_sent_may_have_been_done)
 {
@@ -131,6 +151,38 @@ START_TEST(a_kept_connection_that_was_closed_is_not_used)
         ck_assert_uint_eq(http_server_connections(server), i + 1);
     }
     ck_assert_uint_eq(http_server_wait(server, MANY), MANY);
+}
+END_TEST
+
+/* One that is dead would lose every repeat as well. */
+START_TEST(a_repeat_does_not_use_what_was_kept)
+{
+    caller_rig_begin(&rig, HOOKS);
+    run("keyed", ENDING_SUCCEEDED);
+    rig.repeats = 1;
+    run("keyed", ENDING_SUCCEEDED);
+    ck_assert_uint_eq(http_server_connections(server), 2);
+    rig.repeats = 0;
+    run("keyed", ENDING_SUCCEEDED);
+    ck_assert_uint_eq(http_server_connections(server), 2);
+}
+END_TEST
+
+/* It would be taken as the answer to the next call. */
+START_TEST(what_comes_unasked_on_a_kept_connection_answers_no_call)
+{
+    caller_rig_begin(&rig, HOOKS);
+    http_server_script(server, &(struct http_server_script){
+                                   .path = "/", .manner = HTTP_SERVER_SAYS_MORE, .keeps = true});
+    run("keyed", ENDING_SUCCEEDED);
+    http_server_release(server);
+    ck_assert_uint_eq(http_server_wait_closed(server), 0);
+    http_server_script(server,
+                       &(struct http_server_script){.path = "/", .status = 201, .keeps = true});
+    run("keyed", ENDING_SUCCEEDED);
+    ck_assert_int_eq(result.http_status, 201);
+    ck_assert_uint_eq(http_server_wait(server, 2), 2);
+    ck_assert_uint_eq(http_server_connections(server), 2);
 }
 END_TEST
 
@@ -325,6 +377,48 @@ START_TEST(keys_of_connections_are_not_written_down)
 }
 END_TEST
 
+/* The first connection is open as long as a call is on it, and the server has time for one. */
+START_TEST(a_repeat_does_not_wait_on_a_dead_connection_of_http2)
+{
+    static const unsigned char settings[] = {0, 0, 0, 4, 0, 0, 0, 0, 0};
+    struct tls_server dead;
+
+    tls_server_certify(&dead, rig.directory, "own", "IP:127.0.0.1");
+    tls_server_start_http2(&dead, settings, sizeof settings);
+    rig.port = dead.port;
+    caller_rig_begin(&rig, "[hook keyed]\nhttp = POST https://127.0.0.1:PORT/\n" KEYED
+                           "timeout = 2s\ntls_ca = own-cert.pem\n");
+    run("keyed", ENDING_INTERRUPTED);
+    rig.repeats = 1;
+    run("keyed", ENDING_FAILED);
+    ck_assert_ptr_nonnull(strstr(result.error, "not sent: no connection within 2s"));
+    tls_server_stop(&dead);
+}
+END_TEST
+
+/* RFC 9113, section 7: REFUSED_STREAM, and HTTP_1_1_REQUIRED. */
+static const unsigned char let_go[] = {7, 13};
+
+START_TEST(what_is_let_go_of_over_http2_is_not_made_again_without_a_key)
+{
+    /* an empty SETTINGS, and RST_STREAM of the first stream */
+    unsigned char frames[] = {0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 0};
+    struct tls_server refusing;
+
+    frames[sizeof frames - 1] = let_go[_i];
+    tls_server_certify(&refusing, rig.directory, "own", "IP:127.0.0.1");
+    tls_server_start_http2(&refusing, frames, sizeof frames);
+    rig.port = refusing.port;
+    caller_rig_begin(&rig, "[hook plain]\nhttp = POST https://127.0.0.1:PORT/\nbody = what-to-do\n"
+                           "timeout = 2s\ntls_ca = own-cert.pem\n");
+    run("plain", ENDING_INTERRUPTED);
+    ck_assert_ptr_nonnull(strstr(result.error, "; it may have been done"));
+    /* It may have gone before what it was sent was read. */
+    ck_assert_uint_le(tls_server_count(&refusing, "what-to-do"), 1);
+    tls_server_stop(&refusing);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *caller = suite_create("caller: connections");
@@ -338,8 +432,11 @@ static Suite *suite(void)
     tcase_add_test(kept, calls_without_a_key_have_one_each);
     tcase_add_test(kept, a_call_with_a_key_that_a_kept_connection_lost_is_made_again);
     tcase_add_test(kept, a_call_without_a_key_is_never_made_again);
+    tcase_add_test(kept, a_call_without_a_key_is_not_made_again_behind_a_redirect);
     tcase_add_test(kept, a_call_whose_repeat_can_not_be_sent_may_have_been_done);
     tcase_add_test(kept, a_kept_connection_that_was_closed_is_not_used);
+    tcase_add_test(kept, a_repeat_does_not_use_what_was_kept);
+    tcase_add_test(kept, what_comes_unasked_on_a_kept_connection_answers_no_call);
     tcase_add_test(kept, every_call_has_its_own_token);
     suite_add_tcase(caller, kept);
 
@@ -348,6 +445,9 @@ static Suite *suite(void)
     tcase_add_test(unheard, passwords_of_the_user_are_not_used);
     tcase_add_test(unheard, a_redirect_with_a_password_is_not_followed);
     tcase_add_test(unheard, a_redirect_does_not_leave_tls);
+    tcase_add_test(unheard, a_repeat_does_not_wait_on_a_dead_connection_of_http2);
+    tcase_add_loop_test(unheard, what_is_let_go_of_over_http2_is_not_made_again_without_a_key, 0,
+                        sizeof let_go);
     suite_add_tcase(caller, unheard);
 
     tcase_add_checked_fixture(second, start_http2, stop_http2);

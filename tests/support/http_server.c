@@ -306,8 +306,12 @@ static bool serve_request(struct connection *connection)
         if (script.manner == HTTP_SERVER_STALLS) {
             (void)wait_for(server, FOREVER);
         }
+        if (script.manner == HTTP_SERVER_SAYS_MORE && wait_for_release(server)) {
+            answer(connection->fd, &script, head);
+        }
     }
-    return script.keeps && script.manner == HTTP_SERVER_ANSWERS;
+    return script.keeps &&
+           (script.manner == HTTP_SERVER_ANSWERS || script.manner == HTTP_SERVER_SAYS_MORE);
 }
 
 static void serve(struct connection *connection)
@@ -495,6 +499,21 @@ size_t http_server_open(struct http_server *server)
     size_t count;
 
     (void)pthread_mutex_lock(&server->lock);
+    count = server->open;
+    (void)pthread_mutex_unlock(&server->lock);
+    return count;
+}
+
+size_t http_server_wait_closed(struct http_server *server)
+{
+    struct timespec until = after_ms((int)patience_ms(WAIT_MS));
+    int error = 0;
+    size_t count;
+
+    (void)pthread_mutex_lock(&server->lock);
+    while (server->open > 0 && error != ETIMEDOUT) {
+        error = pthread_cond_timedwait(&server->changed, &server->lock, &until);
+    }
     count = server->open;
     (void)pthread_mutex_unlock(&server->lock);
     return count;

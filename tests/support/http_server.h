@@ -30,6 +30,7 @@ enum http_server_manner {
     HTTP_SERVER_CUTS_BODY,     /* in the middle of the answer's body */
     HTTP_SERVER_STALLS,        /* there, without end */
     HTTP_SERVER_BABBLES,       /* something that is not HTTP */
+    HTTP_SERVER_SAYS_MORE,     /* answers, and after http_server_release the same unasked */
 };
 
 /* What is done with requests for a path. All texts are copied. */
@@ -70,6 +71,8 @@ const struct http_server_request *http_server_request(struct http_server *server
 size_t http_server_connections(struct http_server *server);
 /* Those that are open. */
 size_t http_server_open(struct http_server *server);
+/* Waits until none is, up to 10 s (patience_ms), and says how many there are. */
+size_t http_server_wait_closed(struct http_server *server);
 /* The value of a header in `ret_value`, cut at `size`; returns how often that header is there. */
 size_t http_server_header(const struct http_server_request *request, const char *name,
                           char *ret_value, size_t size);

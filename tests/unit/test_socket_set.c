@@ -42,6 +42,13 @@ static void let_it_be_readable(void)
     ck_assert_int_eq(write(ends[1], "x", 1), 1);
 }
 
+static bool is_shut(void)
+{
+    char byte;
+
+    return recv(ends[1], &byte, 1, MSG_DONTWAIT) == 0;
+}
+
 static int count_ready(void)
 {
     struct epoll_event ready[SOCKET_SET_READY];
@@ -72,21 +79,70 @@ START_TEST(what_is_wanted_is_told)
 }
 END_TEST
 
-START_TEST(what_rests_is_looked_at_once_and_can_be_wanted_again)
+START_TEST(what_rests_can_be_wanted_again)
+{
+    struct epoll_event ready[SOCKET_SET_READY];
+    uint32_t events;
+    int fd;
+
+    ck_assert_int_eq(socket_set_want(set, ends[0], EPOLLOUT), 0);
+    ck_assert_int_eq(socket_set_rest(set, ends[0]), 0);
+    ck_assert_int_eq(count_ready(), 0);
+    ck_assert(!is_shut());
+    ck_assert_int_eq(socket_set_want(set, ends[0], EPOLLOUT), 0);
+    ck_assert_int_eq(socket_set_ready(set, ready), 1);
+    ck_assert(socket_set_take(set, ready, &fd, &events));
+    ck_assert_uint_eq(events, EPOLLOUT);
+}
+END_TEST
+
+START_TEST(what_something_comes_on_while_it_rests_is_shut_down)
+{
+    struct epoll_event ready[SOCKET_SET_READY];
+    uint32_t events;
+    int fd;
+
+    ck_assert_int_eq(socket_set_want(set, ends[0], EPOLLOUT), 0);
+    ck_assert_int_eq(socket_set_rest(set, ends[0]), 0);
+    let_it_be_readable();
+    ck_assert_int_eq(socket_set_ready(set, ready), 1);
+    ck_assert(!socket_set_take(set, ready, &fd, &events));
+    ck_assert(is_shut());
+    ck_assert_int_eq(count_ready(), 0);
+}
+END_TEST
+
+START_TEST(what_may_speak_while_it_rests_is_looked_at_once)
 {
     struct epoll_event ready[SOCKET_SET_READY];
     uint32_t events;
     int fd;
 
     ck_assert_int_eq(socket_set_want(set, ends[0], EPOLLIN), 0);
+    socket_set_may_speak(set, ends[0]);
+    socket_set_may_speak(set, -1);
     ck_assert_int_eq(socket_set_rest(set, ends[0]), 0);
     let_it_be_readable();
     ck_assert_int_eq(socket_set_ready(set, ready), 1);
     ck_assert(!socket_set_take(set, ready, &fd, &events));
     ck_assert_int_eq(count_ready(), 0);
+    ck_assert(!is_shut());
     ck_assert_int_eq(socket_set_want(set, ends[0], EPOLLIN), 0);
     ck_assert_int_eq(socket_set_ready(set, ready), 1);
     ck_assert(socket_set_take(set, ready, &fd, &events));
+}
+END_TEST
+
+START_TEST(what_was_closed_without_a_word_can_come_to_rest)
+{
+    ck_assert_int_eq(socket_set_want(set, ends[0], EPOLLOUT), 0);
+    (void)close(ends[0]);
+    ck_assert_int_eq(socket_set_rest(set, ends[0]), 0);
+    ck_assert_int_eq(count_ready(), 0);
+    (void)close(ends[1]);
+    open_ends();
+    ck_assert_int_eq(socket_set_want(set, ends[0], EPOLLOUT), 0);
+    ck_assert_int_eq(count_ready(), 1);
 }
 END_TEST
 
@@ -132,7 +188,10 @@ int main(void)
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, what_is_wanted_is_told);
-    tcase_add_test(tests, what_rests_is_looked_at_once_and_can_be_wanted_again);
+    tcase_add_test(tests, what_rests_can_be_wanted_again);
+    tcase_add_test(tests, what_something_comes_on_while_it_rests_is_shut_down);
+    tcase_add_test(tests, what_may_speak_while_it_rests_is_looked_at_once);
+    tcase_add_test(tests, what_was_closed_without_a_word_can_come_to_rest);
     tcase_add_test(tests, what_was_told_of_an_earlier_socket_of_that_number_is_void);
     tcase_add_test(tests, what_is_not_ours_leaves_nothing_when_it_rests);
     suite_add_tcase(suite, tests);

@@ -3,8 +3,8 @@
  *
  * A call is sent once, on a connection of its own, and never repeated here: its end says whether
  * anything of it can have arrived at the other side. Where a repeat does no harm, connections are
- * kept and shared, and libcurl repeats what a kept one lost. Kept ones that nobody uses are closed
- * after a while.
+ * kept and shared, and libcurl repeats what a kept one lost, or what the other end would not take over
+ * HTTP/2. Kept ones that nobody uses are closed after a while.
  *
  * Owns: the calls under way, their sockets. Runs in: the caller, in the thread of the loop; libcurl
  * looks names up in threads of its own. May call: libcurl, capture, sd-event.
@@ -33,6 +33,7 @@ struct http_request {
     size_t tls_ca_length;
     unsigned redirects; /* that are followed at most; from https to https only */
     bool repeatable;    /* the other end can tell a repeat */
+    bool repeat;        /* it is one: a kept connection may be what lost the call before */
     int64_t timeout_ms; /* for all of it */
     size_t output_limit;
 };

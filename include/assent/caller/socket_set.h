@@ -34,7 +34,11 @@ int socket_set_want(struct socket_set *set, int fd, uint32_t events);
  * without a word: nothing of it is left. 0 or -ENOMEM. */
 int socket_set_rest(struct socket_set *set, int fd);
 
-/* What is ready now: how many of them, 0 also on failure. */
+/* From now on what comes while it rests is nothing unusual. */
+void socket_set_may_speak(struct socket_set *set, int fd);
+
+/* What is ready now: how many of them, 0 also on failure. What something came on while it rested, though
+ * it may not speak, is shut down: it can't be used any more. */
 int socket_set_ready(struct socket_set *set, struct epoll_event ret_ready[SOCKET_SET_READY]);
 /* True with the socket and its events, unless that is void by now, or it rests. */
 bool socket_set_take(struct socket_set *set, const struct epoll_event *ready, int *ret_fd,

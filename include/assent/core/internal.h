@@ -81,12 +81,12 @@ struct core {
     struct lookup *lookups;
     size_t lookup_count;
     uint64_t last_lookup;
+    uint64_t last_looks_waiting;  /* since one was begun: for room, or for the caller */
     int64_t caller_awaited_until; /* monotonic ms: until then it may come yet, to look up */
     int64_t *reviews;             /* requests after which held ones may be through */
     size_t review_count;
     bool work_wanted;      /* something may have become startable */
     bool paused;           /* every hook */
-    bool expiry_waits;     /* for room to ask about requests whose time is over */
     size_t next_hook;      /* whose turn it is to start something */
     int64_t rate_wakes_at; /* when a rate allows what is queued; ms since 1970, 0: none waits */
     bool room_awaited;     /* on disk: what would be started waits for it */

@@ -27,13 +27,8 @@ void lookups_go_on(struct core *core);
 int lookups_next(struct core *core, int64_t *ret_time);
 
 /* The time of the request is over. It is asked about once more before that counts, where its service
- * can be asked; its deadline is a little later then. */
-enum last_look {
-    LAST_LOOK_DONE,  /* or there can be none: it expires */
-    LAST_LOOK_BEGUN, /* its answer, or the later deadline, decides */
-    LAST_LOOK_BUSY,  /* too many are under way, or who asks is not there yet: try again soon */
-};
-enum last_look lookups_last(struct core *core, struct store_request *request);
+ * can be asked: then, or if it has to wait for that, its deadline is later now, and true is returned. */
+bool lookups_last(struct core *core, struct store_request *request);
 
 /* LOOKED_UP from the caller. 0 or negative errno for a frame that is none. */
 int lookups_take(struct link *link, const struct frame *frame);
