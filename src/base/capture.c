@@ -100,17 +100,17 @@ static void tail_turn(struct capture *capture, const unsigned char *bytes, size_
 int capture_add(struct capture *capture, const void *bytes, size_t length)
 {
     const unsigned char *next = bytes;
-    int error = 0;
-    size_t taken = store_fill(&capture->head, next, length, &error);
+    int r = 0;
+    size_t taken = store_fill(&capture->head, next, length, &r);
     next += taken;
     length -= taken;
-    taken = store_fill(&capture->tail, next, length, &error);
+    taken = store_fill(&capture->tail, next, length, &r);
     next += taken;
     length -= taken;
     if (length > 0) {
         tail_turn(capture, next, length);
     }
-    return error;
+    return r;
 }
 
 static void reverse(unsigned char *bytes, size_t length)

@@ -22,7 +22,7 @@ static void fetch_algorithms(void)
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 
     EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    if (hmac == NULL) {
+    if (!hmac) {
         return;
     }
     hmac_template = EVP_MAC_CTX_new(hmac);
@@ -33,7 +33,7 @@ static void fetch_algorithms(void)
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
         OSSL_PARAM_construct_end(),
     };
-    if (hmac_template != NULL && EVP_MAC_CTX_set_params(hmac_template, parameters) != 1) {
+    if (hmac_template && EVP_MAC_CTX_set_params(hmac_template, parameters) != 1) {
         EVP_MAC_CTX_free(hmac_template);
         hmac_template = NULL;
     }
@@ -47,7 +47,7 @@ void digest_prepare(void)
 int digest_sha256(const void *bytes, size_t length, unsigned char ret_digest[DIGEST_SHA256_SIZE])
 {
     digest_prepare();
-    if (sha256 == NULL || EVP_Digest(bytes, length, ret_digest, NULL, sha256, NULL) != 1) {
+    if (!sha256 || EVP_Digest(bytes, length, ret_digest, NULL, sha256, NULL) != 1) {
         return -EIO;
     }
     return 0;
@@ -57,8 +57,8 @@ int digest_hmac_sha256(const void *key, size_t key_length, const void *bytes, si
                        unsigned char ret_digest[DIGEST_SHA256_SIZE])
 {
     digest_prepare();
-    EVP_MAC_CTX *context = hmac_template == NULL ? NULL : EVP_MAC_CTX_dup(hmac_template);
-    if (context == NULL) {
+    EVP_MAC_CTX *context = hmac_template ? EVP_MAC_CTX_dup(hmac_template) : NULL;
+    if (!context) {
         return -EIO;
     }
     /* To OpenSSL a NULL key means "the one from before"; an empty one is meant here. */

@@ -125,11 +125,11 @@ static int append_shown(struct buffer *out, const char *piece, size_t length)
         for (shown = SHOWN_LIMIT; shown > 0 && (piece[shown] & 0xc0) == 0x80; shown--) {
         }
     }
-    int result = text_append_escaped(out, piece, shown);
-    if (result == 0 && shown < length) {
-        result = buffer_append_text(out, "...\"");
+    int r = text_append_escaped(out, piece, shown);
+    if (r == 0 && shown < length) {
+        r = buffer_append_text(out, "...\"");
     }
-    return result;
+    return r;
 }
 
 /* What the parser says of an error that ends at `end`; `ret_begin` is where the error begins. */
@@ -168,13 +168,13 @@ static int refuse_syntax(const char *text, size_t length, const json_error_t *er
     }
     struct buffer what = {0};
     size_t begin;
-    int result = describe_error(text, end < length ? end : length, error, &what, &begin);
-    const char *sentence = result == 0 ? buffer_text(&what) : NULL;
-    if (sentence != NULL) {
+    int r = describe_error(text, end < length ? end : length, error, &what, &begin);
+    const char *sentence = r == 0 ? buffer_text(&what) : NULL;
+    if (sentence) {
         set_problem_at(ret_problem, text, begin, sentence);
     }
     buffer_free(&what);
-    return sentence != NULL ? -EBADMSG : -ENOMEM;
+    return sentence ? -EBADMSG : -ENOMEM;
 }
 
 int json_parse(const void *bytes, size_t length, json_t **ret_json, struct problem *ret_problem)
@@ -189,7 +189,7 @@ int json_parse(const void *bytes, size_t length, json_t **ret_json, struct probl
     }
     json_error_t error;
     json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-    if (json == NULL) {
+    if (!json) {
         return refuse_syntax(text, length, &error, ret_problem);
     }
     *ret_json = json;
@@ -230,14 +230,14 @@ static size_t behind_colon(const char *text, size_t length, size_t at)
 static enum json_interest ask(struct selection *selection, const char *name, size_t length,
                               int *ret_result)
 {
-    int result = buffer_append(&selection->path, ".", selection->path.length > 0);
-    if (result == 0) {
-        result = buffer_append(&selection->path, name, length);
+    int r = buffer_append(&selection->path, ".", selection->path.length > 0);
+    if (r == 0) {
+        r = buffer_append(&selection->path, name, length);
     }
-    *ret_result = result;
-    return result < 0 ? JSON_PASS_OVER
-                      : selection->interest(selection->userdata, (const char *)selection->path.data,
-                                            selection->path.length);
+    *ret_result = r;
+    return r < 0 ? JSON_PASS_OVER
+                 : selection->interest(selection->userdata, (const char *)selection->path.data,
+                                       selection->path.length);
 }
 
 static int keep_members(struct selection *selection, const char *text, size_t length,
@@ -249,22 +249,22 @@ static int keep_member(struct selection *selection, const char *text, size_t nam
 {
     struct buffer *out = &selection->out;
     size_t path_length = selection->path.length;
-    int result;
-    enum json_interest interest = ask(selection, text + name + 1, behind_name - name - 2, &result);
+    int r;
+    enum json_interest interest = ask(selection, text + name + 1, behind_name - name - 2, &r);
     if (interest != JSON_PASS_OVER) {
         size_t value = behind_colon(text, end, behind_name);
         bool whole = interest == JSON_TAKE || depth == JSON_DEPTH_LIMIT || value == end ||
                      text[value] != '{';
-        result = buffer_append(out, ",", out->data[out->length - 1] != '{');
-        if (result == 0) {
-            result = buffer_append(out, text + name, (whole ? end : value) - name);
+        r = buffer_append(out, ",", out->data[out->length - 1] != '{');
+        if (r == 0) {
+            r = buffer_append(out, text + name, (whole ? end : value) - name);
         }
-        if (result == 0 && !whole) {
-            result = keep_members(selection, text + value, end - value, depth + 1);
+        if (r == 0 && !whole) {
+            r = keep_members(selection, text + value, end - value, depth + 1);
         }
     }
     selection->path.length = path_length;
-    return result;
+    return r;
 }
 
 /* -EBADMSG where this is no object, or one without an end. */
@@ -275,8 +275,8 @@ static int keep_members(struct selection *selection, const char *text, size_t le
     if (at == length || text[at] != '{') {
         return -EBADMSG;
     }
-    int result = buffer_append(&selection->out, "{", 1);
-    while (result == 0 && text[at] != '}') {
+    int r = buffer_append(&selection->out, "{", 1);
+    while (r == 0 && text[at] != '}') {
         size_t name = find_token(text, length, at + 1);
         if (name < length && text[name] == '}') {
             break;
@@ -286,10 +286,10 @@ static int keep_members(struct selection *selection, const char *text, size_t le
         if (end >= length || text[name] != '"') {
             return -EBADMSG;
         }
-        result = keep_member(selection, text, name, behind_name, end, depth);
+        r = keep_member(selection, text, name, behind_name, end, depth);
         at = end;
     }
-    return result == 0 ? buffer_append(&selection->out, "}", 1) : result;
+    return r == 0 ? buffer_append(&selection->out, "}", 1) : r;
 }
 
 int json_parse_members(const void *bytes, size_t length,
@@ -298,16 +298,16 @@ int json_parse_members(const void *bytes, size_t length,
                        const void *userdata, json_t **ret_json, struct problem *ret_problem)
 {
     struct selection selection = {.interest = interest, .userdata = userdata};
-    int result = keep_members(&selection, length > 0 ? bytes : "", length, 0);
-    if (result == -EBADMSG) {
+    int r = keep_members(&selection, length > 0 ? bytes : "", length, 0);
+    if (r == -EBADMSG) {
         problem_set(ret_problem, "it is no object, or one without an end");
     }
-    if (result == 0) {
-        result = json_parse(selection.out.data, selection.out.length, ret_json, ret_problem);
+    if (r == 0) {
+        r = json_parse(selection.out.data, selection.out.length, ret_json, ret_problem);
     }
     buffer_free(&selection.path);
     buffer_free(&selection.out);
-    return result;
+    return r;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */
@@ -369,7 +369,7 @@ char *json_plain_text(const json_t *json)
     }
     size_t length = json_string_length(json);
     char *text = malloc(length + 1);
-    if (text != NULL) {
+    if (text) {
         memcpy(text, json_string_value(json), length + 1);
     }
     return text;
@@ -386,28 +386,28 @@ static int append_escape(struct buffer *out, char character)
 
 int json_append_string(struct buffer *out, const char *text)
 {
-    int result = buffer_append(out, "\"", 1);
-    while (result == 0 && *text != '\0') {
+    int r = buffer_append(out, "\"", 1);
+    while (r == 0 && *text != '\0') {
         size_t plain = 0;
         while ((unsigned char)text[plain] >= ' ' && text[plain] != '"' && text[plain] != '\\') {
             plain++;
         }
-        result = buffer_append(out, text, plain);
+        r = buffer_append(out, text, plain);
         text += plain;
-        if (result == 0 && *text != '\0') {
-            result = append_escape(out, *text++);
+        if (r == 0 && *text != '\0') {
+            r = append_escape(out, *text++);
         }
     }
-    return result == 0 ? buffer_append(out, "\"", 1) : result;
+    return r == 0 ? buffer_append(out, "\"", 1) : r;
 }
 
 /* --- looking up ------------------------------------------------------------------------------- */
 
 json_t *json_first_of(const json_t *object, const char *const *keys)
 {
-    for (; *keys != NULL; keys++) {
+    for (; *keys; keys++) {
         json_t *value = json_object_get(object, *keys);
-        if (value != NULL) {
+        if (value) {
             return value;
         }
     }
@@ -453,11 +453,11 @@ static bool token_is_key(const char *token, size_t length, const char *key, size
 
 static json_t *member_at(const json_t *object, const char *token, size_t length)
 {
-    if (memchr(token, '~', length) == NULL) {
+    if (!memchr(token, '~', length)) {
         return json_member(object, token, length);
     }
     json_t *all = (json_t *)object;
-    for (void *member = json_object_iter(all); member != NULL;
+    for (void *member = json_object_iter(all); member;
          member = json_object_iter_next(all, member)) {
         if (token_is_key(token, length, json_object_iter_key(member),
                          json_object_iter_key_len(member))) {
@@ -473,7 +473,7 @@ json_t *json_at_pointer(const json_t *root, const char *pointer)
         return NULL;
     }
     json_t *value = (json_t *)root;
-    while (value != NULL && *pointer == '/') {
+    while (value && *pointer == '/') {
         const char *token = pointer + 1;
         size_t length = strcspn(token, "/");
         value = json_is_array(value) ? json_member(value, token, length)

@@ -184,32 +184,32 @@ int text_append_escaped(struct buffer *out, const void *bytes, size_t length)
     const unsigned char *next = bytes;
     size_t before = out->length;
     size_t safe = 0; /* bytes behind `next` that can be copied as they are */
-    int result = 0;
+    int r = 0;
 
-    while (result == 0 && safe < length) {
+    while (r == 0 && safe < length) {
         uint32_t point;
         size_t taken = utf8_character(next + safe, length - safe, &point);
         if (taken > 0 && !needs_escape(point)) {
             safe += taken;
             continue;
         }
-        result = buffer_append(out, next, safe);
-        if (result == 0) {
-            result = taken > 0 ? append_escape(out, point)
-                               : buffer_append_format(out, "\\x%02x", next[safe]);
+        r = buffer_append(out, next, safe);
+        if (r == 0) {
+            r = taken > 0 ? append_escape(out, point)
+                          : buffer_append_format(out, "\\x%02x", next[safe]);
         }
         size_t done = safe + (taken > 0 ? taken : 1);
         next += done;
         length -= done;
         safe = 0;
     }
-    if (result == 0) {
-        result = buffer_append(out, next, safe);
+    if (r == 0) {
+        r = buffer_append(out, next, safe);
     }
-    if (result < 0) {
+    if (r < 0) {
         out->length = before;
     }
-    return result;
+    return r;
 }
 
 /* --- time ------------------------------------------------------------------------------------- */
@@ -304,7 +304,7 @@ static int take_digits(const char **text, int count)
 /* Goes behind one of the characters in `any`. */
 static bool take_one_of(const char **text, const char *any)
 {
-    if (**text == '\0' || strchr(any, **text) == NULL) {
+    if (**text == '\0' || !strchr(any, **text)) {
         return false;
     }
     (*text)++;

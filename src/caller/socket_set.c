@@ -32,10 +32,10 @@ int socket_set_new(struct socket_set **ret_set)
     }
     set->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (set->epoll < 0) {
-        int error = -errno;
+        int r = -errno;
 
         free(set);
-        return error;
+        return r;
     }
     *ret_set = set;
     return 0;

@@ -18,7 +18,7 @@ static void check_needs(const struct asking *asking, const struct source_section
 {
     const struct source_entry *entry = source_find(section, key);
 
-    if (entry != NULL && source_find(section, other) == NULL) {
+    if (entry && !source_find(section, other)) {
         source_report(asking->report, section, entry, "%s is missing; expected it beside this one",
                       other);
     }
@@ -36,9 +36,8 @@ static bool leads_to_us(const struct config *config, const struct url *url)
         bool reaches_all = strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0;
         int64_t port = 0;
 
-        if (strncmp(listen, "unix:", 5) != 0 && colon != NULL &&
-            text_to_number(colon + 1, &port) == 0 && port == (int64_t)url->port &&
-            (reaches_all || listen_is_local(listen))) {
+        if (strncmp(listen, "unix:", 5) != 0 && colon && text_to_number(colon + 1, &port) == 0 &&
+            port == (int64_t)url->port && (reaches_all || listen_is_local(listen))) {
             return url_is_local(url);
         }
     }
@@ -53,7 +52,7 @@ static void check_callback(const struct asking *asking, const struct config_serv
     const struct source_entry *entry = source_find(section, "callback_url");
     struct url url;
 
-    if (service->callback_url == NULL || url_parse(service->callback_url, &url, NULL) < 0) {
+    if (!service->callback_url || url_parse(service->callback_url, &url, NULL) < 0) {
         return;
     }
     if (service->url_token && !url.https && !url_is_local(&url)) {
@@ -61,7 +60,7 @@ static void check_callback(const struct asking *asking, const struct config_serv
                       "over http anybody on the way could read the token, and decide; expected an "
                       "https URL");
     }
-    if (service->path != NULL && leads_to_us(asking->config, &url) &&
+    if (service->path && leads_to_us(asking->config, &url) &&
         (strlen(service->path) != url.path_length ||
          memcmp(service->path, url.path, url.path_length) != 0)) {
         source_report(asking->report, section, entry,
@@ -81,7 +80,7 @@ static void check_apart(const struct asking *asking, size_t index)
         const struct config_service *other = &asking->config->services[i];
         struct url url, other_url;
 
-        if (i < index && service->callback_url != NULL && other->callback_url != NULL &&
+        if (i < index && service->callback_url && other->callback_url &&
             url_parse(service->callback_url, &url, NULL) == 0 &&
             url_parse(other->callback_url, &other_url, NULL) == 0 && url_allows(&url, &other_url) &&
             url_allows(&other_url, &url)) {
@@ -89,8 +88,8 @@ static void check_apart(const struct asking *asking, size_t index)
                           "[service %s] has this URL already; expected another for each service",
                           other->name);
         }
-        if (i != index && other->url_token && other->path != NULL && service->path != NULL &&
-            url_token_below(other->path, service->path) != NULL) {
+        if (i != index && other->url_token && other->path && service->path &&
+            url_token_below(other->path, service->path)) {
             source_report(asking->report, section, source_find(section, "path"),
                           "this could be a path with a token of [service %s]; expected another",
                           other->name);
@@ -109,7 +108,7 @@ static void check_service(const struct asking *asking, size_t index)
     for (size_t i = 0; i < sizeof needing / sizeof needing[0]; i++) {
         check_needs(asking, section, needing[i], "url");
     }
-    if (service->url_token && source_find(section, "url") == NULL) {
+    if (service->url_token && !source_find(section, "url")) {
         source_report(asking->report, section, source_find(section, "scheme"),
                       "only a service that is asked through assentd is told a URL with a token; "
                       "expected url and callback_url beside it");
@@ -126,11 +125,11 @@ static void check_named(const struct asking *asking, const struct config_action 
     const struct config_service *service = config_service(asking->config, action->service);
     const struct source_entry *entry = source_find(section, "service");
 
-    if (service == NULL) {
+    if (!service) {
         source_report(asking->report, section, entry,
                       "there is no service %.100s; expected a section [service %.100s]",
                       action->service, action->service);
-    } else if (service->url == NULL) {
+    } else if (!service->url) {
         source_report(asking->report, section, entry,
                       "[service %.100s] has no url, so it can't be asked; expected %s",
                       action->service, entry->key->expected);
@@ -142,7 +141,7 @@ static void check_action(const struct asking *asking, size_t index)
     const struct config_action *action = &asking->config->actions[index];
     const struct source_section *section = source_nth(asking->source, SECTION_ACTION, index);
 
-    if (action->service != NULL) {
+    if (action->service) {
         check_named(asking, action, section);
     } else if (asking->asked > 1 && action->accept != WAY_REGISTER) {
         source_report(asking->report, section, NULL,
@@ -176,7 +175,7 @@ static void check_relay(const struct asking *asking)
     const struct config *config = asking->config;
     const struct source_section *section = source_nth(asking->source, SECTION_RELAY, 0);
 
-    if (section == NULL) {
+    if (!section) {
         return;
     }
     check_needs(asking, section, "allow", "secret_file");

@@ -41,7 +41,7 @@ static int copy_secret(const struct signature_secret *from, struct signature_sec
         return 0;
     }
     to->bytes = malloc(from->length + 1);
-    if (to->bytes == NULL) {
+    if (!to->bytes) {
         return -ENOMEM;
     }
     memcpy(to->bytes, from->bytes, from->length);
@@ -54,34 +54,34 @@ static int copy_secret(const struct signature_secret *from, struct signature_sec
 static int set_digest(struct config_hook *hook, const char *url)
 {
     char *text = join(hook->name, url);
-    int error = text != NULL ? digest_sha256(text, strlen(text), hook->digest) : -ENOMEM;
+    int r = text ? digest_sha256(text, strlen(text), hook->digest) : -ENOMEM;
 
     free(text);
-    return error;
+    return r;
 }
 
 static int set_call(struct config_hook *hook, const char *method, const char *url, const char *path)
 {
     struct problem problem;
     char *whole = join(url, path);
-    int error = -ENOMEM;
+    int r = -ENOMEM;
 
     hook->method = strdup(method);
     hook->expect = calloc(1, sizeof *hook->expect);
-    if (whole != NULL && hook->method != NULL && hook->expect != NULL) {
+    if (whole && hook->method && hook->expect) {
         hook->expect[0] = (struct config_status_range){200, 299};
         hook->expect_count = 1;
-        error = template_compile(TEMPLATE_URL, whole, &hook->url, &problem);
+        r = template_compile(TEMPLATE_URL, whole, &hook->url, &problem);
     }
     free(whole);
-    return error == -EINVAL ? -EIO : error;
+    return r == -EINVAL ? -EIO : r;
 }
 
 static struct config_hook *add_hook(struct config *config, enum hook_purpose purpose, char *name)
 {
     struct config_hook *hook = &config->hooks[config->hook_count];
 
-    if (name == NULL) {
+    if (!name) {
         return NULL;
     }
     config->hook_count++;
@@ -101,50 +101,50 @@ static int add_submit(struct config *config, const struct config_service *servic
 {
     struct config_hook *hook = add_hook(config, PURPOSE_SUBMIT, join("submit ", service->name));
     struct problem problem;
-    int error = hook != NULL ? 0 : -ENOMEM;
+    int r = hook ? 0 : -ENOMEM;
 
-    if (error == 0) {
+    if (r == 0) {
         hook->retries = SUBMIT_RETRIES;
         hook->timeout_ms = SUBMIT_TIMEOUT_MS;
         hook->output_limit = SUBMIT_OUTPUT;
-        error = set_call(hook, "POST", service->url, "/v1/notify-operator");
+        r = set_call(hook, "POST", service->url, "/v1/notify-operator");
     }
-    if (error == 0) {
-        error = template_compile(TEMPLATE_JSON, "\"{item}\"", &hook->body, &problem);
+    if (r == 0) {
+        r = template_compile(TEMPLATE_JSON, "\"{item}\"", &hook->body, &problem);
     }
-    if (error == 0) {
-        error = copy_secret(&service->api_key, &hook->bearer);
+    if (r == 0) {
+        r = copy_secret(&service->api_key, &hook->bearer);
     }
-    if (error == 0) {
-        error = copy_secret(&service->tls_ca, &hook->tls_ca);
+    if (r == 0) {
+        r = copy_secret(&service->tls_ca, &hook->tls_ca);
     }
-    return error == 0 ? set_digest(hook, service->url) : error;
+    return r == 0 ? set_digest(hook, service->url) : r;
 }
 
 static int add_lookup(struct config *config, const struct config_service *service)
 {
     struct config_hook *hook = add_hook(config, PURPOSE_LOOKUP, join("lookup ", service->name));
-    int error = hook != NULL ? 0 : -ENOMEM;
+    int r = hook ? 0 : -ENOMEM;
 
-    if (error == 0) {
+    if (r == 0) {
         hook->timeout_ms = LOOKUP_TIMEOUT_MS;
         hook->output_limit = SUBMIT_OUTPUT;
-        error = set_call(hook, "GET", service->url, "/v1/approvals/{request_id}");
+        r = set_call(hook, "GET", service->url, "/v1/approvals/{request_id}");
     }
-    if (error == 0) {
-        error = copy_secret(&service->api_key, &hook->bearer);
+    if (r == 0) {
+        r = copy_secret(&service->api_key, &hook->bearer);
     }
-    if (error == 0) {
-        error = copy_secret(&service->tls_ca, &hook->tls_ca);
+    if (r == 0) {
+        r = copy_secret(&service->tls_ca, &hook->tls_ca);
     }
-    return error == 0 ? set_digest(hook, service->url) : error;
+    return r == 0 ? set_digest(hook, service->url) : r;
 }
 
 static int add_relay(struct config *config)
 {
     struct config_hook *hook = add_hook(config, PURPOSE_RELAY, strdup(RELAY_HOOK));
 
-    if (hook == NULL) {
+    if (!hook) {
         return -ENOMEM;
     }
     hook->retries = RELAY_RETRIES;
@@ -152,7 +152,7 @@ static int add_relay(struct config *config)
     hook->output_limit = RELAY_OUTPUT;
     hook->method = strdup("POST");
     hook->expect = calloc(1, sizeof *hook->expect);
-    if (hook->method == NULL || hook->expect == NULL) {
+    if (!hook->method || !hook->expect) {
         return -ENOMEM;
     }
     hook->expect[0] = (struct config_status_range){200, 299};
@@ -162,15 +162,17 @@ static int add_relay(struct config *config)
 
 int builtin_add(struct config *config)
 {
-    int error = 0;
+    int r = 0;
 
-    for (size_t i = 0; error == 0 && i < config->service_count; i++) {
+    for (size_t i = 0; r == 0 && i < config->service_count; i++) {
         const struct config_service *service = &config->services[i];
-        if (service->url == NULL)
+        if (!service->url) {
             continue;
-        error = add_submit(config, service);
-        if (error == 0)
-            error = add_lookup(config, service);
+        }
+        r = add_submit(config, service);
+        if (r == 0) {
+            r = add_lookup(config, service);
+        }
     }
-    return error == 0 && config->relay_allow.count > 0 ? add_relay(config) : error;
+    return r == 0 && config->relay_allow.count > 0 ? add_relay(config) : r;
 }

@@ -16,8 +16,9 @@ static bool method_valid(const char *method, size_t length)
 {
     static const char *const refused[] = {"CONNECT", "TRACE"};
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
-        if (strlen(refused[i]) == length && memcmp(method, refused[i], length) == 0)
+        if (strlen(refused[i]) == length && memcmp(method, refused[i], length) == 0) {
             return false;
+        }
     }
     return length >= 1 && length <= METHOD_LIMIT &&
            strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == length;
@@ -37,8 +38,9 @@ int set_call(const struct source_entry *entry, void *object, struct problem *ret
         return -EINVAL;
     }
     hook->method = strndup(entry->value, length);
-    if (hook->method == NULL)
+    if (!hook->method) {
         return -ENOMEM;
+    }
     return template_compile(TEMPLATE_URL, url, &hook->url, ret_problem);
 }
 
@@ -60,11 +62,12 @@ int set_header(const struct source_entry *entry, void *object, struct problem *r
 /* True if {name} or {name| stands in the text. */
 static bool looks_like_template(const char *text)
 {
-    for (const char *at = strchr(text, '{'); at != NULL; at = strchr(at + 1, '{')) {
+    for (const char *at = strchr(text, '{'); at; at = strchr(at + 1, '{')) {
         size_t length = strspn(at + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                        "0123456789_.-");
-        if (length > 0 && (at[1 + length] == '}' || at[1 + length] == '|'))
+        if (length > 0 && (at[1 + length] == '}' || at[1 + length] == '|')) {
             return true;
+        }
     }
     return false;
 }
@@ -79,18 +82,20 @@ static int set_verbatim(struct config_hook *hook, const char *text, const struct
         return -EINVAL;
     }
     hook->body_verbatim = strdup(text);
-    return hook->body_verbatim != NULL ? 0 : -ENOMEM;
+    return hook->body_verbatim ? 0 : -ENOMEM;
 }
 
 static int set_body_text(struct config_hook *hook, const char *text, struct problem *ret_problem)
 {
     struct problem not_json = {.text = ""};
     json_t *json;
-    int error = json_parse(text, strlen(text), &json, &not_json);
-    if (error == -EBADMSG)
+    int r = json_parse(text, strlen(text), &json, &not_json);
+    if (r == -EBADMSG) {
         return set_verbatim(hook, text, &not_json, ret_problem);
-    if (error < 0)
-        return error;
+    }
+    if (r < 0) {
+        return r;
+    }
     json_decref(json);
     return template_compile(TEMPLATE_JSON, text, &hook->body, ret_problem);
 }
@@ -98,25 +103,26 @@ static int set_body_text(struct config_hook *hook, const char *text, struct prob
 int set_body(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     struct config_hook *hook = object;
-    if (hook->body != NULL || hook->body_verbatim != NULL) {
+    if (hook->body || hook->body_verbatim) {
         problem_set(ret_problem, "the hook has a body already; body and body_file exclude each "
                                  "other");
         return -EINVAL;
     }
-    if (!entry->loaded)
+    if (!entry->loaded) {
         return set_body_text(hook, entry->value, ret_problem);
+    }
     if (!text_is_utf8(entry->content.data, entry->content.length) ||
-        memchr(entry->content.data, '\0', entry->content.length) != NULL) {
+        memchr(entry->content.data, '\0', entry->content.length)) {
         problem_set(ret_problem, "the file is no UTF-8 text");
         return -EINVAL;
     }
     struct signature_secret text;
-    int error = content_copy(entry, &text);
-    if (error == 0) {
-        error = set_body_text(hook, (const char *)text.bytes, ret_problem);
+    int r = content_copy(entry, &text);
+    if (r == 0) {
+        r = set_body_text(hook, (const char *)text.bytes, ret_problem);
         free(text.bytes);
     }
-    return error;
+    return r;
 }
 
 int set_bearer(const struct source_entry *entry, void *object, struct problem *ret_problem)
@@ -136,7 +142,7 @@ int set_certificates(const struct source_entry *entry, struct signature_secret *
                      struct problem *ret_problem)
 {
     static const char mark[] = "-----BEGIN CERTIFICATE-----";
-    if (memmem(entry->content.data, entry->content.length, mark, sizeof mark - 1) == NULL) {
+    if (!memmem(entry->content.data, entry->content.length, mark, sizeof mark - 1)) {
         problem_set(ret_problem, "the file holds no certificate");
         return -EINVAL;
     }
@@ -154,8 +160,9 @@ static bool read_status(const char **at, unsigned *ret_status)
 {
     unsigned status = 0;
     size_t length = strspn(*at, "0123456789");
-    for (size_t i = 0; i < length && i < 4; i++)
+    for (size_t i = 0; i < length && i < 4; i++) {
         status = status * 10 + (unsigned)((*at)[i] - '0');
+    }
     *at += length;
     *ret_status = status;
     return length == 3 && status >= 200 && status <= 599;
@@ -165,13 +172,15 @@ static bool read_status(const char **at, unsigned *ret_status)
 static bool read_range(const char **at, struct config_status_range *ret_range)
 {
     *at += strspn(*at, SPACES);
-    if (!read_status(at, &ret_range->first))
+    if (!read_status(at, &ret_range->first)) {
         return false;
+    }
     ret_range->last = ret_range->first;
     if (**at == '-') {
         ++*at;
-        if (!read_status(at, &ret_range->last))
+        if (!read_status(at, &ret_range->last)) {
             return false;
+        }
     }
     *at += strspn(*at, SPACES);
     return ret_range->first <= ret_range->last && (**at == ',' || **at == '\0');
@@ -188,11 +197,13 @@ int set_expect(const struct source_entry *entry, void *object, struct problem *r
         }
         struct config_status_range *expect =
             array_grow(hook->expect, hook->expect_count, sizeof *expect);
-        if (expect == NULL)
+        if (!expect) {
             return -ENOMEM;
+        }
         hook->expect = expect;
         expect[hook->expect_count++] = range;
-        if (*at == '\0')
+        if (*at == '\0') {
             return 0;
+        }
     }
 }

@@ -10,8 +10,9 @@
 const struct config_service *config_service(const struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->service_count; i++) {
-        if (strcmp(config->services[i].name, name) == 0)
+        if (strcmp(config->services[i].name, name) == 0) {
             return &config->services[i];
+        }
     }
     return NULL;
 }
@@ -19,8 +20,9 @@ const struct config_service *config_service(const struct config *config, const c
 static const struct config_action *find_action(const struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->action_count; i++) {
-        if (strcmp(config->actions[i].name, name) == 0)
+        if (strcmp(config->actions[i].name, name) == 0) {
             return &config->actions[i];
+        }
     }
     return NULL;
 }
@@ -28,14 +30,15 @@ static const struct config_action *find_action(const struct config *config, cons
 const struct config_action *config_action(const struct config *config, const char *name)
 {
     const struct config_action *action = find_action(config, name);
-    return action != NULL ? action : find_action(config, "*");
+    return action ? action : find_action(config, "*");
 }
 
 const struct config_hook *config_hook(const struct config *config, const char *name)
 {
     for (size_t i = 0; i < config->hook_count; i++) {
-        if (strcmp(config->hooks[i].name, name) == 0)
+        if (strcmp(config->hooks[i].name, name) == 0) {
             return &config->hooks[i];
+        }
     }
     return NULL;
 }
@@ -46,8 +49,9 @@ const struct config_hook *config_hook_of(const struct config *config, enum hook_
     for (size_t i = 0; i < config->hook_count; i++) {
         const struct config_hook *hook = &config->hooks[i];
         const char *space = strchr(hook->name, ' ');
-        if (hook->purpose == purpose && space != NULL && strcmp(space + 1, service) == 0)
+        if (hook->purpose == purpose && space && strcmp(space + 1, service) == 0) {
             return hook;
+        }
     }
     return NULL;
 }
@@ -55,14 +59,14 @@ const struct config_hook *config_hook_of(const struct config *config, enum hook_
 /* Where agents ask the service themselves, all that is left for them here is to register. */
 static unsigned default_ways(const struct config_service *service)
 {
-    return service != NULL && service->url != NULL ? WAY_ASK : WAY_REGISTER;
+    return service && service->url ? WAY_ASK : WAY_REGISTER;
 }
 
 unsigned config_ways(const struct config *config, const char *action,
                      const struct config_service *service)
 {
     const struct config_action *section = config_action(config, action);
-    return section != NULL && section->accept != 0 ? section->accept : default_ways(service);
+    return section && section->accept != 0 ? section->accept : default_ways(service);
 }
 
 int config_digests(const struct config *config, enum role role,
@@ -72,12 +76,14 @@ int config_digests(const struct config *config, enum role role,
         [HOOK_EXEC] = ROLE_RUNNER, [HOOK_SHELL] = ROLE_RUNNER, [HOOK_HTTP] = ROLE_CALLER};
     struct protocol_digest *digests = calloc(config->hook_count + 1, sizeof *digests);
     size_t count = 0;
-    if (digests == NULL)
+    if (!digests) {
         return -ENOMEM;
+    }
     for (size_t i = 0; i < config->hook_count; i++) {
         const struct config_hook *hook = &config->hooks[i];
-        if (executor_of[hook->kind] != role)
+        if (executor_of[hook->kind] != role) {
             continue;
+        }
         digests[count].hook = hook->name;
         memcpy(digests[count].digest, hook->digest, sizeof digests[count].digest);
         count++;
@@ -88,29 +94,33 @@ int config_digests(const struct config *config, enum role role,
 
 static void free_texts(struct config_texts *texts)
 {
-    for (size_t i = 0; i < texts->count; i++)
+    for (size_t i = 0; i < texts->count; i++) {
         free(texts->items[i]);
+    }
     free(texts->items);
 }
 
 static void free_templates(struct config_templates *templates)
 {
-    for (size_t i = 0; i < templates->count; i++)
+    for (size_t i = 0; i < templates->count; i++) {
         template_free(templates->items[i]);
+    }
     free(templates->items);
 }
 
 static void free_secret(struct signature_secret *secret)
 {
-    if (secret->bytes != NULL)
+    if (secret->bytes) {
         digest_wipe(secret->bytes, secret->length);
+    }
     free(secret->bytes);
 }
 
 static void free_service(struct config_service *service)
 {
-    for (size_t i = 0; i < service->secret_count; i++)
+    for (size_t i = 0; i < service->secret_count; i++) {
         free_secret(&service->secrets[i]);
+    }
     free(service->secrets);
     free(service->name);
     free(service->path);
@@ -170,8 +180,9 @@ static void free_hook(struct config_hook *hook)
 
 void config_free(struct config *config)
 {
-    if (config == NULL)
+    if (!config) {
         return;
+    }
     free_texts(&config->listen);
     free_interface(&config->control);
     free_interface(&config->agent);
@@ -182,12 +193,15 @@ void config_free(struct config *config)
     free(config->store_path);
     free_texts(&config->relay_allow);
     free_secret(&config->relay_secret);
-    for (size_t i = 0; i < config->service_count; i++)
+    for (size_t i = 0; i < config->service_count; i++) {
         free_service(&config->services[i]);
-    for (size_t i = 0; i < config->action_count; i++)
+    }
+    for (size_t i = 0; i < config->action_count; i++) {
         free_action(&config->actions[i]);
-    for (size_t i = 0; i < config->hook_count; i++)
+    }
+    for (size_t i = 0; i < config->hook_count; i++) {
         free_hook(&config->hooks[i]);
+    }
     free(config->services);
     free(config->actions);
     free(config->hooks);

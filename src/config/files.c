@@ -16,14 +16,15 @@
 /* What is wrong with such a file. */
 static int check_kind(const struct stat *status, size_t limit, struct problem *ret_problem)
 {
-    if (S_ISDIR(status->st_mode))
+    if (S_ISDIR(status->st_mode)) {
         problem_set(ret_problem, "this is a directory");
-    else if (!S_ISREG(status->st_mode))
+    } else if (!S_ISREG(status->st_mode)) {
         problem_set(ret_problem, "this is no regular file");
-    else if ((uintmax_t)status->st_size > limit)
+    } else if ((uintmax_t)status->st_size > limit) {
         problem_set(ret_problem, "the file is over %zu KiB", limit >> 10);
-    else
+    } else {
         return 0;
+    }
     return -EINVAL;
 }
 
@@ -31,14 +32,17 @@ static int check_kind(const struct stat *status, size_t limit, struct problem *r
 static int read_all(int fd, size_t limit, struct buffer *out)
 {
     while (out->length <= limit) {
-        int error = buffer_reserve(out, limit + 1 - out->length);
-        if (error < 0)
-            return error;
+        int r = buffer_reserve(out, limit + 1 - out->length);
+        if (r < 0) {
+            return r;
+        }
         ssize_t count = read(fd, out->data + out->length, limit + 1 - out->length);
-        if (count < 0 && errno != EINTR)
+        if (count < 0 && errno != EINTR) {
             return -errno;
-        if (count == 0)
+        }
+        if (count == 0) {
             return 0;
+        }
         out->length += count > 0 ? (size_t)count : 0;
     }
     return -EFBIG;
@@ -46,8 +50,9 @@ static int read_all(int fd, size_t limit, struct buffer *out)
 
 static int failure(int error, struct problem *ret_problem)
 {
-    if (error == 0 || error == -ENOMEM)
+    if (error == 0 || error == -ENOMEM) {
         return error;
+    }
     problem_set(ret_problem, "it can't be read: %s", strerror(-error));
     return error == -ENOENT ? error : -EINVAL;
 }
@@ -59,33 +64,37 @@ int file_read(const char *path, size_t limit, struct buffer *ret_bytes, mode_t *
     struct buffer bytes = {0};
     /* Without O_NONBLOCK a FIFO would wait for its writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    int error = fd < 0 || fstat(fd, &status) < 0 ? -errno : 0;
-    if (error < 0) {
-        error = failure(error, ret_problem);
+    int r = fd < 0 || fstat(fd, &status) < 0 ? -errno : 0;
+    if (r < 0) {
+        r = failure(r, ret_problem);
         goto out;
     }
-    error = check_kind(&status, limit, ret_problem);
-    if (error < 0)
+    r = check_kind(&status, limit, ret_problem);
+    if (r < 0) {
         goto out;
-    error = failure(read_all(fd, limit, &bytes), ret_problem);
-    if (error < 0)
+    }
+    r = failure(read_all(fd, limit, &bytes), ret_problem);
+    if (r < 0) {
         goto out;
+    }
     *ret_bytes = bytes;
     bytes = (struct buffer){0};
-    if (ret_mode != NULL)
+    if (ret_mode) {
         *ret_mode = status.st_mode;
+    }
 out:
     buffer_wipe(&bytes);
-    if (fd >= 0)
+    if (fd >= 0) {
         close(fd);
-    return error;
+    }
+    return r;
 }
 
 static char *join(const char *directory, const char *name)
 {
     struct buffer path = {0};
-    int error = buffer_append_format(&path, "%s/%s", directory, name);
-    char *joined = error == 0 ? buffer_take_text(&path) : NULL;
+    int r = buffer_append_format(&path, "%s/%s", directory, name);
+    char *joined = r == 0 ? buffer_take_text(&path) : NULL;
     buffer_free(&path);
     return joined;
 }
@@ -99,9 +108,10 @@ static int check_secret(struct buffer *content, mode_t mode, struct problem *ret
                     (unsigned)(mode & 0777));
         return -EINVAL;
     }
-    if (content->length > 0 && content->data[content->length - 1] == '\n')
+    if (content->length > 0 && content->data[content->length - 1] == '\n') {
         content->length -=
             content->length > 1 && content->data[content->length - 2] == '\r' ? 2 : 1;
+    }
     if (content->length == 0) {
         problem_set(ret_problem, "it is empty");
         return -EINVAL;
@@ -115,29 +125,32 @@ static int load_from(struct source_entry *entry, const char *directory, struct p
     bool secret = entry->key->content == CONTENT_SECRET;
     char *path = entry->value[0] == '/' ? strdup(entry->value) : join(directory, entry->value);
     mode_t mode = 0;
-    if (path == NULL)
+    if (!path) {
         return -ENOMEM;
+    }
     struct problem problem;
-    int error =
-        file_read(path, secret ? SECRET_LIMIT : TEXT_LIMIT, &entry->content, &mode, &problem);
-    if (error == 0 && secret)
-        error = check_secret(&entry->content, mode, &problem);
-    if (error == 0)
+    int r = file_read(path, secret ? SECRET_LIMIT : TEXT_LIMIT, &entry->content, &mode, &problem);
+    if (r == 0 && secret) {
+        r = check_secret(&entry->content, mode, &problem);
+    }
+    if (r == 0) {
         entry->loaded = true;
-    else
+    } else {
         problem_set(ret_problem, "%.200s: %.250s", path, problem.text);
+    }
     free(path);
-    return error;
+    return r;
 }
 
 static int load_entry(struct source_entry *entry, const char *directory, const char *credentials,
                       struct problem *ret_problem)
 {
-    bool try_credentials = entry->key->content == CONTENT_SECRET && credentials != NULL &&
+    bool try_credentials = entry->key->content == CONTENT_SECRET && credentials &&
                            credentials[0] != '\0' && entry->value[0] != '/';
-    int error = try_credentials ? load_from(entry, credentials, ret_problem) : -ENOENT;
-    if (error != -ENOENT)
-        return error;
+    int r = try_credentials ? load_from(entry, credentials, ret_problem) : -ENOENT;
+    if (r != -ENOENT) {
+        return r;
+    }
     return load_from(entry, directory, ret_problem);
 }
 
@@ -150,14 +163,17 @@ int files_load(struct config_source *source, const char *directory, const char *
             struct source_entry *entry = &section->entries[j];
             struct problem problem;
             if (entry->key->content == CONTENT_NONE || entry->value[0] == '\0' ||
-                !source_key_applies(section, entry->key))
+                !source_key_applies(section, entry->key)) {
                 continue;
-            int error = load_entry(entry, directory, credentials, &problem);
-            if (error == -ENOMEM)
-                return error;
-            if (error < 0)
+            }
+            int r = load_entry(entry, directory, credentials, &problem);
+            if (r == -ENOMEM) {
+                return r;
+            }
+            if (r < 0) {
                 source_report(report, section, entry, "%s; expected %s", problem.text,
                               entry->key->expected);
+            }
         }
     }
     return 0;
@@ -183,31 +199,35 @@ static int check_program(const struct config_hook *hook, const struct source_sec
     const struct source_entry *entry = source_find(section, "exec");
     char **words = NULL;
     size_t count;
-    if (hook->words.count == 0 || template_has_placeholders(hook->words.items[0]))
+    if (hook->words.count == 0 || template_has_placeholders(hook->words.items[0])) {
         return 0;
-    int error = argv_split(entry->value, &words, &count, NULL);
-    if (error == 0 && words[0][0] == '/' && !is_program(words[0]))
+    }
+    int r = argv_split(entry->value, &words, &count, NULL);
+    if (r == 0 && words[0][0] == '/' && !is_program(words[0])) {
         source_report(report, section, entry,
                       "there is no program %.200s; expected an executable file", words[0]);
+    }
     argv_free(words);
-    return error;
+    return r;
 }
 
 static int check_hook(const struct config_hook *hook, const struct source_section *section,
                       struct config_report *report)
 {
     const struct source_entry *workdir = source_find(section, "workdir");
-    if (hook->workdir != NULL && !is_directory(hook->workdir))
+    if (hook->workdir && !is_directory(hook->workdir)) {
         source_report(report, section, workdir, "there is no such directory; expected %s",
                       workdir->key->expected);
+    }
     return check_program(hook, section, report);
 }
 
 static void check_group(const struct config_interface *interface,
                         const struct source_section *section, struct config_report *report)
 {
-    if (interface->socket_group == NULL || getgrnam(interface->socket_group) != NULL)
+    if (!interface->socket_group || getgrnam(interface->socket_group)) {
         return;
+    }
     const struct source_entry *group = source_find(section, "socket_group");
     source_report(report, section, group, "there is no such group; expected the name of one");
 }
@@ -215,10 +235,11 @@ static void check_group(const struct config_interface *interface,
 int files_check(const struct config *config, const struct config_source *source,
                 struct config_report *report)
 {
-    int error = 0;
+    int r = 0;
     check_group(&config->control, source_nth(source, SECTION_CONTROL, 0), report);
     check_group(&config->agent, source_nth(source, SECTION_AGENT, 0), report);
-    for (size_t i = 0; error == 0 && i < source_count(source, SECTION_HOOK); i++)
-        error = check_hook(&config->hooks[i], source_nth(source, SECTION_HOOK, i), report);
-    return error;
+    for (size_t i = 0; r == 0 && i < source_count(source, SECTION_HOOK); i++) {
+        r = check_hook(&config->hooks[i], source_nth(source, SECTION_HOOK, i), report);
+    }
+    return r;
 }

@@ -11,10 +11,11 @@
 static bool sends_job_key(const struct config_hook *hook)
 {
     static const char name[] = "job.key";
-    bool uses = (hook->url != NULL && template_uses(hook->url, name)) ||
-                (hook->body != NULL && template_uses(hook->body, name));
-    for (size_t i = 0; i < hook->headers.count; i++)
+    bool uses = (hook->url && template_uses(hook->url, name)) ||
+                (hook->body && template_uses(hook->body, name));
+    for (size_t i = 0; i < hook->headers.count; i++) {
         uses = uses || template_uses(hook->headers.items[i], name);
+    }
     return uses;
 }
 
@@ -36,13 +37,14 @@ static int collect(void *userdata, const struct config_key *key, const struct so
 {
     struct settings *settings = userdata;
     struct setting *items = array_grow(settings->items, settings->count, sizeof *items);
-    if (items == NULL)
+    if (!items) {
         return -ENOMEM;
+    }
     settings->items = items;
     items[settings->count] = (struct setting){
         .key = key->name,
         .value = value,
-        .content = entry != NULL && key->content == CONTENT_TEXT ? &entry->content : NULL,
+        .content = entry && key->content == CONTENT_TEXT ? &entry->content : NULL,
         .order = settings->count,
     };
     settings->count++;
@@ -62,23 +64,27 @@ static int digest_section(struct config_hook *hook, const struct source_section 
     struct settings settings = {0};
     struct buffer bytes = {0};
     struct packer packer = packer_to(&bytes);
-    int error = source_effective(section, hook, collect, &settings);
-    if (error == 0 && settings.count > 0)
+    int r = source_effective(section, hook, collect, &settings);
+    if (r == 0 && settings.count > 0) {
         qsort(settings.items, settings.count, sizeof settings.items[0], compare);
-    for (size_t i = 0; error == 0 && i < settings.count; i++) {
+    }
+    for (size_t i = 0; r == 0 && i < settings.count; i++) {
         const struct setting *setting = &settings.items[i];
         pack_text(&packer, setting->key);
         pack_text(&packer, setting->value);
-        if (setting->content != NULL)
+        if (setting->content) {
             pack_bytes(&packer, setting->content->data, setting->content->length);
+        }
     }
-    if (error == 0)
-        error = packer.error;
-    if (error == 0)
-        error = digest_sha256(bytes.data, bytes.length, hook->digest);
+    if (r == 0) {
+        r = packer.error;
+    }
+    if (r == 0) {
+        r = digest_sha256(bytes.data, bytes.length, hook->digest);
+    }
     buffer_free(&bytes);
     free(settings.items);
-    return error;
+    return r;
 }
 
 int hook_complete(struct config_hook *hook, const struct source_section *section)
@@ -89,7 +95,8 @@ int hook_complete(struct config_hook *hook, const struct source_section *section
         memcpy(hook->digest, section->hook.digest, sizeof hook->digest);
         return 0;
     }
-    if (source_find(section, "on_interrupt") == NULL && hook->sends_key)
+    if (!source_find(section, "on_interrupt") && hook->sends_key) {
         hook->on_interrupt = ON_INTERRUPT_RETRY;
+    }
     return digest_section(hook, section);
 }

@@ -27,8 +27,9 @@ static bool is_of_the_array(const struct check *check, const char *name)
 {
     static const char prefix[] = "context.";
     const char *array = check->hook->for_each;
-    if (array == NULL || strncmp(name, prefix, sizeof prefix - 1) != 0)
+    if (!array || strncmp(name, prefix, sizeof prefix - 1) != 0) {
         return false;
+    }
     name += sizeof prefix - 1;
     size_t length = strlen(array);
     return strncmp(name, array, length) == 0 && (name[length] == '\0' || name[length] == '.');
@@ -41,18 +42,19 @@ static bool check_template(const struct check *check, const struct source_entry 
     bool fan_out = source_find(check->section, "for_each") != NULL;
     const char *name;
     for (size_t i = 0; (name = template_name_at(template, i)) != NULL; i++) {
-        if (is_of_an_item(name) && !fan_out)
+        if (is_of_an_item(name) && !fan_out) {
             source_report(check->report, check->section, entry,
                           "there is no {%.100s} in a hook without for_each; expected for_each = "
                           "context.PATH beside it, or another placeholder",
                           name);
-        else if (is_of_the_array(check, name))
+        } else if (is_of_the_array(check, name)) {
             source_report(check->report, check->section, entry,
                           "{%.100s} is not there in a run for one item of it; expected {item} for "
                           "the element, or {item.PATH} for something in it",
                           name);
-        else
+        } else {
             continue;
+        }
         return true;
     }
     return false;
@@ -63,8 +65,9 @@ static void check_words(const struct check *check)
     const struct config_templates *words = &check->hook->words;
     const struct source_entry *entry = source_find(check->section, "exec");
     size_t i = 0;
-    while (i < words->count && !check_template(check, entry, words->items[i]))
+    while (i < words->count && !check_template(check, entry, words->items[i])) {
         i++;
+    }
 }
 
 /* Headers are read again: one that is none has been told of, and is not among the hook's. */
@@ -74,12 +77,14 @@ static int check_headers(const struct check *check)
         const struct source_entry *entry = &check->section->entries[i];
         struct template *header;
         struct problem problem;
-        if (entry->key->set != set_header)
+        if (entry->key->set != set_header) {
             continue;
-        int error = template_compile(TEMPLATE_HEADER, entry->value, &header, &problem);
-        if (error == -ENOMEM)
-            return error;
-        if (error == 0) {
+        }
+        int r = template_compile(TEMPLATE_HEADER, entry->value, &header, &problem);
+        if (r == -ENOMEM) {
+            return r;
+        }
+        if (r == 0) {
             (void)check_template(check, entry, header);
             template_free(header);
         }
@@ -90,12 +95,15 @@ static int check_headers(const struct check *check)
 static int check_call(const struct check *check)
 {
     const struct source_entry *body = source_find(check->section, "body");
-    if (body == NULL)
+    if (!body) {
         body = source_find(check->section, "body_file");
-    if (check->hook->url != NULL)
+    }
+    if (check->hook->url) {
         (void)check_template(check, source_find(check->section, "http"), check->hook->url);
-    if (check->hook->body != NULL)
+    }
+    if (check->hook->body) {
         (void)check_template(check, body, check->hook->body);
+    }
     return check_headers(check);
 }
 
@@ -105,18 +113,20 @@ static void check_pauses(const struct check *check)
 {
     const struct source_entry *longest = source_find(check->section, "backoff_max");
     bool known = check->hook->backoff_ms > 0 && check->hook->backoff_max_ms > 0;
-    if (!known || check->hook->backoff_ms <= check->hook->backoff_max_ms)
+    if (!known || check->hook->backoff_ms <= check->hook->backoff_max_ms) {
         return;
-    if (longest != NULL)
+    }
+    if (longest) {
         source_report(check->report, check->section, longest,
                       "this is shorter than backoff; expected the longest pause, not shorter than "
                       "the first one");
-    else
+    } else {
         source_report(
             check->report, check->section, source_find(check->section, "backoff"),
             "this is longer than backoff_max, which is %s unless it is given; expected "
             "backoff_max beside it",
             source_fallback(check->section, config_key_find(SECTION_HOOK, "backoff_max")));
+    }
 }
 
 int hook_check(const struct config_hook *hook, const struct source_section *section,

@@ -17,21 +17,24 @@
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
+    return slash ? slash + 1 : path;
 }
 
 /* What is wrong with it, or NULL. */
 static const char *fault_of(const char *name, const struct buffer *token)
 {
     size_t length = strlen(name);
-    if (length < 1 || length > NAME_LIMIT || name[strspn(name, NAME_LETTERS)] != '\0')
+    if (length < 1 || length > NAME_LIMIT || name[strspn(name, NAME_LETTERS)] != '\0') {
         return "the token gets the file's name, and this can't be one: it has 1 to 64 of A-Z a-z "
                "0-9 . _ -";
-    if (token->length < TOKEN_LEAST || token->length > TOKEN_LARGEST)
+    }
+    if (token->length < TOKEN_LEAST || token->length > TOKEN_LARGEST) {
         return "the token has fewer than 16 characters or more than 512";
+    }
     for (size_t i = 0; i < token->length; i++) {
-        if (token->data[i] <= ' ' || token->data[i] >= 0x7f)
+        if (token->data[i] <= ' ' || token->data[i] >= 0x7f) {
             return "the file holds white space or other bytes that no token can have";
+        }
     }
     return NULL;
 }
@@ -41,22 +44,24 @@ int set_token(const struct source_entry *entry, void *object, struct problem *re
     struct config_interface *interface = setter_field(entry, object);
     const char *name = base_name(entry->value);
     const char *fault = fault_of(name, &entry->content);
-    if (fault != NULL) {
+    if (fault) {
         problem_set(ret_problem, "%s", fault);
         return -EINVAL;
     }
     struct config_token *tokens =
         array_grow(interface->tokens, interface->token_count, sizeof *tokens);
-    if (tokens == NULL)
+    if (!tokens) {
         return -ENOMEM;
+    }
     interface->tokens = tokens;
     struct config_token token = {.name = strdup(name)};
-    int error = token.name != NULL ? content_copy(entry, &token.token) : -ENOMEM;
-    if (error < 0)
+    int r = token.name ? content_copy(entry, &token.token) : -ENOMEM;
+    if (r < 0) {
         free(token.name);
-    else
+    } else {
         tokens[interface->token_count++] = token;
-    return error;
+    }
+    return r;
 }
 
 /* --- what only shows when sections are seen together ------------------------------------------ */
@@ -75,32 +80,36 @@ static void check_token(const struct source_section *section, size_t index,
     for (size_t i = 0; i < other_count; i++) {
         const struct source_entry *entry = &other->entries[i];
         if (is_token(entry) && entry->content.length == token->length &&
-            digest_equal(entry->content.data, token->data, token->length))
+            digest_equal(entry->content.data, token->data, token->length)) {
             source_report(report, section, &section->entries[index],
                           "the same token is in %.200s of [%s] already; expected another in each "
                           "file",
                           entry->value, section_rule(other->kind)->kind);
+        }
     }
 }
 
 static void check_tokens(const struct source_section *section, const struct source_section *before,
                          struct config_report *report)
 {
-    for (size_t i = 0; section != NULL && i < section->entry_count; i++) {
-        if (!is_token(&section->entries[i]))
+    for (size_t i = 0; section && i < section->entry_count; i++) {
+        if (!is_token(&section->entries[i])) {
             continue;
+        }
         check_token(section, i, section, i, report);
-        if (before != NULL)
+        if (before) {
             check_token(section, i, before, before->entry_count, report);
+        }
     }
 }
 
 static void check_listen(const struct source_section *section, struct config_report *report)
 {
-    const struct source_entry *listen = section != NULL ? source_find(section, "listen") : NULL;
-    if (listen != NULL && source_find(section, "token_file") == NULL)
+    const struct source_entry *listen = section ? source_find(section, "listen") : NULL;
+    if (listen && !source_find(section, "token_file")) {
         source_report(report, section, listen,
                       "nobody could come in without a token; expected at least one token_file");
+    }
 }
 
 void interfaces_check(const struct config *config, const struct config_source *source,
@@ -112,9 +121,10 @@ void interfaces_check(const struct config *config, const struct config_source *s
     check_listen(agent, report);
     check_tokens(control, NULL, report);
     check_tokens(agent, control, report);
-    if (agent != NULL && config->agent.socket != NULL && config->control.socket != NULL &&
-        strcmp(config->agent.socket, config->control.socket) == 0)
+    if (agent && config->agent.socket && config->control.socket &&
+        strcmp(config->agent.socket, config->control.socket) == 0) {
         source_report(report, agent, source_find(agent, "socket"),
                       "this is the socket of [control]; expected another, or agents would be "
                       "operators");
+    }
 }

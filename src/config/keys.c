@@ -252,8 +252,9 @@ const struct section_rule *section_rule(enum config_section section)
 enum config_section section_from_kind(const char *kind)
 {
     enum config_section section = 0;
-    while (section < SECTION_COUNT && strcmp(sections[section].kind, kind) != 0)
+    while (section < SECTION_COUNT && strcmp(sections[section].kind, kind) != 0) {
         section++;
+    }
     return section;
 }
 
@@ -265,8 +266,9 @@ const struct config_key *config_key_at(size_t index)
 const struct config_key *config_key_find(enum config_section section, const char *name)
 {
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        if (keys[i].section == section && strcmp(keys[i].name, name) == 0)
+        if (keys[i].section == section && strcmp(keys[i].name, name) == 0) {
             return &keys[i];
+        }
     }
     return NULL;
 }
@@ -290,8 +292,9 @@ static size_t distance_between(const char *left, const char *right)
             best = table[i - 1][j] < best ? table[i - 1][j] + 1 : best;
             best = table[i][j - 1] < best ? table[i][j - 1] + 1 : best;
             if (i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] &&
-                table[i - 2][j - 2] < best)
+                table[i - 2][j - 2] < best) {
                 best = table[i - 2][j - 2] + 1;
+            }
             table[i][j] = best;
         }
     }
@@ -302,17 +305,19 @@ static size_t distance_between(const char *left, const char *right)
 static const char *nearer(const char *name, const char *candidate, const char *best)
 {
     size_t distance = distance_between(name, candidate);
-    if (distance * 2 > strlen(candidate))
+    if (distance * 2 > strlen(candidate)) {
         return best;
-    return best == NULL || distance < distance_between(name, best) ? candidate : best;
+    }
+    return !best || distance < distance_between(name, best) ? candidate : best;
 }
 
 const char *config_key_hint(enum config_section section, const char *name)
 {
     const char *best = NULL;
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        if (keys[i].section == section)
+        if (keys[i].section == section) {
             best = nearer(name, keys[i].name, best);
+        }
     }
     return best;
 }
@@ -320,7 +325,8 @@ const char *config_key_hint(enum config_section section, const char *name)
 const char *section_hint(const char *kind)
 {
     const char *best = NULL;
-    for (size_t i = 0; i < SECTION_COUNT; i++)
+    for (size_t i = 0; i < SECTION_COUNT; i++) {
         best = nearer(kind, sections[i].kind, best);
+    }
     return best;
 }

@@ -29,15 +29,18 @@ static bool split_address(const char *text, struct endpoint *ret_address)
         *ret_address = (struct endpoint){.path = text + 5};
         return true;
     }
-    if (colon == NULL)
+    if (!colon) {
         return false;
+    }
     bool v6 = text[0] == '[';
     size_t length = (size_t)(colon - text);
-    if (v6 && (length < 3 || text[length - 1] != ']'))
+    if (v6 && (length < 3 || text[length - 1] != ']')) {
         return false;
+    }
     size_t host_length = v6 ? length - 2 : length;
-    if (host_length == 0 || host_length > HOST_LIMIT)
+    if (host_length == 0 || host_length > HOST_LIMIT) {
         return false;
+    }
     *ret_address = (struct endpoint){.v6 = v6, .port = colon + 1};
     memcpy(ret_address->host, text + v6, host_length);
     return true;
@@ -46,10 +49,12 @@ static bool split_address(const char *text, struct endpoint *ret_address)
 static bool host_valid(const struct endpoint *address)
 {
     struct in6_addr bytes;
-    if (address->v6)
+    if (address->v6) {
         return inet_pton(AF_INET6, address->host, &bytes) == 1;
-    if (address->host[strspn(address->host, DIGITS ".")] == '\0')
+    }
+    if (address->host[strspn(address->host, DIGITS ".")] == '\0') {
         return inet_pton(AF_INET, address->host, &bytes) == 1;
+    }
     return address->host[strspn(address->host, LETTERS DIGITS ".-")] == '\0';
 }
 
@@ -58,15 +63,18 @@ static const char *fault_of(const char *text)
 {
     struct endpoint address;
     int64_t port;
-    if (!split_address(text, &address))
+    if (!split_address(text, &address)) {
         return "the port is missing";
-    if (address.path != NULL)
-        return address.path[0] != '/' || strchr(address.path, '\n') != NULL ||
+    }
+    if (address.path) {
+        return address.path[0] != '/' || strchr(address.path, '\n') ||
                        strlen(address.path) > SOCKET_PATH_LIMIT
                    ? "unix: takes an absolute path of at most 107 bytes"
                    : NULL;
-    if (text_to_number(address.port, &port) < 0 || port > 65535)
+    }
+    if (text_to_number(address.port, &port) < 0 || port > 65535) {
         return "the port is no number up to 65535";
+    }
     return host_valid(&address) ? NULL : "the host is no name or address";
 }
 
@@ -74,13 +82,15 @@ int set_listen(const struct source_entry *entry, void *object, struct problem *r
 {
     struct config_texts *listen = setter_field(entry, object);
     const char *fault = fault_of(entry->value);
-    for (size_t i = 0; fault == NULL && i < listen->count; i++) {
-        if (strcmp(listen->items[i], entry->value) == 0)
+    for (size_t i = 0; !fault && i < listen->count; i++) {
+        if (strcmp(listen->items[i], entry->value) == 0) {
             fault = "the same is given twice";
+        }
     }
-    if (fault == NULL && listen->count == CONFIG_LISTEN_LIMIT)
+    if (!fault && listen->count == CONFIG_LISTEN_LIMIT) {
         fault = "there are 16 already";
-    if (fault != NULL) {
+    }
+    if (fault) {
         problem_set(ret_problem, "%s", fault);
         return -EINVAL;
     }
@@ -100,8 +110,9 @@ static bool trusted_already(const struct config_proxies *proxies, const struct n
 {
     for (size_t i = 0; i < proxies->count; i++) {
         if (proxies->networks[i].prefix == network->prefix &&
-            address_equal(&proxies->networks[i].address, &network->address))
+            address_equal(&proxies->networks[i].address, &network->address)) {
             return true;
+        }
     }
     return false;
 }
@@ -124,8 +135,9 @@ int set_trusted_proxy(const struct source_entry *entry, void *object, struct pro
         return 0;
     }
     struct network *networks = array_grow(proxies->networks, proxies->count, sizeof *networks);
-    if (networks == NULL)
+    if (!networks) {
         return -ENOMEM;
+    }
     proxies->networks = networks;
     networks[proxies->count++] = network;
     return 0;
@@ -136,11 +148,14 @@ bool listen_is_local(const char *listen)
     struct endpoint address;
     struct in_addr v4;
     struct in6_addr v6;
-    if (!split_address(listen, &address))
+    if (!split_address(listen, &address)) {
         return false;
-    if (address.path != NULL || strcasecmp(address.host, "localhost") == 0)
+    }
+    if (address.path || strcasecmp(address.host, "localhost") == 0) {
         return true;
-    if (address.v6)
+    }
+    if (address.v6) {
         return inet_pton(AF_INET6, address.host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    }
     return inet_pton(AF_INET, address.host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
 }

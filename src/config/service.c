@@ -45,16 +45,16 @@ int set_scheme(const struct source_entry *entry, void *object, struct problem *r
         memcpy(name, at, length < sizeof name ? length : 0);
         at += length + strspn(at + length, SPACES);
         fault = take_scheme(name, &given, &signs);
-        if (fault != NULL || *at != ',') {
+        if (fault || *at != ',') {
             break;
         }
     }
-    if (fault == NULL && *at != '\0') {
+    if (!fault && *at != '\0') {
         fault = "there is no comma between two schemes";
-    } else if (fault == NULL && signs && given.url_token && given.scheme == SIGNATURE_NONE) {
+    } else if (!fault && signs && given.url_token && given.scheme == SIGNATURE_NONE) {
         fault = "none and url-token exclude each other";
     }
-    if (fault != NULL) {
+    if (fault) {
         problem_set(ret_problem, "%s", fault);
         return -EINVAL;
     }
@@ -66,26 +66,26 @@ int set_scheme(const struct source_entry *entry, void *object, struct problem *r
 /* A URL that more can be put behind. */
 static int parse_base(const char *text, struct url *ret_url, struct problem *ret_problem)
 {
-    int error = url_parse(text, ret_url, ret_problem);
+    int r = url_parse(text, ret_url, ret_problem);
 
-    if (error == 0 && ret_url->query != NULL) {
+    if (r == 0 && ret_url->query) {
         problem_set(ret_problem, "this URL has a query");
-        error = -EINVAL;
+        r = -EINVAL;
     }
-    return error;
+    return r;
 }
 
 /* The same, for what nobody on the way may read or change. */
 static int parse_private(const char *text, struct url *ret_url, struct problem *ret_problem)
 {
-    int error = parse_base(text, ret_url, ret_problem);
+    int r = parse_base(text, ret_url, ret_problem);
 
-    if (error == 0 && !ret_url->https && !url_is_local(ret_url)) {
+    if (r == 0 && !ret_url->https && !url_is_local(ret_url)) {
         problem_set(ret_problem, "over http anybody on the way could read and change it; only what "
                                  "stays on this machine (127.0.0.1, [::1], localhost) may have it");
-        error = -EINVAL;
+        r = -EINVAL;
     }
-    return error;
+    return r;
 }
 
 int set_service_url(const struct source_entry *entry, void *object, struct problem *ret_problem)
@@ -93,22 +93,22 @@ int set_service_url(const struct source_entry *entry, void *object, struct probl
     char **text = setter_field(entry, object);
     size_t length = strlen(entry->value);
     struct url url;
-    int error = parse_private(entry->value, &url, ret_problem);
+    int r = parse_private(entry->value, &url, ret_problem);
 
-    if (error < 0) {
-        return error;
+    if (r < 0) {
+        return r;
     }
     length -= entry->value[length - 1] == '/';
     *text = strndup(entry->value, length);
-    return *text != NULL ? 0 : -ENOMEM;
+    return *text ? 0 : -ENOMEM;
 }
 
 int set_callback_url(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     struct url url;
-    int error = parse_base(entry->value, &url, ret_problem);
+    int r = parse_base(entry->value, &url, ret_problem);
 
-    return error < 0 ? error : set_text(entry, object, ret_problem);
+    return r < 0 ? r : set_text(entry, object, ret_problem);
 }
 
 static int set_token_text(const struct source_entry *entry, struct signature_secret *secret,
@@ -135,16 +135,16 @@ int set_relay_allow(const struct source_entry *entry, void *object, struct probl
 {
     struct config_texts *allow = setter_field(entry, object);
     struct url url, other;
-    int error = parse_private(entry->value, &url, ret_problem);
+    int r = parse_private(entry->value, &url, ret_problem);
 
-    for (size_t i = 0; error == 0 && i < allow->count; i++) {
+    for (size_t i = 0; r == 0 && i < allow->count; i++) {
         if (url_parse(allow->items[i], &other, NULL) == 0 && url_allows(&other, &url) &&
             url_allows(&url, &other)) {
             problem_set(ret_problem, "the same is given twice");
-            error = -EINVAL;
+            r = -EINVAL;
         }
     }
-    return error < 0 ? error : texts_append(allow, entry->value, strlen(entry->value));
+    return r < 0 ? r : texts_append(allow, entry->value, strlen(entry->value));
 }
 
 int set_relay_secret(const struct source_entry *entry, void *object, struct problem *ret_problem)

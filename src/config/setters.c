@@ -24,12 +24,14 @@ void *setter_field(const struct source_entry *entry, void *object)
 int texts_append(struct config_texts *texts, const char *text, size_t length)
 {
     char **items = array_grow(texts->items, texts->count, sizeof *items);
-    if (items == NULL)
+    if (!items) {
         return -ENOMEM;
+    }
     texts->items = items;
     items[texts->count] = strndup(text, length);
-    if (items[texts->count] == NULL)
+    if (!items[texts->count]) {
         return -ENOMEM;
+    }
     texts->count++;
     return 0;
 }
@@ -38,13 +40,15 @@ int templates_append(struct config_templates *templates, enum template_kind kind
                      struct problem *ret_problem)
 {
     struct template **items = array_grow(templates->items, templates->count, sizeof *items);
-    if (items == NULL)
+    if (!items) {
         return -ENOMEM;
+    }
     templates->items = items;
-    int error = template_compile(kind, text, &items[templates->count], ret_problem);
-    if (error == 0)
+    int r = template_compile(kind, text, &items[templates->count], ret_problem);
+    if (r == 0) {
         templates->count++;
-    return error;
+    }
+    return r;
 }
 
 static int out_of_range(struct problem *ret_problem)
@@ -62,17 +66,18 @@ static bool within(const struct config_key *key, int64_t value)
 int set_duration(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     int64_t value;
-    int error = quantity_duration(entry->value, &value);
-    if (error == -EINVAL) {
+    int r = quantity_duration(entry->value, &value);
+    if (r == -EINVAL) {
         problem_set(ret_problem, "this is no duration");
-        return error;
+        return r;
     }
-    if (error == -ERANGE) {
+    if (r == -ERANGE) {
         problem_set(ret_problem, "over ten years");
         return -EINVAL;
     }
-    if (!within(entry->key, value))
+    if (!within(entry->key, value)) {
         return out_of_range(ret_problem);
+    }
     *(int64_t *)setter_field(entry, object) = value;
     return 0;
 }
@@ -80,13 +85,14 @@ int set_duration(const struct source_entry *entry, void *object, struct problem 
 int set_size(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     uint64_t value;
-    int error = quantity_size(entry->value, &value);
-    if (error == -EINVAL) {
+    int r = quantity_size(entry->value, &value);
+    if (r == -EINVAL) {
         problem_set(ret_problem, "this is no size");
-        return error;
+        return r;
     }
-    if (error < 0 || value > INT64_MAX || !within(entry->key, (int64_t)value))
+    if (r < 0 || value > INT64_MAX || !within(entry->key, (int64_t)value)) {
         return out_of_range(ret_problem);
+    }
     *(uint64_t *)setter_field(entry, object) = value;
     return 0;
 }
@@ -94,23 +100,25 @@ int set_size(const struct source_entry *entry, void *object, struct problem *ret
 int set_number(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
     int64_t value;
-    int error = text_to_number(entry->value, &value);
-    if (error == -EINVAL) {
+    int r = text_to_number(entry->value, &value);
+    if (r == -EINVAL) {
         problem_set(ret_problem, "this is no number");
-        return error;
+        return r;
     }
-    if (error < 0 || value > UINT32_MAX || !within(entry->key, value))
+    if (r < 0 || value > UINT32_MAX || !within(entry->key, value)) {
         return out_of_range(ret_problem);
+    }
     *(unsigned *)setter_field(entry, object) = (unsigned)value;
     return 0;
 }
 
 int set_rate(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
-    int error = quantity_rate(entry->value, setter_field(entry, object));
-    if (error < 0)
-        problem_set(ret_problem, error == -ERANGE ? "out of range" : "this is no rate");
-    return error < 0 ? -EINVAL : 0;
+    int r = quantity_rate(entry->value, setter_field(entry, object));
+    if (r < 0) {
+        problem_set(ret_problem, r == -ERANGE ? "out of range" : "this is no rate");
+    }
+    return r < 0 ? -EINVAL : 0;
 }
 
 int set_octal(const struct source_entry *entry, void *object, struct problem *ret_problem)
@@ -179,8 +187,9 @@ int set_text(const struct source_entry *entry, void *object, struct problem *ret
     (void)ret_problem;
     char **field = setter_field(entry, object);
     char *copy = strdup(entry->value);
-    if (copy == NULL)
+    if (!copy) {
         return -ENOMEM;
+    }
     free(*field);
     *field = copy;
     return 0;
@@ -188,7 +197,7 @@ int set_text(const struct source_entry *entry, void *object, struct problem *ret
 
 int set_absolute_path(const struct source_entry *entry, void *object, struct problem *ret_problem)
 {
-    if (entry->value[0] != '/' || strchr(entry->value, '\n') != NULL) {
+    if (entry->value[0] != '/' || strchr(entry->value, '\n')) {
         problem_set(ret_problem, "this is no absolute path");
         return -EINVAL;
     }
@@ -217,10 +226,11 @@ int set_group(const struct source_entry *entry, void *object, struct problem *re
 /* True if a segment is `.` or `..`: clients fold these away, so that no request would come. */
 static bool has_dot_segment(const char *path)
 {
-    for (const char *at = strstr(path, "/."); at != NULL; at = strstr(at + 1, "/.")) {
+    for (const char *at = strstr(path, "/."); at; at = strstr(at + 1, "/.")) {
         const char *behind = at + 2 + (at[2] == '.');
-        if (*behind == '/' || *behind == '\0')
+        if (*behind == '/' || *behind == '\0') {
             return true;
+        }
     }
     return false;
 }
@@ -229,18 +239,19 @@ int set_webhook_path(const struct source_entry *entry, void *object, struct prob
 {
     const char *path = entry->value;
     static const char allowed[] = LETTERS DIGITS "/-._~!$&'()*+,;=:@";
-    if (path[0] != '/' || strlen(path) > WEBHOOK_PATH_LIMIT)
+    if (path[0] != '/' || strlen(path) > WEBHOOK_PATH_LIMIT) {
         problem_set(ret_problem, "a path begins with / and has at most %d bytes",
                     WEBHOOK_PATH_LIMIT);
-    else if (path[strspn(path, allowed)] != '\0')
+    } else if (path[strspn(path, allowed)] != '\0') {
         problem_set(ret_problem, "a path has letters, digits and -._~!$&'()*+,;=:@ only; the query "
                                  "of a request is not looked at");
-    else if (has_dot_segment(path))
+    } else if (has_dot_segment(path)) {
         problem_set(ret_problem, "a segment can't be . or ..");
-    else if (strcmp(path, "/healthz") == 0)
+    } else if (strcmp(path, "/healthz") == 0) {
         problem_set(ret_problem, "/healthz is assentd's own");
-    else
+    } else {
         return set_text(entry, object, ret_problem);
+    }
     return -EINVAL;
 }
 
@@ -260,8 +271,9 @@ static bool next_name(const char **at, const char **ret_name, size_t *ret_length
     const char *name = *at + strspn(*at, SPACES);
     size_t item = strcspn(name, ",");
     size_t length = item;
-    while (length > 0 && strchr(SPACES, name[length - 1]) != NULL)
+    while (length > 0 && strchr(SPACES, name[length - 1])) {
         length--;
+    }
     *at = name + item;
     *ret_name = name;
     *ret_length = length;
@@ -271,8 +283,9 @@ static bool next_name(const char **at, const char **ret_name, size_t *ret_length
 static bool texts_have(const struct config_texts *texts, const char *text, size_t length)
 {
     for (size_t i = 0; i < texts->count; i++) {
-        if (strlen(texts->items[i]) == length && memcmp(texts->items[i], text, length) == 0)
+        if (strlen(texts->items[i]) == length && memcmp(texts->items[i], text, length) == 0) {
             return true;
+        }
     }
     return false;
 }
@@ -291,9 +304,10 @@ int set_hook_names(const struct source_entry *entry, void *object, struct proble
             problem_set(ret_problem, "%.*s is given twice", (int)(length < 64 ? length : 64), name);
             return -EINVAL;
         }
-        int error = texts_append(names, name, length);
-        if (error < 0 || *at == '\0')
-            return error;
+        int r = texts_append(names, name, length);
+        if (r < 0 || *at == '\0') {
+            return r;
+        }
     }
 }
 
@@ -318,8 +332,9 @@ int set_accept(const struct source_entry *entry, void *object, struct problem *r
             return -EINVAL;
         }
         ways |= way;
-        if (*at == '\0')
+        if (*at == '\0') {
             break;
+        }
     }
     *(unsigned *)setter_field(entry, object) = ways;
     return 0;
@@ -329,9 +344,10 @@ int set_policy(const struct source_entry *entry, void *object, struct problem *r
 {
     struct policy **field = setter_field(entry, object);
     struct policy *policy;
-    int error = policy_compile(entry->value, &policy, ret_problem);
-    if (error < 0)
-        return error;
+    int r = policy_compile(entry->value, &policy, ret_problem);
+    if (r < 0) {
+        return r;
+    }
     policy_free(*field);
     *field = policy;
     return 0;
@@ -342,7 +358,7 @@ int set_env(const struct source_entry *entry, void *object, struct problem *ret_
     struct config_hook *hook = object;
     const char *value = entry->value;
     size_t length = strspn(value, LETTERS DIGITS "_");
-    if (length == 0 || value[length] != '=' || strchr(DIGITS, value[0]) != NULL) {
+    if (length == 0 || value[length] != '=' || strchr(DIGITS, value[0])) {
         problem_set(ret_problem, "there is no name, or one that is not made of letters, digits and "
                                  "_, before the =");
         return -EINVAL;
@@ -364,10 +380,12 @@ int set_env(const struct source_entry *entry, void *object, struct problem *ret_
 int content_copy(const struct source_entry *entry, struct signature_secret *ret_secret)
 {
     unsigned char *bytes = malloc(entry->content.length + 1);
-    if (bytes == NULL)
+    if (!bytes) {
         return -ENOMEM;
-    if (entry->content.length > 0)
+    }
+    if (entry->content.length > 0) {
         memcpy(bytes, entry->content.data, entry->content.length);
+    }
     bytes[entry->content.length] = '\0';
     *ret_secret = (struct signature_secret){.bytes = bytes, .length = entry->content.length};
     return 0;
@@ -385,13 +403,15 @@ int set_secret(const struct source_entry *entry, void *object, struct problem *r
     struct signature_secret *secrets =
         array_grow(service->secrets, service->secret_count, sizeof *secrets);
     (void)ret_problem;
-    if (secrets == NULL)
+    if (!secrets) {
         return -ENOMEM;
+    }
     service->secrets = secrets;
-    int error = content_copy(entry, &secrets[service->secret_count]);
-    if (error == 0)
+    int r = content_copy(entry, &secrets[service->secret_count]);
+    if (r == 0) {
         service->secret_count++;
-    return error;
+    }
+    return r;
 }
 
 /* `context.a.b` is kept as `a.b`. */
@@ -401,11 +421,11 @@ int set_for_each(const struct source_entry *entry, void *object, struct problem 
     char **field = setter_field(entry, object);
     bool below = strncmp(entry->value, prefix, sizeof prefix - 1) == 0;
     const char *path = below ? entry->value + sizeof prefix - 1 : "";
-    if (path[0] == '\0' || path[0] == '.' || path[strlen(path) - 1] == '.' ||
-        strstr(path, "..") != NULL || strpbrk(path, "{}|\n") != NULL) {
+    if (path[0] == '\0' || path[0] == '.' || path[strlen(path) - 1] == '.' || strstr(path, "..") ||
+        strpbrk(path, "{}|\n")) {
         problem_set(ret_problem, "this is no path in the context");
         return -EINVAL;
     }
     *field = strdup(path);
-    return *field != NULL ? 0 : -ENOMEM;
+    return *field ? 0 : -ENOMEM;
 }

@@ -14,12 +14,15 @@ static bool may_know(unsigned roles, enum role role)
  * caller services that it asks. */
 static bool may_see(const struct source_section *section, enum role role)
 {
-    if (!may_know(section_rule(section->kind)->roles, role))
+    if (!may_know(section_rule(section->kind)->roles, role)) {
         return false;
-    if (section->kind == SECTION_SERVICE && role == ROLE_CALLER)
+    }
+    if (section->kind == SECTION_SERVICE && role == ROLE_CALLER) {
         return source_find(section, "url") != NULL;
-    if (section->kind != SECTION_HOOK || role == ROLE_CORE)
+    }
+    if (section->kind != SECTION_HOOK || role == ROLE_CORE) {
         return true;
+    }
     return (section->hook.kind == HOOK_HTTP) == (role == ROLE_CALLER);
 }
 
@@ -35,24 +38,28 @@ static void pack_entry(struct packer *packer, const struct source_entry *entry)
     pack_text(packer, entry->key->name);
     pack_text(packer, entry->value);
     pack_u8(packer, entry->loaded);
-    if (entry->loaded)
+    if (entry->loaded) {
         pack_bytes(packer, entry->content.data, entry->content.length);
+    }
 }
 
 static void pack_section(struct packer *packer, const struct source_section *section,
                          const struct config_hook *hook, enum role role)
 {
     uint32_t count = 0;
-    for (size_t i = 0; i < section->entry_count; i++)
+    for (size_t i = 0; i < section->entry_count; i++) {
         count += may_know(section->entries[i].key->roles, role);
+    }
     pack_u8(packer, (uint8_t)section->kind);
     pack_text(packer, section->name);
-    if (hook != NULL)
+    if (hook) {
         pack_hook(packer, hook);
+    }
     pack_u32(packer, count);
     for (size_t i = 0; i < section->entry_count; i++) {
-        if (may_know(section->entries[i].key->roles, role))
+        if (may_know(section->entries[i].key->roles, role)) {
             pack_entry(packer, &section->entries[i]);
+        }
     }
 }
 
@@ -62,15 +69,17 @@ int config_pack(const struct config *config, enum role role, struct buffer *out)
     struct packer packer = packer_to(out);
     uint32_t count = 0;
     size_t hook = 0;
-    for (size_t i = 0; i < source->section_count; i++)
+    for (size_t i = 0; i < source->section_count; i++) {
         count += may_see(&source->sections[i], role);
+    }
     pack_u8(&packer, (uint8_t)role);
     pack_u32(&packer, count);
     for (size_t i = 0; i < source->section_count; i++) {
         const struct source_section *section = &source->sections[i];
         bool is_hook = section->kind == SECTION_HOOK;
-        if (may_see(section, role))
+        if (may_see(section, role)) {
             pack_section(&packer, section, is_hook ? &config->hooks[hook] : NULL, role);
+        }
         hook += is_hook;
     }
     return packer.error;
@@ -83,8 +92,9 @@ static int unpack_hook(struct unpacker *unpacker, struct source_section *section
     size_t length;
     const void *digest = unpack_bytes(unpacker, &length);
     if (unpacker->error < 0 || kind > HOOK_HTTP || on_interrupt > ON_INTERRUPT_RETRY ||
-        length != PROTOCOL_DIGEST_SIZE)
+        length != PROTOCOL_DIGEST_SIZE) {
         return -EBADMSG;
+    }
     section->hook = (struct source_hook){
         .known = true,
         .given = true,
@@ -102,21 +112,25 @@ static int unpack_entry(struct unpacker *unpacker, struct source_section *sectio
     bool loaded = unpack_u8(unpacker) != 0;
     size_t length = 0;
     const void *content = loaded ? unpack_bytes(unpacker, &length) : NULL;
-    if (unpacker->error < 0)
+    if (unpacker->error < 0) {
         return unpacker->error;
+    }
     const struct config_key *key = config_key_find(section->kind, name);
-    if (key == NULL || !may_know(key->roles, role) || loaded != (key->content != CONTENT_NONE) ||
-        (!key->repeatable && source_find(section, name) != NULL))
+    if (!key || !may_know(key->roles, role) || loaded != (key->content != CONTENT_NONE) ||
+        (!key->repeatable && source_find(section, name))) {
         return -EBADMSG;
+    }
     struct source_entry *entry = source_add_entry(section, key, value, 0);
-    if (entry == NULL)
+    if (!entry) {
         return -ENOMEM;
+    }
     entry->loaded = loaded;
-    if (!loaded)
+    if (!loaded) {
         return 0;
+    }
     /* An empty file has a place in memory too. */
-    int error = buffer_reserve(&entry->content, length + 1);
-    return error == 0 ? buffer_append(&entry->content, content, length) : error;
+    int r = buffer_reserve(&entry->content, length + 1);
+    return r == 0 ? buffer_append(&entry->content, content, length) : r;
 }
 
 static int unpack_section(struct unpacker *unpacker, struct config_source *source, enum role role)
@@ -124,17 +138,20 @@ static int unpack_section(struct unpacker *unpacker, struct config_source *sourc
     uint8_t kind = unpack_u8(unpacker);
     const char *name = unpack_text(unpacker);
     if (unpacker->error < 0 || kind >= SECTION_COUNT ||
-        section_rule((enum config_section)kind)->named != (name != NULL))
+        section_rule((enum config_section)kind)->named != (name != NULL)) {
         return -EBADMSG;
+    }
     struct source_section *section =
         source_add_section(source, (enum config_section)kind, name, "configuration", 0);
-    if (section == NULL)
+    if (!section) {
         return -ENOMEM;
-    int error = kind == SECTION_HOOK ? unpack_hook(unpacker, section) : 0;
+    }
+    int r = kind == SECTION_HOOK ? unpack_hook(unpacker, section) : 0;
     uint32_t count = unpack_u32(unpacker);
-    for (uint32_t i = 0; error == 0 && i < count; i++)
-        error = unpack_entry(unpacker, section, role);
-    return error;
+    for (uint32_t i = 0; r == 0 && i < count; i++) {
+        r = unpack_entry(unpacker, section, role);
+    }
+    return r;
 }
 
 static int unpack_source(struct unpacker *unpacker, struct config_source *source,
@@ -142,13 +159,15 @@ static int unpack_source(struct unpacker *unpacker, struct config_source *source
 {
     uint8_t role = unpack_u8(unpacker);
     uint32_t count = unpack_u32(unpacker);
-    int error = unpacker->error < 0 || role >= ROLE_COUNT ? -EBADMSG : 0;
-    for (uint32_t i = 0; error == 0 && i < count; i++)
-        error = unpack_section(unpacker, source, (enum role)role);
-    if (error == 0)
-        error = unpack_end(unpacker);
+    int r = unpacker->error < 0 || role >= ROLE_COUNT ? -EBADMSG : 0;
+    for (uint32_t i = 0; r == 0 && i < count; i++) {
+        r = unpack_section(unpacker, source, (enum role)role);
+    }
+    if (r == 0) {
+        r = unpack_end(unpacker);
+    }
     *ret_role = (enum role)role;
-    return error;
+    return r;
 }
 
 int config_unpack(const void *bytes, size_t length, struct config **ret_config)
@@ -158,18 +177,22 @@ int config_unpack(const void *bytes, size_t length, struct config **ret_config)
     struct config_report report = {0};
     struct config *config = NULL;
     enum role role;
-    int error = unpack_source(&unpacker, &source, &role);
-    if (error == 0)
-        error = config_build(&source, role, &report, &config);
-    if (error == 0 && report.out_of_memory)
-        error = -ENOMEM;
-    if (error == 0 && report.line_count > 0)
-        error = -EBADMSG;
+    int r = unpack_source(&unpacker, &source, &role);
+    if (r == 0) {
+        r = config_build(&source, role, &report, &config);
+    }
+    if (r == 0 && report.out_of_memory) {
+        r = -ENOMEM;
+    }
+    if (r == 0 && report.line_count > 0) {
+        r = -EBADMSG;
+    }
     report_free(&report);
     source_free(&source);
-    if (error < 0)
+    if (r < 0) {
         config_free(config);
-    else
+    } else {
         *ret_config = config;
-    return error;
+    }
+    return r;
 }

@@ -13,17 +13,18 @@ struct source_section *source_add_section(struct config_source *source, enum con
 {
     struct source_section *sections =
         array_grow(source->sections, source->section_count, sizeof *sections);
-    if (sections == NULL)
+    if (!sections) {
         return NULL;
+    }
     source->sections = sections;
     struct source_section *section = &sections[source->section_count++];
     *section = (struct source_section){
         .kind = kind,
-        .name = name != NULL ? strdup(name) : NULL,
+        .name = name ? strdup(name) : NULL,
         .file = strdup(file),
         .line = line,
     };
-    bool complete = (section->name != NULL) == (name != NULL) && section->file != NULL;
+    bool complete = (section->name != NULL) == (name != NULL) && section->file;
     return complete ? section : NULL;
 }
 
@@ -32,12 +33,14 @@ struct source_entry *source_add_entry(struct source_section *section, const stru
 {
     struct source_entry *entries =
         array_grow(section->entries, section->entry_count, sizeof *entries);
-    if (entries == NULL)
+    if (!entries) {
         return NULL;
+    }
     section->entries = entries;
     char *copy = strdup(value);
-    if (copy == NULL)
+    if (!copy) {
         return NULL;
+    }
     struct source_entry *entry = &entries[section->entry_count++];
     *entry = (struct source_entry){.key = key, .value = copy, .line = line};
     return entry;
@@ -46,8 +49,9 @@ struct source_entry *source_add_entry(struct source_section *section, const stru
 const struct source_entry *source_find(const struct source_section *section, const char *key)
 {
     for (size_t i = 0; i < section->entry_count; i++) {
-        if (strcmp(section->entries[i].key->name, key) == 0)
+        if (strcmp(section->entries[i].key->name, key) == 0) {
             return &section->entries[i];
+        }
     }
     return NULL;
 }
@@ -56,8 +60,9 @@ const struct source_section *source_nth(const struct config_source *source,
                                         enum config_section kind, size_t index)
 {
     for (size_t i = 0; i < source->section_count; i++) {
-        if (source->sections[i].kind == kind && index-- == 0)
+        if (source->sections[i].kind == kind && index-- == 0) {
             return &source->sections[i];
+        }
     }
     return NULL;
 }
@@ -65,22 +70,25 @@ const struct source_section *source_nth(const struct config_source *source,
 size_t source_count(const struct config_source *source, enum config_section kind)
 {
     size_t count = 0;
-    for (size_t i = 0; i < source->section_count; i++)
+    for (size_t i = 0; i < source->section_count; i++) {
         count += source->sections[i].kind == kind;
+    }
     return count;
 }
 
 bool source_key_applies(const struct source_section *section, const struct config_key *key)
 {
-    if (key->section != section->kind)
+    if (key->section != section->kind) {
         return false;
+    }
     return key->hooks == 0 || (section->hook.known && (key->hooks & 1u << section->hook.kind) != 0);
 }
 
 const char *source_fallback(const struct source_section *section, const struct config_key *key)
 {
-    if (key->http_fallback != NULL && section->hook.kind == HOOK_HTTP)
+    if (key->http_fallback && section->hook.kind == HOOK_HTTP) {
         return key->http_fallback;
+    }
     return key->fallback;
 }
 
@@ -94,47 +102,52 @@ void source_report(struct config_report *report, const struct source_section *se
     (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     (void)snprintf(title, sizeof title, "%s%s%s", section_rule(section->kind)->kind,
-                   section->name != NULL ? " " : "", section->name != NULL ? section->name : "");
-    report_add(report, section->file, entry != NULL ? entry->line : section->line, title,
-               entry != NULL ? entry->key->name : NULL, what);
+                   section->name ? " " : "", section->name ? section->name : "");
+    report_add(report, section->file, entry ? entry->line : section->line, title,
+               entry ? entry->key->name : NULL, what);
 }
 
 /* The text in force where the section does not have the key; NULL if there is none. */
 static const char *unsaid_value(const struct source_section *section,
                                 const struct config_hook *hook, const struct config_key *key)
 {
-    if (key->set == set_on_interrupt)
+    if (key->set == set_on_interrupt) {
         return hook->on_interrupt == ON_INTERRUPT_RETRY ? "retry" : "hold";
+    }
     return source_fallback(section, key);
 }
 
 int source_effective(const struct source_section *section, const struct config_hook *hook,
                      source_visitor *visit, void *userdata)
 {
-    int result = 0;
+    int r = 0;
     const struct config_key *key;
-    for (size_t i = 0; result == 0 && (key = config_key_at(i)) != NULL; i++) {
-        if (!source_key_applies(section, key))
+    for (size_t i = 0; r == 0 && (key = config_key_at(i)) != NULL; i++) {
+        if (!source_key_applies(section, key)) {
             continue;
+        }
         bool said = false;
-        for (size_t j = 0; result == 0 && j < section->entry_count; j++) {
+        for (size_t j = 0; r == 0 && j < section->entry_count; j++) {
             const struct source_entry *entry = &section->entries[j];
-            if (entry->key != key)
+            if (entry->key != key) {
                 continue;
+            }
             said = true;
-            result = visit(userdata, key, entry, entry->value);
+            r = visit(userdata, key, entry, entry->value);
         }
         const char *unsaid = said ? NULL : unsaid_value(section, hook, key);
-        if (unsaid != NULL && result == 0)
-            result = visit(userdata, key, NULL, unsaid);
+        if (unsaid && r == 0) {
+            r = visit(userdata, key, NULL, unsaid);
+        }
     }
-    return result;
+    return r;
 }
 
 void source_free(struct config_source *source)
 {
-    if (source == NULL)
+    if (!source) {
         return;
+    }
     for (size_t i = 0; i < source->section_count; i++) {
         struct source_section *section = &source->sections[i];
         for (size_t j = 0; j < section->entry_count; j++) {

@@ -47,7 +47,7 @@ static const struct interpreter interpreters[] = {
 static const char *base_name(const char *word)
 {
     const char *slash = strrchr(word, '/');
-    return slash != NULL ? slash + 1 : word;
+    return slash ? slash + 1 : word;
 }
 
 static const struct interpreter *find_interpreter(const char *word)
@@ -56,8 +56,9 @@ static const struct interpreter *find_interpreter(const char *word)
     for (size_t i = 0; i < sizeof interpreters / sizeof interpreters[0]; i++) {
         size_t length = strlen(interpreters[i].name);
         if (strncmp(name, interpreters[i].name, length) == 0 &&
-            name[length + strspn(name + length, "0123456789.-")] == '\0')
+            name[length + strspn(name + length, "0123456789.-")] == '\0') {
             return &interpreters[i];
+        }
     }
     return NULL;
 }
@@ -67,18 +68,21 @@ enum option { OPTION_CODE, OPTION_WITH_ARGUMENT, OPTION_ALONE, OPTION_NONE };
 /* What the word is to the interpreter. A long option that is not known may have an argument. */
 static enum option classify(const struct interpreter *interpreter, const char *word)
 {
-    if ((word[0] != '-' && word[0] != '+') || word[1] == '\0' || strcmp(word, "--") == 0)
+    if ((word[0] != '-' && word[0] != '+') || word[1] == '\0' || strcmp(word, "--") == 0) {
         return OPTION_NONE;
+    }
     if (word[1] == '-') {
         const char *code = interpreter->code_option;
-        bool is_code = code != NULL && strncmp(word, code, strlen(code)) == 0;
+        bool is_code = code && strncmp(word, code, strlen(code)) == 0;
         return is_code ? OPTION_CODE : OPTION_WITH_ARGUMENT;
     }
     for (const char *letter = word + 1; isalnum((unsigned char)*letter); letter++) {
-        if (strchr(interpreter->code_letters, *letter) != NULL)
+        if (strchr(interpreter->code_letters, *letter)) {
             return OPTION_CODE;
-        if (strchr(interpreter->argument_letters, *letter) != NULL)
+        }
+        if (strchr(interpreter->argument_letters, *letter)) {
             return letter[1] == '\0' ? OPTION_WITH_ARGUMENT : OPTION_ALONE;
+        }
     }
     return OPTION_ALONE;
 }
@@ -90,10 +94,12 @@ static size_t first_code(const struct interpreter *interpreter, char *const *wor
     bool may_be_argument = false;
     for (size_t i = 1; i < count; i++) {
         enum option option = classify(interpreter, words[i]);
-        if (option == OPTION_CODE)
+        if (option == OPTION_CODE) {
             return i;
-        if (option == OPTION_NONE && !may_be_argument && !interpreter->anywhere)
+        }
+        if (option == OPTION_NONE && !may_be_argument && !interpreter->anywhere) {
             return count;
+        }
         may_be_argument = option == OPTION_WITH_ARGUMENT;
     }
     return count;
@@ -103,8 +109,7 @@ size_t words_first_code(char *const *words, size_t count, const char **ret_inter
 {
     for (size_t i = 0; i < count; i++) {
         const struct interpreter *interpreter = find_interpreter(words[i]);
-        size_t code =
-            interpreter != NULL ? i + first_code(interpreter, words + i, count - i) : count;
+        size_t code = interpreter ? i + first_code(interpreter, words + i, count - i) : count;
         if (code < count) {
             *ret_interpreter = words[i];
             return code;
@@ -116,12 +121,13 @@ size_t words_first_code(char *const *words, size_t count, const char **ret_inter
 static int check_program(const struct template *program, const char *word,
                          struct problem *ret_problem)
 {
-    if (template_has_placeholders(program))
+    if (template_has_placeholders(program)) {
         problem_set(ret_problem, "the program itself can't come from a request");
-    else if (word[0] == '\0' || (word[0] != '/' && strchr(word, '/') != NULL))
+    } else if (word[0] == '\0' || (word[0] != '/' && strchr(word, '/'))) {
         problem_set(ret_problem, "the program is given by a relative path");
-    else
+    } else {
         return 0;
+    }
     return -EINVAL;
 }
 
@@ -130,8 +136,9 @@ static int check_options(const struct config_templates *templates, char *const *
                          struct problem *ret_problem)
 {
     for (size_t i = 0; i < templates->count && strcmp(words[i], "--") != 0; i++) {
-        if (!template_begins_with_placeholder(templates->items[i]))
+        if (!template_begins_with_placeholder(templates->items[i])) {
             continue;
+        }
         problem_set(ret_problem,
                     "the word %.80s begins with a placeholder, so that a request could "
                     "make an option of it; put -- before it, or --name=%.80s",
@@ -148,8 +155,9 @@ static int check_code(const struct config_templates *templates, char *const *wor
     const char *interpreter = NULL;
     size_t i = words_first_code(words, templates->count, &interpreter);
     for (; i < templates->count; i++) {
-        if (!template_has_placeholders(templates->items[i]))
+        if (!template_has_placeholders(templates->items[i])) {
             continue;
+        }
         problem_set(ret_problem,
                     "%.80s would take %.80s as part of its code, so that a request "
                     "could run anything; use shell = and $ASSENT_REQUEST_ID and its "
@@ -163,16 +171,20 @@ static int check_code(const struct config_templates *templates, char *const *wor
 static int compile_words(struct config_templates *templates, char *const *words, size_t count,
                          struct problem *ret_problem)
 {
-    int error = 0;
-    for (size_t i = 0; error == 0 && i < count; i++)
-        error = templates_append(templates, TEMPLATE_WORD, words[i], ret_problem);
-    if (error == 0)
-        error = check_program(templates->items[0], words[0], ret_problem);
-    if (error == 0)
-        error = check_code(templates, words, ret_problem);
-    if (error == 0)
-        error = check_options(templates, words, ret_problem);
-    return error;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        r = templates_append(templates, TEMPLATE_WORD, words[i], ret_problem);
+    }
+    if (r == 0) {
+        r = check_program(templates->items[0], words[0], ret_problem);
+    }
+    if (r == 0) {
+        r = check_code(templates, words, ret_problem);
+    }
+    if (r == 0) {
+        r = check_options(templates, words, ret_problem);
+    }
+    return r;
 }
 
 int set_words(const struct source_entry *entry, void *object, struct problem *ret_problem)
@@ -180,9 +192,10 @@ int set_words(const struct source_entry *entry, void *object, struct problem *re
     struct config_hook *hook = object;
     char **words = NULL;
     size_t count;
-    int error = argv_split(entry->value, &words, &count, ret_problem);
-    if (error == 0)
-        error = compile_words(&hook->words, words, count, ret_problem);
+    int r = argv_split(entry->value, &words, &count, ret_problem);
+    if (r == 0) {
+        r = compile_words(&hook->words, words, count, ret_problem);
+    }
     argv_free(words);
-    return error;
+    return r;
 }

@@ -70,8 +70,9 @@ static sqlite3_file *file_of(sqlite3 *connection)
 static int last_error_of(sqlite3_file *file)
 {
     int number = 0;
-    if (file != NULL && file->pMethods != NULL)
+    if (file && file->pMethods) {
         (void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number);
+    }
     return number;
 }
 
@@ -80,22 +81,26 @@ static const char *reason_of(sqlite3 *connection)
 {
     int kind = sqlite3_extended_errcode(connection) & 0xff;
     int number = 0;
-    if (kind == SQLITE_CANTOPEN)
+    if (kind == SQLITE_CANTOPEN) {
         number = sqlite3_system_errno(connection);
-    if (kind == SQLITE_IOERR)
+    }
+    if (kind == SQLITE_IOERR) {
         number = last_error_of(log_of(connection));
-    if (kind == SQLITE_IOERR && number == 0)
+    }
+    if (kind == SQLITE_IOERR && number == 0) {
         number = last_error_of(file_of(connection));
+    }
     return number == 0 ? NULL : strerror(number);
 }
 
 /* What the held lines of the log tell may never come to be on disk: they are forgotten first. */
 static void fail_because(struct database *database, const char *name, int code, const char *reason)
 {
-    if (database->error != 0)
+    if (database->error != 0) {
         return;
+    }
     database->error = code == SQLITE_NOMEM ? -ENOMEM : -EIO;
-    database->failure = reason == NULL ? sqlite3_errstr(code) : reason;
+    database->failure = !reason ? sqlite3_errstr(code) : reason;
     int known = sqlite3_extended_errcode(database->connection);
     log_discard();
     log_event(LOG_LEVEL_ERROR,
@@ -115,11 +120,13 @@ static void database_fail(struct database *database, const char *name, int code)
 static int on_log_length(void *userdata, sqlite3 *connection, const char *name, int pages)
 {
     struct database *database = userdata;
-    if (pages < CHECKPOINT_PAGES)
+    if (pages < CHECKPOINT_PAGES) {
         return SQLITE_OK;
+    }
     int code = sqlite3_wal_checkpoint_v2(connection, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (code != SQLITE_OK && (code & 0xff) != SQLITE_FULL && (code & 0xff) != SQLITE_BUSY)
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_FULL && (code & 0xff) != SQLITE_BUSY) {
         database_fail(database, "checkpoint of a long log", code & 0xff);
+    }
     return SQLITE_OK;
 }
 
@@ -150,8 +157,9 @@ static int harden(sqlite3 *connection)
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         int code = sqlite3_db_config(connection, settings[i].option, settings[i].value, NULL);
-        if (code != SQLITE_OK)
+        if (code != SQLITE_OK) {
             return code;
+        }
     }
     return SQLITE_OK;
 }
@@ -161,17 +169,20 @@ static int set_pragma(sqlite3 *connection, const char *sql, const char *expected
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(connection, sql, -1, &statement, NULL);
-    if (code != SQLITE_OK)
+    if (code != SQLITE_OK) {
         return code;
-    bool met = expected == NULL;
+    }
+    bool met = !expected;
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
         const char *text = (const char *)sqlite3_column_text(statement, 0);
-        if (expected != NULL && text != NULL && strcmp(text, expected) == 0)
+        if (expected && text && strcmp(text, expected) == 0) {
             met = true;
+        }
     }
     (void)sqlite3_finalize(statement);
-    if (code != SQLITE_DONE)
+    if (code != SQLITE_DONE) {
         return code;
+    }
     return met ? SQLITE_OK : SQLITE_ERROR;
 }
 
@@ -217,8 +228,9 @@ static int connect_to(struct database *database, const char *path, struct proble
         step = "restricting what it may hold";
         code = harden(database->connection);
     }
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
         code = set_pragmas(database->connection, &step);
+    }
     const char *reason = reason_of(database->connection);
     switch (code & 0xff) {
     case SQLITE_OK:
@@ -232,7 +244,7 @@ static int connect_to(struct database *database, const char *path, struct proble
         return -ENOMEM;
     default:
         problem_set(ret_problem, "the database can't be opened: %s (%s)%s%s", sqlite3_errstr(code),
-                    step, reason == NULL ? "" : ": ", reason == NULL ? "" : reason);
+                    step, !reason ? "" : ": ", !reason ? "" : reason);
         return -EIO;
     }
 }
@@ -240,19 +252,19 @@ static int connect_to(struct database *database, const char *path, struct proble
 int database_open(const char *path, struct database **ret_database, struct problem *ret_problem)
 {
     struct database *database = calloc(1, sizeof *database);
-    if (database == NULL) {
+    if (!database) {
         problem_set(ret_problem, "there is no memory to open the database");
         return -ENOMEM;
     }
     database->failed.database = database;
     configure_library();
     mode_t mask = umask(077);
-    int error = connect_to(database, path, ret_problem);
+    int r = connect_to(database, path, ret_problem);
     (void)umask(mask);
-    if (error != 0) {
-        database->error = error;
+    if (r != 0) {
+        database->error = r;
         database_free(database);
-        return error;
+        return r;
     }
     (void)sqlite3_wal_hook(database->connection, on_log_length, database);
     *ret_database = database;
@@ -261,15 +273,18 @@ int database_open(const char *path, struct database **ret_database, struct probl
 
 void database_free(struct database *database)
 {
-    if (database == NULL)
+    if (!database) {
         return;
+    }
     (void)database_await_sync(database);
     syncer_free(database->syncer);
-    for (size_t i = 0; i < STATEMENT_SLOTS; i++)
+    for (size_t i = 0; i < STATEMENT_SLOTS; i++) {
         (void)sqlite3_finalize(database->slots[i].handle);
+    }
     /* Closing would sync again what could not be synced. The next start looks what is there. */
-    if (database->error != 0)
+    if (database->error != 0) {
         (void)sqlite3_db_config(database->connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
     (void)sqlite3_close(database->connection);
     free(database);
 }
@@ -288,11 +303,13 @@ const char *database_failure(const struct database *database)
 
 int database_execute(struct database *database, const char *name, const char *sql)
 {
-    if (database->error != 0)
+    if (database->error != 0) {
         return database->error;
+    }
     int code = sqlite3_exec(database->connection, sql, NULL, NULL, NULL);
-    if (code != SQLITE_OK)
+    if (code != SQLITE_OK) {
         database_fail(database, name, code);
+    }
     return database->error;
 }
 
@@ -307,8 +324,9 @@ int database_checkpoint(struct database *database)
         done = busy == 0 && frames >= 0 && frames == copied;
     }
     database_end(statement);
-    if (!done)
+    if (!done) {
         database_fail(database, CHECKPOINT.name, SQLITE_BUSY);
+    }
     return database->error;
 }
 
@@ -316,16 +334,19 @@ int database_settle(struct database *database)
 {
     int frames = 0;
     int copied = 0;
-    if (database_await_sync(database) != 0)
+    if (database_await_sync(database) != 0) {
         return database->error;
+    }
     int code = sqlite3_wal_checkpoint_v2(database->connection, "main", SQLITE_CHECKPOINT_PASSIVE,
                                          &frames, &copied);
-    if ((code & 0xff) == SQLITE_FULL)
+    if ((code & 0xff) == SQLITE_FULL) {
         return -ENOSPC;
-    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED)
+    }
+    if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED) {
         database_fail(database, "checkpoint for a copy", code & 0xff);
-    else if (code != SQLITE_OK || frames < 0 || frames != copied)
+    } else if (code != SQLITE_OK || frames < 0 || frames != copied) {
         return -EBUSY;
+    }
     return database->error;
 }
 
@@ -342,54 +363,60 @@ int database_begin(struct database *database)
 
 int database_commit(struct database *database)
 {
-    int error = database_await_sync(database);
-    if (error == 0)
-        error = database_run(database_query(database, &COMMIT));
-    return error != 0 ? error : database->error;
+    int r = database_await_sync(database);
+    if (r == 0) {
+        r = database_run(database_query(database, &COMMIT));
+    }
+    return r != 0 ? r : database->error;
 }
 
 int database_sync_apart(struct database *database, int *ret_fd)
 {
     const char *path = sqlite3_filename_wal(sqlite3_db_filename(database->connection, "main"));
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
-    int error = syncer_new(fd, &database->syncer);
+    }
+    int r = syncer_new(fd, &database->syncer);
     (void)close(fd);
-    if (error == 0)
+    if (r == 0) {
         *ret_fd = syncer_fd(database->syncer);
-    return error;
+    }
+    return r;
 }
 
 int database_begin_commit(struct database *database)
 {
-    int error = database_await_sync(database);
-    if (error == 0 && database->syncer != NULL)
+    int r = database_await_sync(database);
+    if (r == 0 && database->syncer) {
         database_vfs_leave_sync(log_of(database->connection));
-    if (error == 0)
-        error = database_run(database_query(database, &COMMIT));
-    if (error == 0 && database->syncer != NULL &&
-        database_vfs_take_owed_sync(log_of(database->connection)) &&
-        syncer_begin(database->syncer) != 0)
+    }
+    if (r == 0) {
+        r = database_run(database_query(database, &COMMIT));
+    }
+    if (r == 0 && database->syncer && database_vfs_take_owed_sync(log_of(database->connection)) &&
+        syncer_begin(database->syncer) != 0) {
         database_fail(database, "sync of a commit", SQLITE_IOERR);
-    return error != 0 ? error : database->error;
+    }
+    return r != 0 ? r : database->error;
 }
 
 bool database_is_syncing(const struct database *database)
 {
-    return database->syncer != NULL && syncer_is_busy(database->syncer);
+    return database->syncer && syncer_is_busy(database->syncer);
 }
 
 bool database_has_synced(const struct database *database)
 {
-    return database->syncer != NULL && syncer_has_ended(database->syncer);
+    return database->syncer && syncer_has_ended(database->syncer);
 }
 
 int database_await_sync(struct database *database)
 {
-    int error = database_is_syncing(database) ? syncer_await(database->syncer) : 0;
-    if (error != 0)
-        fail_because(database, "sync of a commit", SQLITE_IOERR_FSYNC, strerror(-error));
+    int r = database_is_syncing(database) ? syncer_await(database->syncer) : 0;
+    if (r != 0) {
+        fail_because(database, "sync of a commit", SQLITE_IOERR_FSYNC, strerror(-r));
+    }
     return database->error;
 }
 
@@ -412,8 +439,9 @@ static struct database_statement *find_slot(struct database *database,
     size_t slot = (size_t)(((uintptr_t)query >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
     for (size_t i = 0; i < STATEMENT_SLOTS; i++, slot++) {
         struct database_statement *statement = &database->slots[slot % STATEMENT_SLOTS];
-        if (statement->query == query || statement->query == NULL)
+        if (statement->query == query || !statement->query) {
             return statement;
+        }
     }
     assert(!"more queries than STATEMENT_SLOTS");
     return NULL;
@@ -423,7 +451,7 @@ static struct database_statement *find_slot(struct database *database,
 static struct database_statement *second_use(struct database *database)
 {
     struct database_statement *statement = calloc(1, sizeof *statement);
-    if (statement == NULL) {
+    if (!statement) {
         database_fail(database, "second use of a statement", SQLITE_NOMEM);
         return &database->failed;
     }
@@ -434,18 +462,21 @@ static struct database_statement *second_use(struct database *database)
 struct database_statement *database_query(struct database *database,
                                           const struct database_query *query)
 {
-    if (database->error != 0)
+    if (database->error != 0) {
         return &database->failed;
+    }
     struct database_statement *statement = find_slot(database, query);
-    if (statement->in_use)
+    if (statement->in_use) {
         statement = second_use(database);
-    if (statement->handle == NULL && database->error == 0) {
+    }
+    if (!statement->handle && database->error == 0) {
         statement->database = database;
         statement->query = query;
         int code = sqlite3_prepare_v3(database->connection, query->sql, -1,
                                       SQLITE_PREPARE_PERSISTENT, &statement->handle, NULL);
-        if (code != SQLITE_OK)
+        if (code != SQLITE_OK) {
             database_fail(database, query->name, code);
+        }
     }
     statement->in_use = true;
     statement->parameter = 0;
@@ -454,48 +485,55 @@ struct database_statement *database_query(struct database *database,
 
 static void check_bind(struct database_statement *statement, int code)
 {
-    if (code != SQLITE_OK)
+    if (code != SQLITE_OK) {
         database_fail(statement->database, statement->query->name, code);
+    }
 }
 
 void database_bind_integer(struct database_statement *statement, int64_t value)
 {
-    if (statement->handle != NULL)
+    if (statement->handle) {
         check_bind(statement, sqlite3_bind_int64(statement->handle, ++statement->parameter, value));
+    }
 }
 
 void database_bind_characters(struct database_statement *statement, const char *text, size_t length)
 {
-    if (statement->handle == NULL)
+    if (!statement->handle) {
         return;
+    }
     check_bind(statement, sqlite3_bind_text64(statement->handle, ++statement->parameter, text,
                                               length, SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void database_bind_text(struct database_statement *statement, const char *text)
 {
-    database_bind_characters(statement, text, text == NULL ? 0 : strlen(text));
+    database_bind_characters(statement, text, !text ? 0 : strlen(text));
 }
 
 void database_bind_blob(struct database_statement *statement, const void *bytes, size_t length)
 {
-    if (statement->handle != NULL)
+    if (statement->handle) {
         check_bind(statement, sqlite3_bind_blob64(statement->handle, ++statement->parameter, bytes,
                                                   length, SQLITE_STATIC));
+    }
 }
 
 int database_step(struct database_statement *statement)
 {
     struct database *database = statement->database;
-    if (database->error != 0)
+    if (database->error != 0) {
         return database->error;
+    }
     assert(statement->parameter == sqlite3_bind_parameter_count(statement->handle));
     statement->column = 0;
     int code = sqlite3_step(statement->handle);
-    if (code == SQLITE_ROW)
+    if (code == SQLITE_ROW) {
         return 1;
-    if (code == SQLITE_DONE)
+    }
+    if (code == SQLITE_DONE) {
         return 0;
+    }
     database_fail(database, statement->query->name, code & 0xff);
     return database->error;
 }
@@ -521,16 +559,18 @@ void database_fixed_blob(struct database_statement *statement, void *ret_bytes, 
 {
     size_t stored = 0;
     const void *bytes = database_blob(statement, &stored);
-    if (stored == length)
+    if (stored == length) {
         memcpy(ret_bytes, bytes, length);
-    else
+    } else {
         database_fail(statement->database, statement->query->name, SQLITE_CORRUPT);
+    }
 }
 
 void database_end(struct database_statement *statement)
 {
-    if (statement == &statement->database->failed)
+    if (statement == &statement->database->failed) {
         return;
+    }
     if (statement->temporary) {
         (void)sqlite3_finalize(statement->handle);
         free(statement);
@@ -552,8 +592,9 @@ static int copy_blob(sqlite3_blob *blob, char **ret_text)
 {
     size_t length = (size_t)sqlite3_blob_bytes(blob);
     char *text = malloc(length + 1);
-    if (text == NULL)
+    if (!text) {
         return SQLITE_NOMEM;
+    }
     int code = sqlite3_blob_read(blob, text, (int)length, 0);
     if (code != SQLITE_OK) {
         free(text);
@@ -567,15 +608,18 @@ static int copy_blob(sqlite3_blob *blob, char **ret_text)
 int database_copy_long_text(struct database *database, const char *table, const char *column,
                             int64_t row, char **ret_text)
 {
-    if (database->error != 0)
+    if (database->error != 0) {
         return database->error;
+    }
     sqlite3_blob *blob = NULL;
     int code = sqlite3_blob_open(database->connection, "main", table, column, row, 0, &blob);
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
         code = copy_blob(blob, ret_text);
+    }
     (void)sqlite3_blob_close(blob);
-    if (code != SQLITE_OK)
+    if (code != SQLITE_OK) {
         database_fail(database, table, code & 0xff);
+    }
     return database->error;
 }
 

@@ -73,8 +73,9 @@ bool database_vfs_take_owed_sync(sqlite3_file *file)
 
 static int write_through(struct log_file *log, const void *bytes, int length, sqlite3_int64 offset)
 {
-    if (log->failure == SQLITE_OK)
+    if (log->failure == SQLITE_OK) {
         log->failure = file_of(log)->pMethods->xWrite(file_of(log), bytes, length, offset);
+    }
     return log->failure;
 }
 
@@ -89,14 +90,17 @@ static int log_write(sqlite3_file *file, const void *bytes, int length, sqlite3_
 {
     struct log_file *log = (struct log_file *)file;
     int paid = pay_sync(log);
-    if (paid != SQLITE_OK)
+    if (paid != SQLITE_OK) {
         return log->failure = paid;
+    }
     bool follows = offset == log->offset + log->length && length <= KEPT_LIMIT - log->length;
     int code = follows ? log->failure : write_kept(log);
-    if (code != SQLITE_OK || length > KEPT_LIMIT)
+    if (code != SQLITE_OK || length > KEPT_LIMIT) {
         return code != SQLITE_OK ? code : write_through(log, bytes, length, offset);
-    if (log->length == 0)
+    }
+    if (log->length == 0) {
         log->offset = offset;
+    }
     memcpy(log->kept + log->length, bytes, (size_t)length);
     log->length += length;
     return SQLITE_OK;
@@ -144,8 +148,9 @@ static int log_close(sqlite3_file *file)
 {
     struct log_file *log = (struct log_file *)file;
     int code = write_kept(log);
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK) {
         code = pay_sync(log);
+    }
     int closed = file_of(log)->pMethods->xClose(file_of(log));
     free(log->kept);
     return code != SQLITE_OK ? code : closed;
@@ -193,16 +198,18 @@ static int log_characteristics(sqlite3_file *file)
 
 static int file_write(sqlite3_file *file, const void *bytes, int length, sqlite3_int64 offset)
 {
-    if (watch != NULL && watch->file == file)
+    if (watch && watch->file == file) {
         watch->before_write(watch->userdata, offset, (size_t)length);
+    }
     return file_methods->xWrite(file, bytes, length, offset);
 }
 
 int database_vfs_size(sqlite3_file *file, int64_t *ret_size)
 {
     sqlite3_int64 size = 0;
-    if (file->pMethods->xFileSize(file, &size) != SQLITE_OK)
+    if (file->pMethods->xFileSize(file, &size) != SQLITE_OK) {
         return -EIO;
+    }
     *ret_size = size;
     return 0;
 }
@@ -242,8 +249,9 @@ static int open_own(const char *path, sqlite3_file *file, int flags, int *ret_fl
     int code = own->xOpen(own, path, file, flags, ret_flags);
     if ((code & 0xff) == SQLITE_CANTOPEN && (flags & SQLITE_OPEN_CREATE) && errno == ENOENT) {
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd >= 0)
+        if (fd >= 0) {
             (void)close(fd);
+        }
     }
     return code;
 }
@@ -251,11 +259,12 @@ static int open_own(const char *path, sqlite3_file *file, int flags, int *ret_fl
 static int open_log(const char *path, struct log_file *log, int flags, int *ret_flags)
 {
     *log = (struct log_file){.kept = malloc(KEPT_LIMIT)};
-    int code = log->kept == NULL ? SQLITE_NOMEM : open_own(path, file_of(log), flags, ret_flags);
-    if (code == SQLITE_OK)
+    int code = !log->kept ? SQLITE_NOMEM : open_own(path, file_of(log), flags, ret_flags);
+    if (code == SQLITE_OK) {
         log->base.pMethods = &log_methods;
-    else
+    } else {
         free(log->kept);
+    }
     return code;
 }
 
@@ -276,27 +285,32 @@ static int open_file(sqlite3_vfs *this, const char *path, sqlite3_file *file, in
                      int *ret_flags)
 {
     (void)this;
-    if (flags & SQLITE_OPEN_WAL)
+    if (flags & SQLITE_OPEN_WAL) {
         return open_log(path, (struct log_file *)file, flags, ret_flags);
-    if (flags & SQLITE_OPEN_MAIN_DB)
+    }
+    if (flags & SQLITE_OPEN_MAIN_DB) {
         return open_database(path, file, flags, ret_flags);
+    }
     return own->xOpen(own, path, file, flags, ret_flags);
 }
 
 const char *database_vfs_name(void)
 {
-    if (own != NULL)
+    if (own) {
         return VFS_NAME;
+    }
     sqlite3_vfs *found = sqlite3_vfs_find(NULL);
-    if (found == NULL)
+    if (!found) {
         return NULL;
+    }
     vfs = *found;
     vfs.zName = VFS_NAME;
     vfs.pNext = NULL;
     vfs.szOsFile += (int)sizeof(struct log_file);
     vfs.xOpen = open_file;
-    if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK)
+    if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK) {
         return NULL;
+    }
     own = found;
     return VFS_NAME;
 }

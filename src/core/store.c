@@ -83,8 +83,9 @@ bool store_is_restored(const struct store *store)
 static bool ask_for_room(const char *path)
 {
     struct statvfs status;
-    if (statvfs(path, &status) != 0)
+    if (statvfs(path, &status) != 0) {
         return false;
+    }
     uint64_t total = (uint64_t)status.f_blocks * status.f_frsize;
     uint64_t reserve = total < STORE_SMALL_DISK ? total / 8 : STORE_RESERVE;
     return (uint64_t)status.f_bavail * status.f_frsize >= reserve;
@@ -110,8 +111,9 @@ void store_ask_room_anew(struct store *store)
 struct store_service *store_service_find(struct store *store, const char *name)
 {
     for (size_t i = 0; i < store->service_count; i++) {
-        if (strcmp(store->services[i].name, name) == 0)
+        if (strcmp(store->services[i].name, name) == 0) {
             return &store->services[i];
+        }
     }
     return NULL;
 }
@@ -119,8 +121,9 @@ struct store_service *store_service_find(struct store *store, const char *name)
 const char *store_service_name(const struct store *store, int64_t number)
 {
     for (size_t i = 0; i < store->service_count; i++) {
-        if (store->services[i].number == number)
+        if (store->services[i].number == number) {
             return store->services[i].name;
+        }
     }
     return "";
 }
@@ -130,13 +133,15 @@ int store_service_append(struct store *store, const struct store_service *servic
     size_t count = store->service_count;
     struct store_service *services =
         reallocarray(store->services, count + 1, sizeof *store->services);
-    if (services == NULL)
+    if (!services) {
         return -ENOMEM;
+    }
     store->services = services;
     services[count] = *service;
     services[count].name = strdup(name);
-    if (services[count].name == NULL)
+    if (!services[count].name) {
         return -ENOMEM;
+    }
     store->service_count++;
     return 0;
 }
@@ -144,16 +149,18 @@ int store_service_append(struct store *store, const struct store_service *servic
 int store_service_add(struct store *store, const char *name, struct store_service **ret_service)
 {
     struct store_service *known = store_service_find(store, name);
-    if (known == NULL) {
+    if (!known) {
         struct store_service service = {.number = (int64_t)store->service_count + 1};
         struct database_statement *statement = database_query(store->database, &SERVICE_ADD);
         database_bind_integer(statement, service.number);
         database_bind_text(statement, name);
-        int error = database_run(statement);
-        if (error == 0)
-            error = store_service_append(store, &service, name);
-        if (error != 0)
-            return error;
+        int r = database_run(statement);
+        if (r == 0) {
+            r = store_service_append(store, &service, name);
+        }
+        if (r != 0) {
+            return r;
+        }
         known = &store->services[store->service_count - 1];
     }
     *ret_service = known;
@@ -170,8 +177,9 @@ char *store_path_with(const char *path, const char *suffix)
 
 void store_encode_version(uint32_t version, unsigned char ret_bytes[4])
 {
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         ret_bytes[i] = (unsigned char)(version >> (24 - 8 * i));
+    }
 }
 
 int store_find_log(const char *path, const char **ret_suffix, struct problem *ret_problem)
@@ -179,20 +187,21 @@ int store_find_log(const char *path, const char **ret_suffix, struct problem *re
     static const char *const suffixes[] = {"-wal", "-journal"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         char *name = store_path_with(path, suffixes[i]);
-        if (name == NULL)
+        if (!name) {
             return -ENOMEM;
+        }
         struct stat status;
-        int error = stat(name, &status) == 0 ? 0 : errno;
+        int r = stat(name, &status) == 0 ? 0 : errno;
         free(name);
-        if (error == 0 && status.st_size > 0) {
+        if (r == 0 && status.st_size > 0) {
             *ret_suffix = suffixes[i];
             return 1;
         }
-        if (error != 0 && error != ENOENT) {
+        if (r != 0 && r != ENOENT) {
             problem_set(ret_problem,
                         "it can't be seen whether a log lies beside the database (its name and "
                         "%s): %s",
-                        suffixes[i], strerror(error));
+                        suffixes[i], strerror(r));
             return -EIO;
         }
     }
@@ -202,29 +211,34 @@ int store_find_log(const char *path, const char **ret_suffix, struct problem *re
 int store_own_texts(char **const texts[], size_t count)
 {
     char *copies[16] = {NULL};
-    if (count > sizeof copies / sizeof *copies)
+    if (count > sizeof copies / sizeof *copies) {
         return -ENOMEM;
+    }
     for (size_t i = 0; i < count; i++) {
-        if (*texts[i] == NULL)
+        if (!*texts[i]) {
             continue;
+        }
         copies[i] = strdup(*texts[i]);
-        if (copies[i] == NULL) {
-            while (i > 0)
+        if (!copies[i]) {
+            while (i > 0) {
                 free(copies[--i]);
+            }
             return -ENOMEM;
         }
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         *texts[i] = copies[i];
+    }
     return 0;
 }
 
 int store_run_one(struct store *store, struct database_statement *statement, int none)
 {
-    int error = database_run(statement);
-    if (error == 0 && database_changes(store->database) == 0)
+    int r = database_run(statement);
+    if (r == 0 && database_changes(store->database) == 0) {
         return none;
-    return error;
+    }
+    return r;
 }
 
 int store_run_for(struct store *store, const struct database_query *query, int64_t number)
@@ -237,8 +251,9 @@ int store_run_for(struct store *store, const struct database_query *query, int64
 int store_get_integer(struct database_statement *statement, int64_t *ret_value)
 {
     int step = database_step(statement);
-    if (step == 1)
+    if (step == 1) {
         *ret_value = database_integer(statement);
+    }
     database_end(statement);
     return step == 1 ? 0 : step == 0 ? -ENOENT : step;
 }

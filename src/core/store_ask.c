@@ -44,10 +44,11 @@ static const struct database_query APPROVAL_EXPIRE = {"policy_approval_expire",
 static bool is_taken(struct store *store, const char *service, const char *id)
 {
     struct store_request request;
-    int error = store_request_find(store, service, id, &request);
-    if (error == 0)
+    int r = store_request_find(store, service, id, &request);
+    if (r == 0) {
         store_request_free(&request);
-    return error != -ENOENT;
+    }
+    return r != -ENOENT;
 }
 
 static bool is_buried(struct store *store, const char *service, const char *id)
@@ -68,12 +69,14 @@ static int add_alias(struct store *store, int64_t service, const char *id, int64
 int store_alias_add(struct store *store, const char *service, const char *id, int64_t request)
 {
     struct store_service *known = NULL;
-    if (is_taken(store, service, id))
+    if (is_taken(store, service, id)) {
         return database_error(store->database) != 0 ? database_error(store->database) : -EEXIST;
-    int error = store_service_add(store, service, &known);
-    if (error == 0)
-        error = add_alias(store, known->number, id, request);
-    return error == 0 ? store_delivery_adopt(store, known, id, request) : error;
+    }
+    int r = store_service_add(store, service, &known);
+    if (r == 0) {
+        r = add_alias(store, known->number, id, request);
+    }
+    return r == 0 ? store_delivery_adopt(store, known, id, request) : r;
 }
 
 int store_alias_list(struct store *store, int64_t request,
@@ -81,14 +84,15 @@ int store_alias_list(struct store *store, int64_t request,
 {
     struct database_statement *statement = database_query(store->database, &ALIAS_LIST);
     database_bind_integer(statement, request);
-    int error = 0;
-    while ((error = database_step(statement)) == 1) {
-        error = each(userdata, database_text(statement));
-        if (error < 0)
+    int r = 0;
+    while ((r = database_step(statement)) == 1) {
+        r = each(userdata, database_text(statement));
+        if (r < 0) {
             break;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 struct old_row {
@@ -104,7 +108,7 @@ static int get_old(struct store *store, int64_t request, struct old_row *ret_old
     if (step == 1) {
         ret_old->state = database_integer(statement);
         ret_old->id = strdup(database_text(statement));
-        step = ret_old->id == NULL ? -ENOMEM : step;
+        step = !ret_old->id ? -ENOMEM : step;
     }
     database_end(statement);
     return step == 1 ? 0 : step == 0 ? -ENOENT : step;
@@ -125,27 +129,33 @@ int store_request_advance(struct store *store, const struct store_request *reque
 {
     struct store_service *service = NULL;
     struct old_row old = {0};
-    int error = get_old(store, request->number, &old);
-    if (error != 0)
-        return error;
+    int r = get_old(store, request->number, &old);
+    if (r != 0) {
+        return r;
+    }
     bool renamed = strcmp(old.id, request->id) != 0;
     if (renamed && (is_taken(store, request->service, request->id) ||
-                    is_buried(store, request->service, request->id)))
-        error = -EEXIST;
-    if (error == 0)
-        error = store_service_add(store, request->service, &service);
-    if (error == 0)
-        error = write_advance(store, request);
-    if (error == 0 && renamed)
-        error = add_alias(store, service->number, old.id, request->number);
-    if (error == 0 && renamed)
-        error = store_delivery_adopt(store, service, request->id, request->number);
-    if (error == 0) {
+                    is_buried(store, request->service, request->id))) {
+        r = -EEXIST;
+    }
+    if (r == 0) {
+        r = store_service_add(store, request->service, &service);
+    }
+    if (r == 0) {
+        r = write_advance(store, request);
+    }
+    if (r == 0 && renamed) {
+        r = add_alias(store, service->number, old.id, request->number);
+    }
+    if (r == 0 && renamed) {
+        r = store_delivery_adopt(store, service, request->id, request->number);
+    }
+    if (r == 0) {
         store->request_counts[old.state]--;
         store->request_counts[request->state]++;
     }
     free(old.id);
-    return error;
+    return r;
 }
 
 /* --- what is asked ---------------------------------------------------------------------------- */
@@ -153,9 +163,10 @@ int store_request_advance(struct store *store, const struct store_request *reque
 int store_ask_add(struct store *store, const struct store_ask *ask)
 {
     unsigned char digest[PROTOCOL_DIGEST_SIZE];
-    int error = digest_sha256(ask->token, strlen(ask->token), digest);
-    if (error != 0)
-        return error;
+    int r = digest_sha256(ask->token, strlen(ask->token), digest);
+    if (r != 0) {
+        return r;
+    }
     struct database_statement *statement = database_query(store->database, &ASK_ADD);
     database_bind_integer(statement, ask->request);
     database_bind_text(statement, ask->token);
@@ -171,10 +182,11 @@ int store_ask_get(struct store *store, int64_t request, struct store_ask *ret_as
     struct store_ask row = {0};
     struct database_statement *statement = database_query(store->database, &ASK_GET);
     database_bind_integer(statement, request);
-    int error = database_step(statement);
-    if (error == 0)
-        error = -ENOENT;
-    if (error == 1) {
+    int r = database_step(statement);
+    if (r == 0) {
+        r = -ENOENT;
+    }
+    if (r == 1) {
         row.request = database_integer(statement);
         row.token = (char *)database_text(statement);
         row.expires_in_ms = database_integer(statement);
@@ -182,18 +194,20 @@ int store_ask_get(struct store *store, int64_t request, struct store_ask *ret_as
         row.callback = (char *)database_text(statement);
         row.answer = (char *)database_text(statement);
         char **const texts[] = {&row.token, &row.extra, &row.callback, &row.answer};
-        error = store_own_texts(texts, sizeof texts / sizeof *texts);
-        if (error == 0)
+        r = store_own_texts(texts, sizeof texts / sizeof *texts);
+        if (r == 0) {
             *ret_ask = row;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 void store_ask_free(struct store_ask *ask)
 {
-    if (ask == NULL)
+    if (!ask) {
         return;
+    }
     free(ask->token);
     free(ask->extra);
     free(ask->callback);
@@ -213,9 +227,10 @@ int store_ask_set_answer(struct store *store, int64_t request, const char *answe
 int store_ask_find(struct store *store, const char *token, int64_t *ret_request)
 {
     unsigned char digest[PROTOCOL_DIGEST_SIZE];
-    int error = digest_sha256(token, strlen(token), digest);
-    if (error != 0)
-        return error;
+    int r = digest_sha256(token, strlen(token), digest);
+    if (r != 0) {
+        return r;
+    }
     struct database_statement *statement = database_query(store->database, &ASK_FIND);
     database_bind_blob(statement, digest, sizeof digest);
     return store_get_integer(statement, ret_request);
@@ -239,21 +254,22 @@ static int tell_numbers(struct store *store, const struct database_query *query,
     size_t count = 0;
     struct database_statement *statement = database_query(store->database, query);
     database_bind_integer(statement, of);
-    int error = 0;
-    while ((error = database_step(statement)) == 1) {
+    int r = 0;
+    while ((r = database_step(statement)) == 1) {
         int64_t *grown = reallocarray(numbers, count + 1, sizeof *numbers);
-        if (grown == NULL) {
-            error = -ENOMEM;
+        if (!grown) {
+            r = -ENOMEM;
             break;
         }
         numbers = grown;
         numbers[count++] = database_integer(statement);
     }
     database_end(statement);
-    for (size_t i = 0; i < count && error >= 0; i++)
-        error = each(userdata, numbers[i]);
+    for (size_t i = 0; i < count && r >= 0; i++) {
+        r = each(userdata, numbers[i]);
+    }
     free(numbers);
-    return error < 0 ? error : 0;
+    return r < 0 ? r : 0;
 }
 
 int store_step_predecessors(struct store *store, int64_t request,

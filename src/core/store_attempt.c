@@ -57,8 +57,9 @@ static int own_row(struct store_attempt *row)
 
 void store_attempt_free(struct store_attempt *attempt)
 {
-    if (attempt == NULL)
+    if (!attempt) {
         return;
+    }
     free(attempt->error);
     attempt->error = NULL;
 }
@@ -95,25 +96,28 @@ int store_attempt_get(struct store *store, int64_t job, int64_t item, uint32_t n
     struct store_attempt row;
     struct database_statement *statement = database_query(store->database, &GET);
     bind_key(statement, job, item, n);
-    int error = database_step(statement);
-    if (error == 0)
-        error = -ENOENT;
-    if (error == 1) {
+    int r = database_step(statement);
+    if (r == 0) {
+        r = -ENOENT;
+    }
+    if (r == 1) {
         read_row(statement, &row);
-        error = database_error(store->database);
-        if (error == 0)
-            error = own_row(&row);
-        if (error == 0)
+        r = database_error(store->database);
+        if (r == 0) {
+            r = own_row(&row);
+        }
+        if (r == 0) {
             *ret_attempt = row;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 static void bind_output(struct database_statement *statement, const struct protocol_output *output)
 {
     static const struct protocol_output nothing = {.head = NULL};
-    const struct protocol_output *bound = output == NULL ? &nothing : output;
+    const struct protocol_output *bound = !output ? &nothing : output;
     database_bind_blob(statement, bound->head, bound->head_length);
     database_bind_blob(statement, bound->tail, bound->tail_length);
     database_bind_integer(statement, (int64_t)bound->dropped);
@@ -132,9 +136,10 @@ int store_attempt_end(struct store *store, const struct store_attempt *attempt,
     database_bind_integer(statement, attempt->http_status);
     database_bind_text(statement, attempt->error);
     bind_key(statement, attempt->job, attempt->item, attempt->n);
-    int error = store_run_one(store, statement, -ENOENT);
-    if (error != 0 || (standard_output == NULL && standard_error == NULL))
-        return error;
+    int r = store_run_one(store, statement, -ENOENT);
+    if (r != 0 || (!standard_output && !standard_error)) {
+        return r;
+    }
 
     statement = database_query(store->database, &OUTPUT_SET);
     bind_key(statement, attempt->job, attempt->item, attempt->n);
@@ -157,18 +162,19 @@ int store_output_get(struct store *store, int64_t job, int64_t item, uint32_t n,
 {
     struct database_statement *statement = database_query(store->database, &OUTPUT_GET);
     bind_key(statement, job, item, n);
-    int error = database_step(statement);
-    if (error == 0)
-        error = -ENOENT;
-    if (error == 1) {
+    int r = database_step(statement);
+    if (r == 0) {
+        r = -ENOENT;
+    }
+    if (r == 1) {
         struct protocol_output standard_output;
         struct protocol_output standard_error;
         read_output(statement, &standard_output);
         read_output(statement, &standard_error);
-        error = each(userdata, &standard_output, &standard_error);
+        r = each(userdata, &standard_output, &standard_error);
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 /* --- many attempts ---------------------------------------------------------------------------- */
@@ -184,15 +190,17 @@ static int keep_row(struct attempts *attempts, struct store_attempt *row)
     if (attempts->count == attempts->capacity) {
         size_t capacity = attempts->capacity == 0 ? 16 : 2 * attempts->capacity;
         struct store_attempt *items = reallocarray(attempts->items, capacity, sizeof *items);
-        if (items == NULL)
+        if (!items) {
             return -ENOMEM;
+        }
         attempts->items = items;
         attempts->capacity = capacity;
     }
-    int error = own_row(row);
-    if (error == 0)
+    int r = own_row(row);
+    if (r == 0) {
         attempts->items[attempts->count++] = *row;
-    return error;
+    }
+    return r;
 }
 
 /* Ends the statement. Copies all rows first, so that `each` may change what they were read from. */
@@ -201,23 +209,27 @@ static int tell_rows(struct store *store, struct database_statement *statement,
                      void *userdata)
 {
     struct attempts attempts = {0};
-    int error = 0;
-    while ((error = database_step(statement)) == 1) {
+    int r = 0;
+    while ((r = database_step(statement)) == 1) {
         struct store_attempt row;
         read_row(statement, &row);
-        error = database_error(store->database);
-        if (error == 0)
-            error = keep_row(&attempts, &row);
-        if (error != 0)
+        r = database_error(store->database);
+        if (r == 0) {
+            r = keep_row(&attempts, &row);
+        }
+        if (r != 0) {
             break;
+        }
     }
     database_end(statement);
-    for (size_t i = 0; i < attempts.count && error >= 0; i++)
-        error = each(userdata, &attempts.items[i]);
-    for (size_t i = 0; i < attempts.count; i++)
+    for (size_t i = 0; i < attempts.count && r >= 0; i++) {
+        r = each(userdata, &attempts.items[i]);
+    }
+    for (size_t i = 0; i < attempts.count; i++) {
         store_attempt_free(&attempts.items[i]);
+    }
     free(attempts.items);
-    return error < 0 ? error : 0;
+    return r < 0 ? r : 0;
 }
 
 int store_attempt_running(struct store *store, enum store_executor executor,

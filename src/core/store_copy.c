@@ -42,8 +42,9 @@ static int open_aside(struct store_copy *copy)
 {
     (void)unlink(copy->aside_path);
     copy->aside = open(copy->aside_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (copy->aside < 0 || unlink(copy->aside_path) != 0)
+    if (copy->aside < 0 || unlink(copy->aside_path) != 0) {
         return -errno;
+    }
     return 0;
 }
 
@@ -51,14 +52,17 @@ static int put_aside(struct store_copy *copy, int64_t block)
 {
     unsigned char bytes[BLOCK];
     size_t length = block_length(copy, block);
-    int error = database_vfs_read(copy->file, block * BLOCK, bytes, length);
-    if (error == 0 && copy->aside < 0)
-        error = open_aside(copy);
-    if (error != 0)
-        return error;
+    int r = database_vfs_read(copy->file, block * BLOCK, bytes, length);
+    if (r == 0 && copy->aside < 0) {
+        r = open_aside(copy);
+    }
+    if (r != 0) {
+        return r;
+    }
     ssize_t written = pwrite(copy->aside, bytes, length, (off_t)copy->aside_count * BLOCK);
-    if (written != (ssize_t)length)
+    if (written != (ssize_t)length) {
         return written < 0 ? -errno : -ENOSPC;
+    }
     copy->places[block] = ++copy->aside_count;
     return 0;
 }
@@ -70,8 +74,9 @@ static void before_write(void *userdata, int64_t offset, size_t length)
     int64_t end = offset + (int64_t)length < copy->size ? offset + (int64_t)length : copy->size;
     int64_t first = (offset > copy->position ? offset : copy->position) / BLOCK;
     for (int64_t block = first; block * BLOCK < end && copy->error == 0; block++) {
-        if (copy->places[block] == 0)
+        if (copy->places[block] == 0) {
             copy->error = store_has_room(copy->store) ? put_aside(copy, block) : -ENOSPC;
+        }
     }
 }
 
@@ -88,21 +93,25 @@ int store_copy_read(struct store_copy *copy, size_t blocks, struct buffer *out)
 {
     int64_t left = copy->size - copy->position;
     size_t length = left < (int64_t)blocks * BLOCK ? (size_t)left : blocks * BLOCK;
-    int error = copy->error == 0 ? buffer_reserve(out, length) : copy->error;
-    if (error != 0)
-        return error;
-    unsigned char *bytes = out->data + out->length;
-    error = database_vfs_read(copy->file, copy->position, bytes, length);
-    for (size_t done = 0; done < length && error == 0; done += BLOCK) {
-        int64_t block = (copy->position + (int64_t)done) / BLOCK;
-        if (copy->places[block] != 0)
-            error = read_aside(copy, block, bytes + done);
+    int r = copy->error == 0 ? buffer_reserve(out, length) : copy->error;
+    if (r != 0) {
+        return r;
     }
-    if (error != 0)
-        return error;
+    unsigned char *bytes = out->data + out->length;
+    r = database_vfs_read(copy->file, copy->position, bytes, length);
+    for (size_t done = 0; done < length && r == 0; done += BLOCK) {
+        int64_t block = (copy->position + (int64_t)done) / BLOCK;
+        if (copy->places[block] != 0) {
+            r = read_aside(copy, block, bytes + done);
+        }
+    }
+    if (r != 0) {
+        return r;
+    }
     /* Who opens it shall know it for a copy: store_restore.c. */
-    if (copy->position == 0)
+    if (copy->position == 0) {
         store_encode_version(STORE_VERSION | STORE_COPIED, bytes + STORE_VERSION_OFFSET);
+    }
     copy->position += (int64_t)length;
     out->length += length;
     return 0;
@@ -122,28 +131,31 @@ bool store_copy_is_read(const struct store_copy *copy)
 
 static int prepare(struct store_copy *copy)
 {
-    int error = database_settle(copy->store->database);
+    int r = database_settle(copy->store->database);
     copy->file = database_file(copy->store->database);
-    if (error == 0)
-        error = database_vfs_size(copy->file, &copy->size);
-    if (error != 0)
-        return error;
+    if (r == 0) {
+        r = database_vfs_size(copy->file, &copy->size);
+    }
+    if (r != 0) {
+        return r;
+    }
     copy->places = calloc((size_t)(copy->size / BLOCK) + 1, sizeof *copy->places);
     copy->aside_path = store_path_with(copy->store->path, "-backup");
-    return copy->places == NULL || copy->aside_path == NULL ? -ENOMEM : 0;
+    return !copy->places || !copy->aside_path ? -ENOMEM : 0;
 }
 
 int store_copy_begin(struct store *store, struct store_copy **ret_copy)
 {
     struct store_copy *copy = calloc(1, sizeof *copy);
-    if (copy == NULL)
+    if (!copy) {
         return -ENOMEM;
+    }
     copy->store = store;
     copy->aside = -1;
-    int error = prepare(copy);
-    if (error != 0) {
+    int r = prepare(copy);
+    if (r != 0) {
         store_copy_end(copy);
-        return error;
+        return r;
     }
     copy->watch = (struct database_vfs_watch){
         .file = copy->file, .before_write = before_write, .userdata = copy};
@@ -154,11 +166,13 @@ int store_copy_begin(struct store *store, struct store_copy **ret_copy)
 
 void store_copy_end(struct store_copy *copy)
 {
-    if (copy == NULL)
+    if (!copy) {
         return;
+    }
     database_vfs_watch(NULL);
-    if (copy->aside >= 0)
+    if (copy->aside >= 0) {
         (void)close(copy->aside);
+    }
     free(copy->places);
     free(copy->aside_path);
     free(copy);

@@ -43,9 +43,10 @@ static const struct database_query EARLY_EXPIRE = {
 static int add_stray(struct store *store, const struct store_delivery *delivery)
 {
     struct store_service *service = NULL;
-    int error = store_service_add(store, delivery->service, &service);
-    if (error != 0)
-        return error;
+    int r = store_service_add(store, delivery->service, &service);
+    if (r != 0) {
+        return r;
+    }
     struct database_statement *statement = database_query(store->database, &STRAY_ADD);
     database_bind_integer(statement, service->number);
     database_bind_text(statement, delivery->request_id);
@@ -58,8 +59,9 @@ static int add_stray(struct store *store, const struct store_delivery *delivery)
 
 int store_delivery_add(struct store *store, const struct store_delivery *delivery)
 {
-    if (delivery->request == 0)
+    if (delivery->request == 0) {
         return add_stray(store, delivery);
+    }
     struct database_statement *statement = database_query(store->database, &ADD);
     database_bind_integer(statement, delivery->request);
     database_bind_text(statement, delivery->delivery_id);
@@ -76,9 +78,10 @@ int store_delivery_adopt(struct store *store, const struct store_service *servic
     database_bind_integer(statement, number);
     database_bind_text(statement, id);
     database_bind_integer(statement, service->number);
-    int error = database_run(statement);
-    if (error != 0 || database_changes(store->database) == 0)
-        return error;
+    int r = database_run(statement);
+    if (r != 0 || database_changes(store->database) == 0) {
+        return r;
+    }
     statement = database_query(store->database, &STRAY_DROP);
     database_bind_text(statement, id);
     database_bind_integer(statement, service->number);
@@ -91,17 +94,19 @@ bool store_early_full(struct store *store, const char *service, int limit)
 {
     const struct store_service *known = store_service_find(store, service);
 
-    return known != NULL && known->early >= limit;
+    return known && known->early >= limit;
 }
 
 int store_early_add(struct store *store, const struct store_early *early, int limit)
 {
     struct store_service *service = NULL;
-    int error = store_service_add(store, early->service, &service);
-    if (error != 0)
-        return error;
-    if (service->early >= limit)
+    int r = store_service_add(store, early->service, &service);
+    if (r != 0) {
+        return r;
+    }
+    if (service->early >= limit) {
         return -ENOSPC;
+    }
     struct database_statement *statement = database_query(store->database, &EARLY_ADD);
     database_bind_integer(statement, service->number);
     database_bind_text(statement, early->request_id);
@@ -110,10 +115,11 @@ int store_early_add(struct store *store, const struct store_early *early, int li
     database_bind_integer(statement, early->decided_at);
     database_bind_text(statement, early->decided_by);
     database_bind_text(statement, early->reason);
-    error = database_run(statement);
-    if (error == 0)
+    r = database_run(statement);
+    if (r == 0) {
         service->early++;
-    return error;
+    }
+    return r;
 }
 
 /* Copies the early events of a request, so that they outlive the statement. */
@@ -141,50 +147,55 @@ static int drop_early(struct store *store, struct store_service *service, const 
     struct database_statement *statement = database_query(store->database, &EARLY_DROP);
     database_bind_text(statement, id);
     database_bind_integer(statement, service->number);
-    int error = database_run(statement);
-    if (error == 0)
+    int r = database_run(statement);
+    if (r == 0) {
         service->early -= database_changes(store->database);
-    return error;
+    }
+    return r;
 }
 
 static int tell_early(const struct buffer *collected, const char *service, const char *id,
                       int (*each)(void *userdata, const struct store_early *early), void *userdata)
 {
     struct unpacker unpacker = unpacker_of(collected->data, collected->length);
-    int error = 0;
-    while (unpacker.left > 0 && unpacker.error == 0 && error >= 0) {
+    int r = 0;
+    while (unpacker.left > 0 && unpacker.error == 0 && r >= 0) {
         struct store_early early = {.service = service, .request_id = id};
         early.decision = (enum decision)unpack_i64(&unpacker);
         early.received_at = unpack_i64(&unpacker);
         early.decided_at = unpack_i64(&unpacker);
         early.decided_by = unpack_text(&unpacker);
         early.reason = unpack_text(&unpacker);
-        error = each(userdata, &early);
+        r = each(userdata, &early);
     }
-    return error < 0 ? error : unpacker.error;
+    return r < 0 ? r : unpacker.error;
 }
 
 int store_early_take(struct store *store, const char *service, const char *request_id,
                      int (*each)(void *userdata, const struct store_early *early), void *userdata)
 {
     struct store_service *known = store_service_find(store, service);
-    if (known == NULL || known->early == 0)
+    if (!known || known->early == 0) {
         return database_error(store->database);
+    }
     struct buffer collected = {0};
-    int error = collect_early(store, known, request_id, &collected);
-    if (error == 0 && collected.length > 0)
-        error = drop_early(store, known, request_id);
-    if (error == 0)
-        error = tell_early(&collected, service, request_id, each, userdata);
+    int r = collect_early(store, known, request_id, &collected);
+    if (r == 0 && collected.length > 0) {
+        r = drop_early(store, known, request_id);
+    }
+    if (r == 0) {
+        r = tell_early(&collected, service, request_id, each, userdata);
+    }
     buffer_free(&collected);
-    return error;
+    return r;
 }
 
 static void count_early_out(struct store *store, int64_t service)
 {
     for (size_t i = 0; i < store->service_count; i++) {
-        if (store->services[i].number == service)
+        if (store->services[i].number == service) {
             store->services[i].early--;
+        }
     }
 }
 
@@ -200,7 +211,8 @@ int store_early_expire(struct store *store, int64_t before, int limit, int *ret_
         dropped++;
     }
     database_end(statement);
-    if (step == 0)
+    if (step == 0) {
         *ret_dropped = dropped;
+    }
     return step;
 }

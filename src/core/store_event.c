@@ -25,10 +25,11 @@ int store_event_add(struct store *store, const struct store_event *event)
     database_bind_integer(statement, event->request);
     database_bind_integer(statement, event->job);
     database_bind_text(statement, event->details);
-    int error = database_run(statement);
-    if (error == 0)
+    int r = database_run(statement);
+    if (r == 0) {
         store->last_event++;
-    return error;
+    }
+    return r;
 }
 
 static struct store_event read_event(struct database_statement *statement)
@@ -48,15 +49,16 @@ int store_event_list(struct store *store, int64_t request, int limit,
     struct database_statement *statement = database_query(store->database, &LIST);
     database_bind_integer(statement, request);
     database_bind_integer(statement, limit);
-    int error = 0;
-    while ((error = database_step(statement)) == 1) {
+    int r = 0;
+    while ((r = database_step(statement)) == 1) {
         struct store_event row = read_event(statement);
-        error = each(userdata, &row);
-        if (error < 0)
+        r = each(userdata, &row);
+        if (r < 0) {
             break;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 /* Reads the rest of the row; false if it is about no request of that owner. */
@@ -66,9 +68,10 @@ static bool read_request(struct store *store, struct database_statement *stateme
     row->request_id = database_text(statement);
     int64_t service = database_integer(statement);
     const char *whose = database_text(statement);
-    if (row->request_id != NULL)
+    if (row->request_id) {
         row->service = store_service_name(store, service);
-    return owner == NULL || (whose != NULL && strcmp(whose, owner) == 0);
+    }
+    return !owner || (whose && strcmp(whose, owner) == 0);
 }
 
 /* Who sees few of them would else have all of them looked through at once. */
@@ -76,28 +79,29 @@ int store_event_after(struct store *store, int64_t after, const char *owner, int
                       int (*each)(void *userdata, const struct store_event *event), void *userdata,
                       int64_t *ret_reached)
 {
-    int looks = owner == NULL ? limit : STORE_EVENT_LOOKS;
+    int looks = !owner ? limit : STORE_EVENT_LOOKS;
     int looked = 0;
     int told = 0;
     int64_t reached = after;
-    int error = 0;
+    int r = 0;
     struct database_statement *statement = database_query(store->database, &AFTER);
     database_bind_integer(statement, after);
     database_bind_integer(statement, looks);
-    while (error == 0 && told < limit && (error = database_step(statement)) == 1) {
+    while (r == 0 && told < limit && (r = database_step(statement)) == 1) {
         struct store_event row = read_event(statement);
-        error = 0;
+        r = 0;
         if (read_request(store, statement, owner, &row)) {
-            error = each(userdata, &row);
+            r = each(userdata, &row);
             told++;
         }
         reached = row.sequence;
         looked++;
     }
     database_end(statement);
-    if (error < 0)
-        return error;
-    *ret_reached = error == 0 && told < limit && looked < looks ? store->last_event : reached;
+    if (r < 0) {
+        return r;
+    }
+    *ret_reached = r == 0 && told < limit && looked < looks ? store->last_event : reached;
     return database_error(store->database);
 }
 

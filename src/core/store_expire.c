@@ -76,8 +76,9 @@ static int find_old(struct store *store, int64_t before, int limit, struct old_r
         ret_old[count++].state = database_integer(statement);
     }
     database_end(statement);
-    if (step == 0)
+    if (step == 0) {
         *ret_count = count;
+    }
     return step;
 }
 
@@ -86,8 +87,9 @@ static int drop_jobs(struct store *store, int64_t request)
     struct database_statement *statement = database_query(store->database, &JOBS_DROP);
     database_bind_integer(statement, request);
     int step = 0;
-    while ((step = database_step(statement)) == 1)
+    while ((step = database_step(statement)) == 1) {
         store->job_counts[database_integer(statement)]--;
+    }
     database_end(statement);
     return step;
 }
@@ -96,27 +98,32 @@ static int drop_jobs(struct store *store, int64_t request)
 static int bury(struct store *store, const struct old_request *old)
 {
     (void)store_run_for(store, &TOMBSTONE_ADD, old->number);
-    for (size_t i = 0; i < sizeof DROPS / sizeof *DROPS; i++)
+    for (size_t i = 0; i < sizeof DROPS / sizeof *DROPS; i++) {
         (void)store_run_for(store, &DROPS[i], old->number);
-    int error = drop_jobs(store, old->number);
-    if (error == 0)
+    }
+    int r = drop_jobs(store, old->number);
+    if (r == 0) {
         store->request_counts[old->state]--;
-    return error;
+    }
+    return r;
 }
 
 static int expire_requests(struct store *store, int64_t before, int limit, int *ret_count)
 {
     int count = 0;
     struct old_request *old = calloc((size_t)limit, sizeof *old);
-    if (old == NULL)
+    if (!old) {
         return -ENOMEM;
-    int error = find_old(store, before, limit, old, &count);
-    for (int i = 0; i < count && error == 0; i++)
-        error = bury(store, &old[i]);
+    }
+    int r = find_old(store, before, limit, old, &count);
+    for (int i = 0; i < count && r == 0; i++) {
+        r = bury(store, &old[i]);
+    }
     free(old);
-    if (error == 0)
+    if (r == 0) {
         *ret_count = count;
-    return error;
+    }
+    return r;
 }
 
 static int expire_strays(struct store *store, int64_t before, int limit, int *ret_count)
@@ -124,10 +131,11 @@ static int expire_strays(struct store *store, int64_t before, int limit, int *re
     struct database_statement *statement = database_query(store->database, &STRAYS_EXPIRE);
     database_bind_integer(statement, before);
     database_bind_integer(statement, limit);
-    int error = database_run(statement);
-    if (error == 0)
+    int r = database_run(statement);
+    if (r == 0) {
         *ret_count = database_changes(store->database);
-    return error;
+    }
+    return r;
 }
 
 static int expire_events(struct store *store, int64_t before, int limit, int *ret_count)
@@ -135,10 +143,11 @@ static int expire_events(struct store *store, int64_t before, int limit, int *re
     struct database_statement *statement = database_query(store->database, &EVENTS_EXPIRE);
     database_bind_integer(statement, limit);
     database_bind_integer(statement, before);
-    int error = database_run(statement);
-    if (error == 0)
+    int r = database_run(statement);
+    if (r == 0) {
         *ret_count = database_changes(store->database);
-    return error;
+    }
+    return r;
 }
 
 /* Numbers of rows that are gone are not given again. */
@@ -156,16 +165,20 @@ int store_expire(struct store *store, int64_t before, int limit, int *ret_remove
     int requests = 0;
     int strays = 0;
     int events = 0;
-    int error = expire_requests(store, before, limit, &requests);
-    if (error == 0)
-        error = expire_strays(store, before, limit, &strays);
-    if (error == 0)
-        error = expire_events(store, before, limit, &events);
+    int r = expire_requests(store, before, limit, &requests);
+    if (r == 0) {
+        r = expire_strays(store, before, limit, &strays);
+    }
+    if (r == 0) {
+        r = expire_events(store, before, limit, &events);
+    }
     int removed = requests > strays ? requests : strays;
     removed = removed > events ? removed : events;
-    if (error == 0 && removed > 0)
-        error = keep_numbers(store);
-    if (error == 0)
+    if (r == 0 && removed > 0) {
+        r = keep_numbers(store);
+    }
+    if (r == 0) {
         *ret_removed = removed;
-    return error;
+    }
+    return r;
 }

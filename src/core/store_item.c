@@ -80,9 +80,10 @@ int store_fanout_begin(struct store *store, int64_t job, int64_t total, const ch
     struct database_statement *statement = database_query(store->database, &BEGIN);
     database_bind_integer(statement, job);
     database_bind_integer(statement, total);
-    int error = database_run(statement);
-    if (error != 0)
-        return error;
+    int r = database_run(statement);
+    if (r != 0) {
+        return r;
+    }
     statement = database_query(store->database, &CONTEXT_SET);
     database_bind_integer(statement, job);
     database_bind_text(statement, context);
@@ -114,10 +115,11 @@ int store_fanout_context(struct store *store, int64_t job, char **ret_context)
     int step = database_step(statement);
     if (step == 1) {
         char *context = strdup(database_text(statement));
-        if (context == NULL)
+        if (!context) {
             step = -ENOMEM;
-        else
+        } else {
             *ret_context = context;
+        }
     }
     database_end(statement);
     return step == 1 ? 0 : step == 0 ? -ENOENT : step;
@@ -153,24 +155,27 @@ static void read_row(struct database_statement *statement, struct store_item *ro
 static int get_row(struct database_statement *statement, struct store_item *ret_item)
 {
     struct store_item row;
-    int error = database_step(statement);
-    if (error == 0)
-        error = -ENOENT;
-    if (error == 1) {
+    int r = database_step(statement);
+    if (r == 0) {
+        r = -ENOENT;
+    }
+    if (r == 1) {
         read_row(statement, &row);
         char **const texts[] = {&row.error, &row.value};
-        error = store_own_texts(texts, sizeof texts / sizeof *texts);
-        if (error == 0)
+        r = store_own_texts(texts, sizeof texts / sizeof *texts);
+        if (r == 0) {
             *ret_item = row;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 void store_item_free(struct store_item *item)
 {
-    if (item == NULL)
+    if (!item) {
         return;
+    }
     free(item->error);
     free(item->value);
     *item = (struct store_item){0};
@@ -202,9 +207,10 @@ int store_item_update(struct store *store, const struct store_item *item)
     struct database_statement *statement = database_query(store->database, &STATE);
     database_bind_integer(statement, item->job);
     database_bind_integer(statement, item->number);
-    int error = store_get_integer(statement, &before);
-    if (error != 0)
-        return error;
+    int r = store_get_integer(statement, &before);
+    if (r != 0) {
+        return r;
+    }
     statement = database_query(store->database, &UPDATE);
     database_bind_integer(statement, item->state);
     database_bind_integer(statement, item->attempt);
@@ -216,9 +222,10 @@ int store_item_update(struct store *store, const struct store_item *item)
     database_bind_text(statement, item->error);
     database_bind_integer(statement, item->job);
     database_bind_integer(statement, item->number);
-    error = database_run(statement);
-    if (error != 0 || before == (int64_t)item->state)
-        return error;
+    r = database_run(statement);
+    if (r != 0 || before == (int64_t)item->state) {
+        return r;
+    }
     statement = database_query(store->database, &COUNT);
     database_bind_integer(statement, before);
     database_bind_integer(statement, item->state);
@@ -231,9 +238,10 @@ int store_item_next(struct store *store, int64_t job, int64_t now, struct store_
     struct database_statement *statement = database_query(store->database, &NEXT_DUE);
     database_bind_integer(statement, job);
     database_bind_integer(statement, now);
-    int error = get_row(statement, ret_item);
-    if (error != -ENOENT)
-        return error;
+    int r = get_row(statement, ret_item);
+    if (r != -ENOENT) {
+        return r;
+    }
     statement = database_query(store->database, &NEXT_NEW);
     database_bind_integer(statement, job);
     return get_row(statement, ret_item);
@@ -258,22 +266,23 @@ int store_item_list(struct store *store, int64_t job, enum job_state state, int6
     database_bind_integer(statement, after);
     database_bind_integer(statement, any ? -1 : (int64_t)state);
     database_bind_integer(statement, limit);
-    int error = 0;
-    while ((error = database_step(statement)) == 1) {
+    int r = 0;
+    while ((r = database_step(statement)) == 1) {
         struct store_item row;
         read_row(statement, &row);
-        error = each(userdata, &row);
-        if (error < 0)
+        r = each(userdata, &row);
+        if (r < 0) {
             break;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 int store_item_retry(struct store *store, int64_t job)
 {
-    int error = store_run_for(store, &RETRY, job);
-    return error == 0 ? store_run_for(store, &RETRY_COUNT, job) : error;
+    int r = store_run_for(store, &RETRY, job);
+    return r == 0 ? store_run_for(store, &RETRY_COUNT, job) : r;
 }
 
 int store_item_fail_queued(struct store *store, int64_t job, const char *error_text)
@@ -281,6 +290,6 @@ int store_item_fail_queued(struct store *store, int64_t job, const char *error_t
     struct database_statement *statement = database_query(store->database, &FAIL_QUEUED);
     database_bind_integer(statement, job);
     database_bind_text(statement, error_text);
-    int error = database_run(statement);
-    return error == 0 ? store_run_for(store, &FAIL_LEFT, job) : error;
+    int r = database_run(statement);
+    return r == 0 ? store_run_for(store, &FAIL_LEFT, job) : r;
 }

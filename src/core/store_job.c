@@ -99,8 +99,9 @@ static int own_row(struct store_job *row)
 
 void store_job_free(struct store_job *job)
 {
-    if (job == NULL)
+    if (!job) {
         return;
+    }
     free(job->hook);
     free(job->key);
     free(job->error);
@@ -111,17 +112,19 @@ void store_job_free(struct store_job *job)
 static int get_row(struct database_statement *statement, struct store_job *ret_job)
 {
     struct store_job row;
-    int error = database_step(statement);
-    if (error == 0)
-        error = -ENOENT;
-    if (error == 1) {
+    int r = database_step(statement);
+    if (r == 0) {
+        r = -ENOENT;
+    }
+    if (r == 1) {
         read_row(statement, &row);
-        error = own_row(&row);
-        if (error == 0)
+        r = own_row(&row);
+        if (r == 0) {
             *ret_job = row;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 /* --- adding, finding, changing ---------------------------------------------------------------- */
@@ -131,9 +134,10 @@ static int draw_key(const struct store *store, int64_t number, char ret_key[PROT
 {
     unsigned char random[16];
     char digits[2 * sizeof random + 1];
-    int error = digest_random(random, sizeof random);
-    if (error != 0)
-        return error;
+    int r = digest_random(random, sizeof random);
+    if (r != 0) {
+        return r;
+    }
     text_to_hex(random, sizeof random, digits);
     (void)snprintf(ret_key, PROTOCOL_KEY_LIMIT + 1, "%s-%010" PRIx64 "-%s", store->identity,
                    (uint64_t)number, digits);
@@ -168,11 +172,13 @@ int store_job_add(struct store *store, const struct store_job *job, int64_t *ret
 {
     char drawn[PROTOCOL_KEY_LIMIT + 1];
     int64_t number = store->last_job + 1;
-    int error = job->key == NULL ? draw_key(store, number, drawn) : 0;
-    if (error == 0)
-        error = add_row(store, job, job->key == NULL ? drawn : job->key, number);
-    if (error != 0)
-        return error;
+    int r = !job->key ? draw_key(store, number, drawn) : 0;
+    if (r == 0) {
+        r = add_row(store, job, !job->key ? drawn : job->key, number);
+    }
+    if (r != 0) {
+        return r;
+    }
     store->last_job = number;
     store->job_counts[job->state]++;
     *ret_number = number;
@@ -198,9 +204,10 @@ int store_job_update(struct store *store, const struct store_job *job)
     int64_t before = 0;
     struct database_statement *statement = database_query(store->database, &STATE);
     database_bind_integer(statement, job->number);
-    int error = store_get_integer(statement, &before);
-    if (error != 0)
-        return error;
+    int r = store_get_integer(statement, &before);
+    if (r != 0) {
+        return r;
+    }
 
     statement = database_query(store->database, &UPDATE);
     database_bind_integer(statement, job->state);
@@ -214,12 +221,12 @@ int store_job_update(struct store *store, const struct store_job *job)
     database_bind_integer(statement, job->ended_at);
     database_bind_text(statement, job->error);
     database_bind_integer(statement, job->number);
-    error = database_run(statement);
-    if (error == 0) {
+    r = database_run(statement);
+    if (r == 0) {
         store->job_counts[before]--;
         store->job_counts[job->state]++;
     }
-    return error;
+    return r;
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
@@ -228,25 +235,29 @@ static struct database_statement *list_statement(struct store *store,
                                                  const struct store_job_filter *filter, int limit)
 {
     bool any_state = filter->state == JOB_STATE_COUNT;
-    assert(filter->request == 0 || filter->owner == NULL);
+    assert(filter->request == 0 || !filter->owner);
     const struct database_query *query = filter->request != 0             ? &LIST_REQUEST
-                                         : filter->owner != NULL          ? &LIST_OWNER
-                                         : filter->hook != NULL           ? &LIST_HOOK
+                                         : filter->owner                  ? &LIST_OWNER
+                                         : filter->hook                   ? &LIST_HOOK
                                          : any_state                      ? &LIST_ALL
                                          : filter->state == JOB_SUCCEEDED ? &LIST_STATE
                                                                           : &LIST_OPEN_STATE;
     struct database_statement *statement = database_query(store->database, query);
     database_bind_integer(statement, filter->before > 0 ? filter->before : INT64_MAX);
     database_bind_integer(statement, limit);
-    if (query == &LIST_ALL)
+    if (query == &LIST_ALL) {
         return statement;
+    }
     database_bind_integer(statement, any_state ? -1 : (int64_t)filter->state);
-    if (query == &LIST_HOOK || query == &LIST_REQUEST || query == &LIST_OWNER)
+    if (query == &LIST_HOOK || query == &LIST_REQUEST || query == &LIST_OWNER) {
         database_bind_text(statement, filter->hook);
-    if (query == &LIST_OWNER)
+    }
+    if (query == &LIST_OWNER) {
         database_bind_text(statement, filter->owner);
-    if (query == &LIST_REQUEST)
+    }
+    if (query == &LIST_REQUEST) {
         database_bind_integer(statement, filter->request);
+    }
     return statement;
 }
 
@@ -254,16 +265,17 @@ int store_job_list(struct store *store, const struct store_job_filter *filter, i
                    int (*each)(void *userdata, const struct store_job *job), void *userdata)
 {
     struct database_statement *statement = list_statement(store, filter, limit);
-    int error = 0;
-    while ((error = database_step(statement)) == 1) {
+    int r = 0;
+    while ((r = database_step(statement)) == 1) {
         struct store_job row;
         read_row(statement, &row);
-        error = each(userdata, &row);
-        if (error < 0)
+        r = each(userdata, &row);
+        if (r < 0) {
             break;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 int store_job_next(struct store *store, const char *hook, int64_t now, struct store_job *ret_job)
@@ -271,9 +283,10 @@ int store_job_next(struct store *store, const char *hook, int64_t now, struct st
     struct database_statement *statement = database_query(store->database, &NEXT_DUE);
     database_bind_text(statement, hook);
     database_bind_integer(statement, now);
-    int error = get_row(statement, ret_job);
-    if (error != -ENOENT)
-        return error;
+    int r = get_row(statement, ret_job);
+    if (r != -ENOENT) {
+        return r;
+    }
     statement = database_query(store->database, &NEXT_NEW);
     database_bind_text(statement, hook);
     return get_row(statement, ret_job);
@@ -293,13 +306,13 @@ int store_job_next_start(struct store *store, int64_t now, int64_t *ret_time)
     int64_t of_item = 0;
     struct database_statement *statement = database_query(store->database, &NEXT_START);
     database_bind_integer(statement, now);
-    int error = store_get_integer(statement, ret_time);
+    int r = store_get_integer(statement, ret_time);
     int item_error = store_item_next_start(store, now, &of_item);
-    if (item_error == 0 && (error == -ENOENT || of_item < *ret_time)) {
+    if (item_error == 0 && (r == -ENOENT || of_item < *ret_time)) {
         *ret_time = of_item;
         return 0;
     }
-    return item_error == -EIO ? item_error : error;
+    return item_error == -EIO ? item_error : r;
 }
 
 /* The first hook with queued jobs or running fan-outs behind `after` in the alphabet. 1, 0 if there is
@@ -311,10 +324,11 @@ static int next_hook(struct store *store, const char *after, char **ret_hook)
     int step = database_step(statement);
     if (step == 1) {
         char *hook = strdup(database_text(statement));
-        if (hook == NULL)
+        if (!hook) {
             step = -ENOMEM;
-        else
+        } else {
             *ret_hook = hook;
+        }
     }
     database_end(statement);
     return step;
@@ -325,14 +339,15 @@ int store_job_waiting_hooks(struct store *store, int (*each)(void *userdata, con
 {
     char *last = NULL;
     char *hook = NULL;
-    int error = 0;
-    while ((error = next_hook(store, last == NULL ? "" : last, &hook)) == 1) {
+    int r = 0;
+    while ((r = next_hook(store, !last ? "" : last, &hook)) == 1) {
         free(last);
         last = hook;
-        error = each(userdata, hook);
-        if (error < 0)
+        r = each(userdata, hook);
+        if (r < 0) {
             break;
+        }
     }
     free(last);
-    return error;
+    return r;
 }

@@ -33,18 +33,20 @@ static int find_oldest(struct store *store, int64_t *ret_number)
     struct database_statement *statement = database_query(store->database, &OLDEST_NEAR);
     database_bind_integer(statement, store->oldest_request);
     database_bind_integer(statement, OLDEST_LOOKS);
-    int error = store_get_integer(statement, ret_number);
-    if (error == -ENOENT)
-        error = store_get_integer(database_query(store->database, &OLDEST), ret_number);
-    return error;
+    int r = store_get_integer(statement, ret_number);
+    if (r == -ENOENT) {
+        r = store_get_integer(database_query(store->database, &OLDEST), ret_number);
+    }
+    return r;
 }
 
 int store_request_oldest(struct store *store, int64_t *ret_created_at)
 {
     int64_t number;
-    int error = find_oldest(store, &number);
-    if (error != 0)
-        return error;
+    int r = find_oldest(store, &number);
+    if (r != 0) {
+        return r;
+    }
     store->oldest_request = number;
     struct database_statement *statement = database_query(store->database, &CREATED_AT);
     database_bind_integer(statement, number);
@@ -56,15 +58,16 @@ static int count_by_hook(struct store *store, const struct database_query *query
                          void *userdata)
 {
     struct database_statement *statement = database_query(store->database, query);
-    int error = 0;
-    while ((error = database_step(statement)) == 1) {
+    int r = 0;
+    while ((r = database_step(statement)) == 1) {
         const char *hook = database_text(statement);
-        error = each(userdata, hook, database_integer(statement));
-        if (error < 0)
+        r = each(userdata, hook, database_integer(statement));
+        if (r < 0) {
             break;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 int store_job_count_queued(struct store *store,

@@ -95,31 +95,34 @@ static int inspect(const char *path, bool *ret_exists, struct problem *ret_probl
     }
     if (fd < 0 || fstat(fd, &status) != 0) {
         problem_set(ret_problem, CANT_READ, strerror(errno));
-        if (fd >= 0)
+        if (fd >= 0) {
             (void)close(fd);
+        }
         return -EIO;
     }
-    int error = 0;
+    int r = 0;
     bool copied = false;
     if (!S_ISREG(status.st_mode)) {
         problem_set(ret_problem, "this is no regular file; expected a database or no file");
-        error = -EINVAL;
+        r = -EINVAL;
     } else if (status.st_size > 0) {
-        error = inspect_header(fd, status.st_size, &copied, ret_problem);
+        r = inspect_header(fd, status.st_size, &copied, ret_problem);
     }
     (void)close(fd);
-    if (error == 0 && copied)
-        error = store_restore_begin(path, ret_problem);
-    if (error == 0)
+    if (r == 0 && copied) {
+        r = store_restore_begin(path, ret_problem);
+    }
+    if (r == 0) {
         *ret_exists = status.st_size > 0;
-    return error;
+    }
+    return r;
 }
 
 /* An error that is the database's own says no more than that it has failed. */
 static const char *reason_of(const struct database *database, int error)
 {
     const char *failure = database_failure(database);
-    return failure == NULL ? strerror(-error) : failure;
+    return !failure ? strerror(-error) : failure;
 }
 
 /* --- making one ------------------------------------------------------------------------------- */
@@ -127,8 +130,9 @@ static const char *reason_of(const struct database *database, int error)
 static void remove_with(const char *path, const char *suffix)
 {
     char *name = store_path_with(path, suffix);
-    if (name != NULL)
+    if (name) {
         (void)unlink(name);
+    }
     free(name);
 }
 
@@ -138,30 +142,34 @@ static int refuse_orphaned_log(const char *path, struct problem *ret_problem)
 {
     const char *suffix = NULL;
     int found = store_find_log(path, &suffix, ret_problem);
-    if (found == 1)
+    if (found == 1) {
         problem_set(ret_problem,
                     "there is no database, but the log of one beside it (its name and %s): put "
                     "the database back, or move the log away",
                     suffix);
+    }
     return found == 1 ? -EINVAL : found;
 }
 
 static int open_directory_of(const char *path, int *ret_fd, struct problem *ret_problem)
 {
     const char *slash = strrchr(path, '/');
-    char *name = slash == NULL   ? strdup(".")
+    char *name = !slash          ? strdup(".")
                  : slash == path ? strdup("/")
                                  : strndup(path, (size_t)(slash - path));
-    if (name == NULL)
+    if (!name) {
         return -ENOMEM;
+    }
     int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         problem_set(ret_problem,
                     "the directory %s can't be opened (%s); it must exist and belong to assentd",
                     name, strerror(errno));
+    }
     free(name);
-    if (fd < 0)
+    if (fd < 0) {
         return -EIO;
+    }
     *ret_fd = fd;
     return 0;
 }
@@ -171,9 +179,10 @@ static int fill_new(struct database *database)
     unsigned char random[STORE_IDENTITY_SIZE / 2];
     char identity[STORE_IDENTITY_SIZE + 1];
     char pragmas[96];
-    int error = digest_random(random, sizeof random);
-    if (error != 0)
-        return error;
+    int r = digest_random(random, sizeof random);
+    if (r != 0) {
+        return r;
+    }
     text_to_hex(random, sizeof random, identity);
     (void)snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d",
                    STORE_APPLICATION_ID, STORE_VERSION);
@@ -192,17 +201,20 @@ static int make_at(const char *path, struct problem *ret_problem)
     struct database *database = NULL;
     remove_with(path, "");
     remove_with(path, "-wal");
-    int error = database_open(path, &database, ret_problem);
-    if (error != 0)
-        return error;
-    error = fill_new(database);
-    if (error != 0)
-        problem_set(ret_problem, "the database can't be made: %s", reason_of(database, error));
+    int r = database_open(path, &database, ret_problem);
+    if (r != 0) {
+        return r;
+    }
+    r = fill_new(database);
+    if (r != 0) {
+        problem_set(ret_problem, "the database can't be made: %s", reason_of(database, r));
+    }
     database_free(database);
     remove_with(path, "-wal");
-    if (error != 0)
+    if (r != 0) {
         remove_with(path, "");
-    return error;
+    }
+    return r;
 }
 
 /* Makes it under another name, so that under its own there is either nothing or all of it. */
@@ -210,19 +222,22 @@ static int make(const char *path, struct problem *ret_problem)
 {
     int directory = -1;
     char *temporary = store_path_with(path, ".new");
-    int error = temporary == NULL ? -ENOMEM : refuse_orphaned_log(path, ret_problem);
-    if (error == 0)
-        error = open_directory_of(path, &directory, ret_problem);
-    if (error == 0)
-        error = make_at(temporary, ret_problem);
-    if (error == 0 && (rename(temporary, path) != 0 || fsync(directory) != 0)) {
-        error = -EIO;
+    int r = !temporary ? -ENOMEM : refuse_orphaned_log(path, ret_problem);
+    if (r == 0) {
+        r = open_directory_of(path, &directory, ret_problem);
+    }
+    if (r == 0) {
+        r = make_at(temporary, ret_problem);
+    }
+    if (r == 0 && (rename(temporary, path) != 0 || fsync(directory) != 0)) {
+        r = -EIO;
         problem_set(ret_problem, "the new database can't be put in its place: %s", strerror(errno));
     }
-    if (directory >= 0)
+    if (directory >= 0) {
         (void)close(directory);
+    }
     free(temporary);
-    return error;
+    return r;
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
@@ -234,24 +249,28 @@ static int refresh_log(const char *path)
 {
     static unsigned char piece[64 << 10];
     char *name = store_path_with(path, "-wal");
-    if (name == NULL)
+    if (!name) {
         return -ENOMEM;
+    }
     int fd = open(name, O_RDWR | O_CLOEXEC);
-    int error = fd >= 0 || errno == ENOENT ? 0 : -errno;
+    int r = fd >= 0 || errno == ENOENT ? 0 : -errno;
     free(name);
-    if (fd < 0)
-        return error;
+    if (fd < 0) {
+        return r;
+    }
     off_t offset = 0;
     ssize_t length = 0;
     while ((length = pread(fd, piece, sizeof piece, offset)) > 0) {
-        if (pwrite(fd, piece, (size_t)length, offset) != length)
+        if (pwrite(fd, piece, (size_t)length, offset) != length) {
             break;
+        }
         offset += length;
     }
-    if (length != 0 || fsync(fd) != 0)
-        error = -EIO;
+    if (length != 0 || fsync(fd) != 0) {
+        r = -EIO;
+    }
     (void)close(fd);
-    return error;
+    return r;
 }
 
 /* So that the log is in its directory on disk before anything is in the log: SQLite asks for this
@@ -259,13 +278,15 @@ static int refresh_log(const char *path)
 static int sync_directory(const char *path, struct problem *ret_problem)
 {
     int directory = -1;
-    int error = open_directory_of(path, &directory, ret_problem);
-    if (error != 0)
-        return error;
-    if (fsync(directory) != 0)
-        error = -EIO;
+    int r = open_directory_of(path, &directory, ret_problem);
+    if (r != 0) {
+        return r;
+    }
+    if (fsync(directory) != 0) {
+        r = -EIO;
+    }
     (void)close(directory);
-    return error;
+    return r;
 }
 
 static int load_identity(struct store *store)
@@ -273,7 +294,7 @@ static int load_identity(struct store *store)
     struct database_statement *statement = database_query(store->database, &IDENTITY_GET);
     int step = database_step(statement);
     const char *identity = step == 1 ? database_text(statement) : NULL;
-    bool valid = identity != NULL && strlen(identity) == STORE_IDENTITY_SIZE;
+    bool valid = identity && strlen(identity) == STORE_IDENTITY_SIZE;
     if (valid) {
         memcpy(store->identity, identity, sizeof store->identity);
         store->last_request = database_integer(statement);
@@ -291,8 +312,9 @@ static int load_counts(struct store *store, const struct database_query *query, 
     int step = 0;
     while ((step = database_step(statement)) == 1) {
         int64_t state = database_integer(statement);
-        if (state >= 0 && state < count)
+        if (state >= 0 && state < count) {
             ret_counts[state] = database_integer(statement);
+        }
     }
     database_end(statement);
     return step;
@@ -303,19 +325,25 @@ static int load_all_counts(struct store *store)
 {
     int64_t undecided = 0;
     int64_t jobs = 0;
-    int error = load_counts(store, &REQUEST_COUNTS, store->request_counts, REQUEST_STATE_COUNT);
-    if (error == 0)
-        error = load_counts(store, &JOB_COUNTS, store->job_counts, JOB_STATE_COUNT);
-    if (error == 0)
-        error = store_get_integer(database_query(store->database, &UNDECIDED_COUNT), &undecided);
-    if (error == 0)
-        error = store_get_integer(database_query(store->database, &JOB_COUNT), &jobs);
-    if (error != 0)
-        return error;
-    for (int state = 0; state < REQUEST_PENDING; state++)
+    int r = load_counts(store, &REQUEST_COUNTS, store->request_counts, REQUEST_STATE_COUNT);
+    if (r == 0) {
+        r = load_counts(store, &JOB_COUNTS, store->job_counts, JOB_STATE_COUNT);
+    }
+    if (r == 0) {
+        r = store_get_integer(database_query(store->database, &UNDECIDED_COUNT), &undecided);
+    }
+    if (r == 0) {
+        r = store_get_integer(database_query(store->database, &JOB_COUNT), &jobs);
+    }
+    if (r != 0) {
+        return r;
+    }
+    for (int state = 0; state < REQUEST_PENDING; state++) {
         undecided -= store->request_counts[state];
-    for (int state = 0; state < JOB_STATE_COUNT; state++)
+    }
+    for (int state = 0; state < JOB_STATE_COUNT; state++) {
         jobs -= store->job_counts[state];
+    }
     store->request_counts[REQUEST_PENDING] = undecided;
     store->job_counts[JOB_SUCCEEDED] = jobs;
     return 0;
@@ -330,8 +358,9 @@ static int load_services(struct store *store)
         const char *name = database_text(statement);
         service.early = database_integer(statement);
         step = store_service_append(store, &service, name);
-        if (step != 0)
+        if (step != 0) {
             break;
+        }
     }
     database_end(statement);
     return step;
@@ -339,51 +368,62 @@ static int load_services(struct store *store)
 
 static int load(struct store *store)
 {
-    int error = load_identity(store);
-    if (error == 0)
-        error = load_all_counts(store);
-    if (error == 0)
-        error = load_services(store);
-    return error;
+    int r = load_identity(store);
+    if (r == 0) {
+        r = load_all_counts(store);
+    }
+    if (r == 0) {
+        r = load_services(store);
+    }
+    return r;
 }
 
 static int open_existing(struct store *store, struct problem *ret_problem)
 {
-    int error = database_open(store->path, &store->database, ret_problem);
-    if (error != 0)
-        return error;
-    error = refresh_log(store->path);
-    if (error == 0)
-        error = database_checkpoint(store->database);
-    if (error == 0)
-        error = sync_directory(store->path, ret_problem);
-    if (error == 0)
-        error = load(store);
-    if (error == 0)
-        error = store_restore_end(store);
-    if (error != 0)
+    int r = database_open(store->path, &store->database, ret_problem);
+    if (r != 0) {
+        return r;
+    }
+    r = refresh_log(store->path);
+    if (r == 0) {
+        r = database_checkpoint(store->database);
+    }
+    if (r == 0) {
+        r = sync_directory(store->path, ret_problem);
+    }
+    if (r == 0) {
+        r = load(store);
+    }
+    if (r == 0) {
+        r = store_restore_end(store);
+    }
+    if (r != 0) {
         problem_set(ret_problem, "the database can't be read and brought up to date: %s",
-                    reason_of(store->database, error));
-    return error;
+                    reason_of(store->database, r));
+    }
+    return r;
 }
 
 int store_open(const char *path, struct store **ret_store, struct problem *ret_problem)
 {
     bool exists = false;
     problem_set(ret_problem, "there is no memory to open the database");
-    int error = inspect(path, &exists, ret_problem);
-    if (error == 0 && !exists)
-        error = make(path, ret_problem);
-    if (error != 0)
-        return error;
+    int r = inspect(path, &exists, ret_problem);
+    if (r == 0 && !exists) {
+        r = make(path, ret_problem);
+    }
+    if (r != 0) {
+        return r;
+    }
     struct store *store = calloc(1, sizeof *store);
-    if (store == NULL || (store->path = strdup(path)) == NULL)
-        error = -ENOMEM;
-    else
-        error = open_existing(store, ret_problem);
-    if (error != 0) {
+    if (!store || !(store->path = strdup(path))) {
+        r = -ENOMEM;
+    } else {
+        r = open_existing(store, ret_problem);
+    }
+    if (r != 0) {
         store_free(store);
-        return error;
+        return r;
     }
     *ret_store = store;
     return 0;
@@ -391,11 +431,13 @@ int store_open(const char *path, struct store **ret_store, struct problem *ret_p
 
 void store_free(struct store *store)
 {
-    if (store == NULL)
+    if (!store) {
         return;
+    }
     database_free(store->database);
-    for (size_t i = 0; i < store->service_count; i++)
+    for (size_t i = 0; i < store->service_count; i++) {
         free(store->services[i].name);
+    }
     free(store->services);
     free(store->path);
     free(store);

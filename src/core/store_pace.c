@@ -18,10 +18,11 @@ int store_pace_get(struct store *store, const char *hook, int64_t *ret_bucket)
 {
     struct database_statement *statement = database_query(store->database, &PACE_GET);
     database_bind_text(statement, hook);
-    int error = store_get_integer(statement, ret_bucket);
-    if (error == -ENOENT)
+    int r = store_get_integer(statement, ret_bucket);
+    if (r == -ENOENT) {
         *ret_bucket = 0;
-    return error == -ENOENT ? 0 : error;
+    }
+    return r == -ENOENT ? 0 : r;
 }
 
 int store_pace_set(struct store *store, const char *hook, int64_t bucket)
@@ -52,16 +53,17 @@ int store_pause_list(struct store *store,
                      int (*each)(void *userdata, const struct store_pause *pause), void *userdata)
 {
     struct database_statement *statement = database_query(store->database, &PAUSE_LIST);
-    int error = 0;
-    while ((error = database_step(statement)) == 1) {
+    int r = 0;
+    while ((r = database_step(statement)) == 1) {
         struct store_pause pause;
         pause.hook = database_text(statement);
         pause.since = database_integer(statement);
         pause.who = database_text(statement);
-        error = each(userdata, &pause);
-        if (error < 0)
+        r = each(userdata, &pause);
+        if (r < 0) {
             break;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }

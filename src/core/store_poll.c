@@ -61,8 +61,9 @@ int store_poll_remove(struct store *store, int64_t request)
 int store_poll_plan(struct store *store, const char *service, int64_t from, int64_t span)
 {
     const struct store_service *known = store_service_find(store, service);
-    if (known == NULL)
+    if (!known) {
         return database_error(store->database);
+    }
     struct database_statement *statement = database_query(store->database, &PLAN);
     database_bind_integer(statement, from);
     database_bind_integer(statement, span + 1);

@@ -111,8 +111,9 @@ static int own_row(struct store_request *row)
 
 void store_request_free(struct store_request *request)
 {
-    if (request == NULL)
+    if (!request) {
         return;
+    }
     free(request->service);
     free(request->id);
     free(request->client_id);
@@ -129,19 +130,22 @@ static int get_row(struct store *store, struct database_statement *statement,
                    struct store_request *ret_request)
 {
     struct store_request row;
-    int error = database_step(statement);
-    if (error == 0)
-        error = -ENOENT;
-    if (error == 1) {
+    int r = database_step(statement);
+    if (r == 0) {
+        r = -ENOENT;
+    }
+    if (r == 1) {
         read_row(store, statement, &row);
-        error = database_error(store->database);
-        if (error == 0)
-            error = own_row(&row);
-        if (error == 0)
+        r = database_error(store->database);
+        if (r == 0) {
+            r = own_row(&row);
+        }
+        if (r == 0) {
             *ret_request = row;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 /* --- adding and finding ----------------------------------------------------------------------- */
@@ -176,37 +180,43 @@ int store_request_add(struct store *store, const struct store_request *request, 
 {
     struct store_service *service = NULL;
     int64_t number = store->last_request + 1;
-    int error = store_service_add(store, request->service, &service);
-    if (error == 0)
-        error = add_row(store, request, service->number, number);
-    if (error != 0)
-        return error;
+    int r = store_service_add(store, request->service, &service);
+    if (r == 0) {
+        r = add_row(store, request, service->number, number);
+    }
+    if (r != 0) {
+        return r;
+    }
     store->last_request = number;
     store->request_counts[request->state]++;
 
     struct database_statement *statement = database_query(store->database, &CONTEXT_ADD);
     database_bind_integer(statement, number);
     database_bind_text(statement, context);
-    error = database_run(statement);
-    if (error == 0)
-        error = store_delivery_adopt(store, service, request->id, number);
-    if (error == 0)
+    r = database_run(statement);
+    if (r == 0) {
+        r = store_delivery_adopt(store, service, request->id, number);
+    }
+    if (r == 0) {
         *ret_number = number;
-    return error;
+    }
+    return r;
 }
 
 int store_request_find(struct store *store, const char *service, const char *id,
                        struct store_request *ret_request)
 {
     const struct store_service *known = store_service_find(store, service);
-    if (known == NULL)
+    if (!known) {
         return -ENOENT;
+    }
     struct database_statement *statement = database_query(store->database, &FIND);
     database_bind_text(statement, id);
     database_bind_integer(statement, known->number);
-    int error = get_row(store, statement, ret_request);
-    if (error != -ENOENT)
-        return error;
+    int r = get_row(store, statement, ret_request);
+    if (r != -ENOENT) {
+        return r;
+    }
     statement = database_query(store->database, &FIND_ALIAS);
     database_bind_text(statement, id);
     database_bind_integer(statement, known->number);
@@ -248,18 +258,20 @@ int store_request_context(struct store *store, int64_t number, char **ret_contex
 {
     struct database_statement *statement = database_query(store->database, &CONTEXT_GET);
     database_bind_integer(statement, number);
-    int error = database_step(statement);
-    if (error == 0)
-        error = -ENOENT;
-    if (error == 1) {
+    int r = database_step(statement);
+    if (r == 0) {
+        r = -ENOENT;
+    }
+    if (r == 1) {
         const char *json = database_text(statement);
-        char *context = json == NULL ? NULL : strdup(json);
-        error = context == NULL ? -ENOMEM : 0;
-        if (context != NULL)
+        char *context = json ? strdup(json) : NULL;
+        r = !context ? -ENOMEM : 0;
+        if (context) {
             *ret_context = context;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 int store_request_long_context(struct store *store, int64_t number, char **ret_context)
@@ -280,9 +292,10 @@ static int decide_from(struct store *store, const struct store_request *request,
     database_bind_text(statement, request->denial_reason);
     database_bind_integer(statement, request->number);
     database_bind_integer(statement, before);
-    int error = database_run(statement);
-    if (error != 0 || database_changes(store->database) == 0)
-        return error;
+    int r = database_run(statement);
+    if (r != 0 || database_changes(store->database) == 0) {
+        return r;
+    }
     store->request_counts[before]--;
     store->request_counts[request->state]++;
     return 1;
@@ -293,35 +306,39 @@ int store_request_decide(struct store *store, const struct store_request *reques
 {
     int64_t before = 0;
     int decided = decide_from(store, request, REQUEST_PENDING);
-    if (decided != 0)
+    if (decided != 0) {
         return decided < 0 ? decided : 0;
+    }
 
     struct database_statement *statement = database_query(store->database, &STATE);
     database_bind_integer(statement, request->number);
-    int error = store_get_integer(statement, &before);
-    if (error == 0 && before >= REQUEST_APPROVED)
-        error = -EEXIST;
-    if (error == 0) {
-        decided = decide_from(store, request, before);
-        error = decided < 0 ? decided : 0;
+    int r = store_get_integer(statement, &before);
+    if (r == 0 && before >= REQUEST_APPROVED) {
+        r = -EEXIST;
     }
-    return error;
+    if (r == 0) {
+        decided = decide_from(store, request, before);
+        r = decided < 0 ? decided : 0;
+    }
+    return r;
 }
 
 int store_tombstone_find(struct store *store, const char *service, const char *id,
                          enum request_state *ret_state)
 {
     const struct store_service *known = store_service_find(store, service);
-    if (known == NULL)
+    if (!known) {
         return -ENOENT;
+    }
     int64_t state = 0;
     struct database_statement *statement = database_query(store->database, &TOMBSTONE_FIND);
     database_bind_text(statement, id);
     database_bind_integer(statement, known->number);
-    int error = store_get_integer(statement, &state);
-    if (error == 0)
+    int r = store_get_integer(statement, &state);
+    if (r == 0) {
         *ret_state = (enum request_state)state;
-    return error;
+    }
+    return r;
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
@@ -329,15 +346,19 @@ int store_tombstone_find(struct store *store, const char *service, const char *i
 static const struct database_query *list_query(const struct store *store,
                                                const struct store_request_filter *filter)
 {
-    if (filter->owner != NULL)
+    if (filter->owner) {
         return &LIST_OWNER;
-    if (filter->state == REQUEST_STATE_COUNT)
-        return filter->action == NULL ? &LIST_ALL : &LIST_ACTION;
+    }
+    if (filter->state == REQUEST_STATE_COUNT) {
+        return !filter->action ? &LIST_ALL : &LIST_ACTION;
+    }
     bool rare = store->request_counts[filter->state] <= RARE;
-    if (filter->action != NULL && !rare)
+    if (filter->action && !rare) {
         return &LIST_ACTION_STATE;
-    if (filter->state != REQUEST_PENDING)
+    }
+    if (filter->state != REQUEST_PENDING) {
         return &LIST_STATE;
+    }
     return rare ? &LIST_PENDING : &LIST_ALL_STATE;
 }
 
@@ -349,14 +370,17 @@ static struct database_statement *list_statement(struct store *store,
     struct database_statement *statement = database_query(store->database, query);
     database_bind_integer(statement, filter->before > 0 ? filter->before : INT64_MAX);
     database_bind_integer(statement, limit);
-    if (query == &LIST_ALL)
+    if (query == &LIST_ALL) {
         return statement;
+    }
     bool any_state = filter->state == REQUEST_STATE_COUNT;
     database_bind_integer(statement, any_state ? -1 : (int64_t)filter->state);
-    if (query != &LIST_ALL_STATE)
+    if (query != &LIST_ALL_STATE) {
         database_bind_text(statement, filter->action);
-    if (query == &LIST_OWNER)
+    }
+    if (query == &LIST_OWNER) {
         database_bind_text(statement, filter->owner);
+    }
     return statement;
 }
 
@@ -365,18 +389,20 @@ int store_request_list(struct store *store, const struct store_request_filter *f
                        void *userdata)
 {
     struct database_statement *statement = list_statement(store, filter, limit);
-    int error = 0;
-    while ((error = database_step(statement)) == 1) {
+    int r = 0;
+    while ((r = database_step(statement)) == 1) {
         struct store_request row;
         read_row(store, statement, &row);
-        error = database_error(store->database);
-        if (error == 0)
-            error = each(userdata, &row);
-        if (error < 0)
+        r = database_error(store->database);
+        if (r == 0) {
+            r = each(userdata, &row);
+        }
+        if (r < 0) {
             break;
+        }
     }
     database_end(statement);
-    return error;
+    return r;
 }
 
 int store_request_due(struct store *store, int64_t now, int64_t *ret_numbers, int limit,
@@ -392,8 +418,9 @@ int store_request_due(struct store *store, int64_t now, int64_t *ret_numbers, in
         ret_numbers[count++] = database_integer(statement);
     }
     database_end(statement);
-    if (step == 0)
+    if (step == 0) {
         *ret_count = count;
+    }
     return step;
 }
 

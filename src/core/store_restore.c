@@ -19,11 +19,12 @@ static int refuse_other_log(const char *path, struct problem *ret_problem)
 {
     const char *suffix = NULL;
     int found = store_find_log(path, &suffix, ret_problem);
-    if (found == 1)
+    if (found == 1) {
         problem_set(ret_problem,
                     "this is a backup, and the log of another database lies beside it (its name "
                     "and %s), which would spoil it: move that away. Nothing was touched",
                     suffix);
+    }
     return found == 1 ? -EINVAL : found;
 }
 
@@ -33,26 +34,30 @@ static int note_beginning(const char *path)
     unsigned char version[4];
     store_encode_version(STORE_VERSION | STORE_RESTORING, version);
     int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
         return -errno;
-    int error = 0;
+    }
+    int r = 0;
     if (pwrite(fd, version, sizeof version, STORE_VERSION_OFFSET) != sizeof version ||
-        fsync(fd) != 0)
-        error = -EIO;
+        fsync(fd) != 0) {
+        r = -EIO;
+    }
     (void)close(fd);
-    return error;
+    return r;
 }
 
 int store_restore_begin(const char *path, struct problem *ret_problem)
 {
-    int error = refuse_other_log(path, ret_problem);
-    if (error != 0)
-        return error;
-    error = note_beginning(path);
-    if (error != 0)
+    int r = refuse_other_log(path, ret_problem);
+    if (r != 0) {
+        return r;
+    }
+    r = note_beginning(path);
+    if (r != 0) {
         problem_set(ret_problem, "this backup can't be put into use: %s; it must belong to assentd",
-                    strerror(-error));
-    return error == 0 ? 0 : -EIO;
+                    strerror(-r));
+    }
+    return r == 0 ? 0 : -EIO;
 }
 
 static int note(struct store *store, int64_t now, const char *kind, const char *details)
@@ -65,27 +70,33 @@ static int note(struct store *store, int64_t now, const char *kind, const char *
 static int pause_all(struct store *store)
 {
     const struct store_pause pause = {.hook = "", .since = clock_now_ms(), .who = WHO};
-    int error = note(store, pause.since, "store.restored", NULL);
-    if (error == 0)
-        error = store_pause_add(store, &pause);
-    if (error == 0)
-        error = note(store, pause.since, "queue.paused", "{\"by\":\"" WHO "\"}");
-    return error == -EEXIST ? 0 : error;
+    int r = note(store, pause.since, "store.restored", NULL);
+    if (r == 0) {
+        r = store_pause_add(store, &pause);
+    }
+    if (r == 0) {
+        r = note(store, pause.since, "queue.paused", "{\"by\":\"" WHO "\"}");
+    }
+    return r == -EEXIST ? 0 : r;
 }
 
 int store_restore_end(struct store *store)
 {
     int64_t version = 0;
-    int error = store_get_integer(database_query(store->database, &VERSION_GET), &version);
-    if (error != 0 || (version & STORE_RESTORING) == 0)
-        return error;
-    error = store_begin(store);
-    if (error == 0)
-        error = pause_all(store);
-    if (error == 0)
-        error = database_execute(store->database, "version_set", VERSION_SET);
-    if (error == 0)
-        error = store_commit(store);
-    store->is_restored = error == 0;
-    return error;
+    int r = store_get_integer(database_query(store->database, &VERSION_GET), &version);
+    if (r != 0 || (version & STORE_RESTORING) == 0) {
+        return r;
+    }
+    r = store_begin(store);
+    if (r == 0) {
+        r = pause_all(store);
+    }
+    if (r == 0) {
+        r = database_execute(store->database, "version_set", VERSION_SET);
+    }
+    if (r == 0) {
+        r = store_commit(store);
+    }
+    store->is_restored = r == 0;
+    return r;
 }

@@ -92,7 +92,7 @@ static void on_end(int number)
 /* Stops in between, unless there is nobody who could continue it: then the kernel ignores that. */
 static void on_stop(int number)
 {
-    int error = errno;
+    int r = errno;
     sigset_t stop;
 
     leave();
@@ -104,20 +104,20 @@ static void on_stop(int number)
     set_handler(number, on_stop, SA_RESTART);
     enter();
     terminal.paint = 1;
-    errno = error;
+    errno = r;
 }
 
 /* After a SIGSTOP, too, of which nothing is known: the page is there, and someone else's text on it. */
 static void on_continue(int number)
 {
-    int error = errno;
+    int r = errno;
 
     (void)number;
     if (terminal.open) {
         set_modes();
         terminal.paint = 1;
     }
-    errno = error;
+    errno = r;
 }
 
 static void on_size(int number)

@@ -26,19 +26,22 @@ static bool is_space(char c)
 /* Takes over the word that is complete. */
 static int end_word(struct splitter *splitter)
 {
-    if (!splitter->in_word)
+    if (!splitter->in_word) {
         return 0;
+    }
     if (splitter->count + 1 >= splitter->capacity) {
         size_t capacity = splitter->capacity == 0 ? 8 : splitter->capacity * 2;
         char **words = reallocarray(splitter->words, capacity, sizeof *words);
-        if (words == NULL)
+        if (!words) {
             return -ENOMEM;
+        }
         splitter->words = words;
         splitter->capacity = capacity;
     }
     char *word = buffer_take_text(&splitter->word);
-    if (word == NULL)
+    if (!word) {
         return -ENOMEM;
+    }
     splitter->words[splitter->count++] = word;
     splitter->words[splitter->count] = NULL;
     splitter->in_word = false;
@@ -53,8 +56,9 @@ static int read_digits(const char *text, size_t count, int base)
         static const char digits[] = "0123456789abcdef";
         char c = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] - 'A' + 'a') : text[i];
         const char *digit = c != '\0' ? strchr(digits, c) : NULL;
-        if (digit == NULL || digit - digits >= base)
+        if (!digit || digit - digits >= base) {
             return -1;
+        }
         value = value * base + (int)(digit - digits);
     }
     return value;
@@ -85,10 +89,11 @@ static int take_escape(struct splitter *splitter)
     static const char names[] = "abfnrtv\\\"'s";
     static const char values[] = "\a\b\f\n\r\t\v\\\"' ";
     char c = *splitter->at;
-    if (c == 'x' || (c >= '0' && c <= '9'))
+    if (c == 'x' || (c >= '0' && c <= '9')) {
         return take_number(splitter);
+    }
     const char *name = c != '\0' ? strchr(names, c) : NULL;
-    if (name == NULL) {
+    if (!name) {
         problem_set(splitter->problem, "a backslash takes one of a b f n r t v \\ \" ' s xHH NNN "
                                        "behind it; write \\\\ for a backslash");
         return -EINVAL;
@@ -113,9 +118,10 @@ static int take_quoted(struct splitter *splitter)
             problem_set(splitter->problem, "a quote (%c) is opened and never closed", quote);
             return -EINVAL;
         }
-        int error = take_character(splitter);
-        if (error < 0)
-            return error;
+        int r = take_character(splitter);
+        if (r < 0) {
+            return r;
+        }
     }
     splitter->at++;
     return 0;
@@ -123,32 +129,32 @@ static int take_quoted(struct splitter *splitter)
 
 static int split(struct splitter *splitter)
 {
-    int error = 0;
-    while (*splitter->at != '\0' && error == 0) {
+    int r = 0;
+    while (*splitter->at != '\0' && r == 0) {
         char c = *splitter->at;
         if (is_space(c)) {
-            error = end_word(splitter);
+            r = end_word(splitter);
             splitter->at++;
             continue;
         }
         splitter->in_word = true;
-        error = c == '"' || c == '\'' ? take_quoted(splitter) : take_character(splitter);
+        r = c == '"' || c == '\'' ? take_quoted(splitter) : take_character(splitter);
     }
-    return error < 0 ? error : end_word(splitter);
+    return r < 0 ? r : end_word(splitter);
 }
 
 int argv_split(const char *text, char ***ret_words, size_t *ret_count, struct problem *ret_problem)
 {
     struct splitter splitter = {.at = text, .problem = ret_problem};
-    int error = split(&splitter);
+    int r = split(&splitter);
     buffer_free(&splitter.word);
-    if (error == 0 && splitter.count == 0) {
+    if (r == 0 && splitter.count == 0) {
         problem_set(ret_problem, "there is no word in it");
-        error = -EINVAL;
+        r = -EINVAL;
     }
-    if (error < 0) {
+    if (r < 0) {
         argv_free(splitter.words);
-        return error;
+        return r;
     }
     *ret_words = splitter.words;
     *ret_count = splitter.count;
@@ -157,9 +163,11 @@ int argv_split(const char *text, char ***ret_words, size_t *ret_count, struct pr
 
 void argv_free(char **words)
 {
-    if (words == NULL)
+    if (!words) {
         return;
-    for (char **word = words; *word != NULL; word++)
+    }
+    for (char **word = words; *word; word++) {
         free(*word);
+    }
     free(words);
 }

@@ -46,9 +46,9 @@ static const json_t *find(const struct reader *reader, const char *const *keys,
                           const char **ret_key)
 {
     for (int level = TOP; level < LEVEL_COUNT; level++) {
-        for (const char *const *key = keys; *key != NULL; key++) {
+        for (const char *const *key = keys; *key; key++) {
             const json_t *value = member(reader->levels[level], *key);
-            if (value != NULL) {
+            if (value) {
                 *ret_key = *key;
                 return value;
             }
@@ -61,7 +61,7 @@ static const json_t *find(const struct reader *reader, const char *const *keys,
 static const json_t *find_or_at(const struct reader *reader, const char *pointer,
                                 const char *const *keys, const char **ret_key)
 {
-    if (pointer == NULL) {
+    if (!pointer) {
         return find(reader, keys, ret_key);
     }
     const json_t *value = json_at_pointer(reader->levels[TOP], pointer);
@@ -81,7 +81,7 @@ static int read_text(const struct reader *reader, const char *pointer, const cha
 {
     const char *key;
     const json_t *value = find_or_at(reader, pointer, keys, &key);
-    if (value == NULL) {
+    if (!value) {
         return 0;
     }
     if (!json_is_string(value)) {
@@ -104,7 +104,7 @@ static int check_spelling(const struct reader *reader, const char *const *keys)
         const char *name;
         json_t *value;
         json_object_foreach((json_t *)reader->levels[level], name, value) {
-            for (const char *const *key = keys; *key != NULL; key++) {
+            for (const char *const *key = keys; *key; key++) {
                 /* Most names differ in their first letter, which is cheaper to see. */
                 bool is_alike = ((name[0] ^ (*key)[0]) & ~0x20) == 0;
                 if (is_alike && strcasecmp(name, *key) == 0 && strcmp(name, *key) != 0) {
@@ -179,19 +179,19 @@ static int read_name(const struct reader *reader, int level, struct event *ret_e
                      enum decision *decision)
 {
     static const char *const keys[] = {"event", "type", NULL};
-    for (const char *const *key = keys; *key != NULL; key++) {
+    for (const char *const *key = keys; *key; key++) {
         const json_t *value = member(reader->levels[level], *key);
-        if (value == NULL) {
+        if (!value) {
             continue;
         }
         if (!json_is_string(value)) {
             return refuse_type(reader, *key);
         }
         enum decision said = decision_of(json_string_value(value));
-        if (ret_event->name != NULL && said != *decision) {
+        if (ret_event->name && said != *decision) {
             return refuse_contradiction(reader, *key);
         }
-        if (ret_event->name == NULL) {
+        if (!ret_event->name) {
             ret_event->name = json_string_value(value);
             *decision = said;
         }
@@ -205,10 +205,10 @@ static int check_inner_name(const struct reader *reader, enum decision decision)
 {
     const json_t *event = member(reader->levels[DATA], "event");
     const json_t *type = member(reader->levels[DATA], "type");
-    if (event != NULL) {
-        int result = agree(reader, "event", event, &decision);
-        if (result < 0) {
-            return result;
+    if (event) {
+        int r = agree(reader, "event", event, &decision);
+        if (r < 0) {
+            return r;
         }
     }
     if (json_is_string(type) && decision_of(json_string_value(type)) != DECISION_COUNT) {
@@ -221,7 +221,7 @@ static int check_inner_name(const struct reader *reader, enum decision decision)
 static int enter_data(struct reader *reader)
 {
     const json_t *data = member(reader->levels[TOP], "data");
-    if (data != NULL && !json_is_object(data)) {
+    if (data && !json_is_object(data)) {
         problem_set(reader->problem, "\"data\" is not an object");
         return -EBADMSG;
     }
@@ -232,34 +232,34 @@ static int enter_data(struct reader *reader)
 /* Takes the event's name, from the top if that has one, else from `data`. */
 static int read_names(struct reader *reader, struct event *ret_event, enum decision *decision)
 {
-    int result = read_name(reader, TOP, ret_event, decision);
-    if (result < 0) {
-        return result;
+    int r = read_name(reader, TOP, ret_event, decision);
+    if (r < 0) {
+        return r;
     }
     bool named = ret_event->name != NULL;
     ret_event->ignored = named && *decision == DECISION_COUNT;
     if (ret_event->ignored) {
         return 0;
     }
-    result = enter_data(reader);
-    if (result < 0) {
-        return result;
+    r = enter_data(reader);
+    if (r < 0) {
+        return r;
     }
     if (named) {
         return check_inner_name(reader, *decision);
     }
-    result = read_name(reader, DATA, ret_event, decision);
-    ret_event->ignored = ret_event->name != NULL && *decision == DECISION_COUNT;
-    return result;
+    r = read_name(reader, DATA, ret_event, decision);
+    ret_event->ignored = ret_event->name && *decision == DECISION_COUNT;
+    return r;
 }
 
 static int read_statuses(const struct reader *reader, enum decision *decision)
 {
     for (int level = TOP; level < LEVEL_COUNT; level++) {
         const json_t *status = member(reader->levels[level], "status");
-        int result = status != NULL ? agree(reader, "status", status, decision) : 0;
-        if (result < 0) {
-            return result;
+        int r = status ? agree(reader, "status", status, decision) : 0;
+        if (r < 0) {
+            return r;
         }
     }
     if (*decision == DECISION_COUNT) {
@@ -271,11 +271,11 @@ static int read_statuses(const struct reader *reader, enum decision *decision)
 
 static int check_no_denial(const struct reader *reader)
 {
-    for (const char *const *key = denial_keys; *key != NULL; key++) {
+    for (const char *const *key = denial_keys; *key; key++) {
         const char *const one[] = {*key, NULL};
         const char *found;
         const json_t *value = find(reader, one, &found);
-        if (value != NULL && !(json_is_string(value) && json_string_length(value) == 0)) {
+        if (value && !(json_is_string(value) && json_string_length(value) == 0)) {
             return refuse_contradiction(reader, *key);
         }
     }
@@ -290,37 +290,37 @@ static int read_decision_at_pointer(struct reader *reader, struct event *ret_eve
     /* Here `data` is only one of many places, and need not be what it is elsewhere. */
     const json_t *data = member(reader->levels[TOP], "data");
     reader->levels[DATA] = json_is_object(data) ? data : NULL;
-    if (value == NULL || json_is_null(value)) {
+    if (!value || json_is_null(value)) {
         problem_set(reader->problem, "no decision: nothing at \"%s\"", pointer);
         return -EBADMSG;
     }
-    int result = agree(reader, pointer, value, &decision);
-    if (result == 0) {
+    int r = agree(reader, pointer, value, &decision);
+    if (r == 0) {
         ret_event->name = json_string_value(value);
         ret_event->decision = decision;
     }
-    return result;
+    return r;
 }
 
 static int read_decision(struct reader *reader, struct event *ret_event)
 {
     enum decision decision = DECISION_COUNT;
-    if (reader->pointers->decision != NULL) {
+    if (reader->pointers->decision) {
         return read_decision_at_pointer(reader, ret_event);
     }
-    int result = read_names(reader, ret_event, &decision);
-    if (result < 0 || ret_event->ignored) {
-        return result;
+    int r = read_names(reader, ret_event, &decision);
+    if (r < 0 || ret_event->ignored) {
+        return r;
     }
-    result = check_spelling(reader, decision_keys);
-    if (result == 0) {
-        result = read_statuses(reader, &decision);
+    r = check_spelling(reader, decision_keys);
+    if (r == 0) {
+        r = read_statuses(reader, &decision);
     }
-    if (result == 0 && decision == DECISION_GRANTED) {
-        result = check_no_denial(reader);
+    if (r == 0 && decision == DECISION_GRANTED) {
+        r = check_no_denial(reader);
     }
     ret_event->decision = decision;
-    return result;
+    return r;
 }
 
 /* --- ids -------------------------------------------------------------------------------------- */
@@ -350,33 +350,33 @@ static int take_request_id(const struct reader *reader, const char *key, const j
 
 static int read_all_request_ids(const struct reader *reader, struct event *ret_event)
 {
-    int result = check_spelling(reader, id_keys);
-    for (int level = TOP; level < LEVEL_COUNT && result == 0; level++) {
-        for (const char *const *key = id_keys; *key != NULL && result == 0; key++) {
+    int r = check_spelling(reader, id_keys);
+    for (int level = TOP; level < LEVEL_COUNT && r == 0; level++) {
+        for (const char *const *key = id_keys; *key != NULL && r == 0; key++) {
             const json_t *value = member(reader->levels[level], *key);
-            result = value != NULL ? take_request_id(reader, *key, value, ret_event) : 0;
+            r = value ? take_request_id(reader, *key, value, ret_event) : 0;
         }
     }
-    return result;
+    return r;
 }
 
 static int read_request_id(const struct reader *reader, struct event *ret_event)
 {
     const char *pointer = reader->pointers->request_id;
-    int result;
-    if (pointer == NULL) {
-        result = read_all_request_ids(reader, ret_event);
+    int r;
+    if (!pointer) {
+        r = read_all_request_ids(reader, ret_event);
     } else {
         const char *key;
         const json_t *value = find_or_at(reader, pointer, id_keys, &key);
-        result = value != NULL ? take_request_id(reader, key, value, ret_event) : 0;
+        r = value ? take_request_id(reader, key, value, ret_event) : 0;
     }
-    if (result == 0 && ret_event->request_id[0] == '\0') {
+    if (r == 0 && ret_event->request_id[0] == '\0') {
         problem_set(reader->problem, "no request id: expected \"%s\"",
-                    pointer != NULL ? pointer : id_keys[0]);
+                    pointer ? pointer : id_keys[0]);
         return -EBADMSG;
     }
-    return result;
+    return r;
 }
 
 static bool delivery_id_usable(const char *id, size_t length)
@@ -399,7 +399,7 @@ static int read_delivery_id(const struct reader *reader, const void *body, size_
 {
     const char *key;
     const json_t *value = find_or_at(reader, reader->pointers->event_id, event_id_keys, &key);
-    if (value != NULL && !json_is_string(value) && !ret_event->ignored) {
+    if (value && !json_is_string(value) && !ret_event->ignored) {
         return refuse_type(reader, key);
     }
     if (json_is_string(value) &&
@@ -408,11 +408,11 @@ static int read_delivery_id(const struct reader *reader, const void *body, size_
         return 0;
     }
     unsigned char digest[DIGEST_SHA256_SIZE];
-    int result = digest_sha256(body, length, digest);
-    if (result == 0) {
+    int r = digest_sha256(body, length, digest);
+    if (r == 0) {
         text_to_hex(digest, sizeof digest, ret_event->delivery_id);
     }
-    return result;
+    return r;
 }
 
 /* --- the rest --------------------------------------------------------------------------------- */
@@ -421,7 +421,7 @@ static int64_t read_decided_at(const struct reader *reader)
 {
     const char *key;
     const json_t *value = find_or_at(reader, reader->pointers->decided_at, decided_at_keys, &key);
-    if (value == NULL && reader->pointers->decided_at == NULL) {
+    if (!value && !reader->pointers->decided_at) {
         value = find(reader, sent_at_keys, &key);
     }
     int64_t time = 0;
@@ -433,16 +433,16 @@ static int64_t read_decided_at(const struct reader *reader)
 
 static int read_approval(const struct reader *reader, struct event *ret_event)
 {
-    int result = read_request_id(reader, ret_event);
-    if (result == 0) {
-        result = read_text(reader, reader->pointers->decided_by, decided_by_keys,
-                           &ret_event->decided_by);
+    int r = read_request_id(reader, ret_event);
+    if (r == 0) {
+        r = read_text(reader, reader->pointers->decided_by, decided_by_keys,
+                      &ret_event->decided_by);
     }
-    if (result == 0 && ret_event->decision == DECISION_DENIED) {
-        result = read_text(reader, reader->pointers->reason, reason_keys, &ret_event->reason);
+    if (r == 0 && ret_event->decision == DECISION_DENIED) {
+        r = read_text(reader, reader->pointers->reason, reason_keys, &ret_event->reason);
     }
     ret_event->decided_at = read_decided_at(reader);
-    return result;
+    return r;
 }
 
 static int read_event(struct reader *reader, const void *body, size_t length,
@@ -452,34 +452,34 @@ static int read_event(struct reader *reader, const void *body, size_t length,
         problem_set(reader->problem, "the body is not a JSON object");
         return -EBADMSG;
     }
-    int result = read_decision(reader, ret_event);
-    if (result == 0 && !ret_event->ignored) {
-        result = read_approval(reader, ret_event);
+    int r = read_decision(reader, ret_event);
+    if (r == 0 && !ret_event->ignored) {
+        r = read_approval(reader, ret_event);
     }
-    if (result == 0) {
-        result = read_delivery_id(reader, body, length, ret_event);
+    if (r == 0) {
+        r = read_delivery_id(reader, body, length, ret_event);
     }
-    return result;
+    return r;
 }
 
 int event_parse(const void *body, size_t length, const struct event_pointers *pointers,
                 struct event *ret_event, struct problem *ret_problem)
 {
     json_t *json;
-    int result = json_parse(body, length, &json, ret_problem);
-    if (result < 0) {
-        return result;
+    int r = json_parse(body, length, &json, ret_problem);
+    if (r < 0) {
+        return r;
     }
     struct event event = {.json = json};
     struct reader reader = {
         .levels = {json, NULL},
-        .pointers = pointers != NULL ? pointers : &no_pointers,
+        .pointers = pointers ? pointers : &no_pointers,
         .problem = ret_problem,
     };
-    result = read_event(&reader, body, length, &event);
-    if (result < 0) {
+    r = read_event(&reader, body, length, &event);
+    if (r < 0) {
         event_free(&event);
-        return result;
+        return r;
     }
     *ret_event = event;
     return 0;
@@ -487,7 +487,7 @@ int event_parse(const void *body, size_t length, const struct event_pointers *po
 
 void event_free(struct event *event)
 {
-    if (event != NULL) {
+    if (event) {
         json_decref(event->json);
         event->json = NULL;
     }

@@ -46,16 +46,18 @@ static struct line trim(struct line line)
         line.text++;
         line.length--;
     }
-    while (line.length > 0 && is_blank(line.text[line.length - 1]))
+    while (line.length > 0 && is_blank(line.text[line.length - 1])) {
         line.length--;
+    }
     return line;
 }
 
 static size_t indentation_of(struct line line)
 {
     size_t count = 0;
-    while (count < line.length && is_blank(line.text[count]))
+    while (count < line.length && is_blank(line.text[count])) {
         count++;
+    }
     return count;
 }
 
@@ -69,12 +71,14 @@ static int add_section(struct parser *parser, char *kind, char *name)
 {
     struct ini *ini = parser->ini;
     struct ini_section *sections = array_grow(ini->sections, ini->section_count, sizeof *sections);
-    if (sections == NULL)
+    if (!sections) {
         return -ENOMEM;
+    }
     ini->sections = sections;
     char *file = strdup(parser->file);
-    if (file == NULL)
+    if (!file) {
         return -ENOMEM;
+    }
     sections[ini->section_count++] = (struct ini_section){
         .file = file,
         .kind = kind,
@@ -89,8 +93,9 @@ static int add_entry(struct parser *parser, char *value)
 {
     struct ini_section *section = &parser->ini->sections[parser->ini->section_count - 1];
     struct ini_entry *entries = array_grow(section->entries, section->entry_count, sizeof *entries);
-    if (entries == NULL)
+    if (!entries) {
         return -ENOMEM;
+    }
     section->entries = entries;
     entries[section->entry_count++] = (struct ini_entry){
         .key = parser->key,
@@ -104,34 +109,40 @@ static int add_entry(struct parser *parser, char *value)
 /* The value is complete: it goes into the section, without the white space around it. */
 static int end_value(struct parser *parser)
 {
-    if (parser->key == NULL)
+    if (!parser->key) {
         return 0;
+    }
     const char *text = (const char *)parser->value.data;
     size_t length = parser->value.length;
-    while (length > 0 && (is_blank(text[length - 1]) || text[length - 1] == '\n'))
+    while (length > 0 && (is_blank(text[length - 1]) || text[length - 1] == '\n')) {
         length--;
+    }
     size_t start = 0;
-    while (start < length && (is_blank(text[start]) || text[start] == '\n'))
+    while (start < length && (is_blank(text[start]) || text[start] == '\n')) {
         start++;
+    }
     char *value = strndup(length > 0 ? text + start : "", length - start);
-    if (value == NULL)
+    if (!value) {
         return -ENOMEM;
+    }
     buffer_consume(&parser->value, parser->value.length);
-    int error = 0;
-    if (parser->skipping)
+    int r = 0;
+    if (parser->skipping) {
         free(value);
-    else if ((error = add_entry(parser, value)) < 0)
+    } else if ((r = add_entry(parser, value)) < 0) {
         free(value);
+    }
     free(parser->key);
     parser->key = NULL;
-    return error;
+    return r;
 }
 
 static int take_continuation(struct parser *parser, struct line line)
 {
-    if (parser->key == NULL && parser->astray)
+    if (!parser->key && parser->astray) {
         return 0;
-    if (parser->key == NULL) {
+    }
+    if (!parser->key) {
         parser->astray = true;
         report(parser, NULL,
                "an indented line continues the value right above it, and there is "
@@ -139,60 +150,67 @@ static int take_continuation(struct parser *parser, struct line line)
                "begins in the first column");
         return 0;
     }
-    if (!parser->continued)
+    if (!parser->continued) {
         parser->indentation = (struct line){line.text, indentation_of(line)};
+    }
     parser->continued = true;
     size_t common = 0;
     while (common < parser->indentation.length && common < line.length &&
-           line.text[common] == parser->indentation.text[common])
+           line.text[common] == parser->indentation.text[common]) {
         common++;
-    int error = buffer_append(&parser->value, "\n", 1);
-    if (error == 0)
-        error = buffer_append(&parser->value, line.text + common, line.length - common);
-    return error;
+    }
+    int r = buffer_append(&parser->value, "\n", 1);
+    if (r == 0) {
+        r = buffer_append(&parser->value, line.text + common, line.length - common);
+    }
+    return r;
 }
 
 /* Splits `kind name` and adds the section. */
 static int open_section(struct parser *parser, struct line inside)
 {
     size_t length = 0;
-    while (length < inside.length && !is_blank(inside.text[length]))
+    while (length < inside.length && !is_blank(inside.text[length])) {
         length++;
+    }
     struct line rest = trim((struct line){inside.text + length, inside.length - length});
     char *kind = strndup(inside.text, length);
     char *name = rest.length > 0 ? strndup(rest.text, rest.length) : NULL;
-    int error = -ENOMEM;
-    if (kind != NULL && (name != NULL || rest.length == 0))
-        error = add_section(parser, kind, name);
-    if (error < 0) {
+    int r = -ENOMEM;
+    if (kind && (name || rest.length == 0)) {
+        r = add_section(parser, kind, name);
+    }
+    if (r < 0) {
         free(kind);
         free(name);
     }
-    return error;
+    return r;
 }
 
 static int take_section(struct parser *parser, struct line line)
 {
     line = trim(line);
     struct line inside = {line.text + 1, line.length - 1};
-    if (inside.length > 0 && inside.text[inside.length - 1] == ']')
+    if (inside.length > 0 && inside.text[inside.length - 1] == ']') {
         inside.length--;
-    else
+    } else {
         inside.length = 0;
+    }
     inside = trim(inside);
     free(parser->section_text);
     parser->section_text = NULL;
     parser->skipping = true;
-    if (inside.length == 0 || memchr(inside.text, '[', inside.length) != NULL ||
-        memchr(inside.text, ']', inside.length) != NULL) {
+    if (inside.length == 0 || memchr(inside.text, '[', inside.length) ||
+        memchr(inside.text, ']', inside.length)) {
         report(parser, NULL,
                "this is no section; expected [kind] or [kind name] on a line of its "
                "own. What follows it is skipped");
         return 0;
     }
     parser->section_text = strndup(inside.text, inside.length);
-    if (parser->section_text == NULL)
+    if (!parser->section_text) {
         return -ENOMEM;
+    }
     parser->skipping = false;
     return open_section(parser, inside);
 }
@@ -200,7 +218,7 @@ static int take_section(struct parser *parser, struct line line)
 static int take_entry(struct parser *parser, struct line line)
 {
     const char *equals = memchr(line.text, '=', line.length);
-    if (equals == NULL) {
+    if (!equals) {
         report(parser, NULL,
                "this line is neither a section nor a setting; expected `key = value`");
         return 0;
@@ -211,15 +229,16 @@ static int take_entry(struct parser *parser, struct line line)
         report(parser, NULL, "there is no key before the '='; expected `key = value`");
         return 0;
     }
-    if (parser->section_text == NULL && !parser->skipping) {
+    if (!parser->section_text && !parser->skipping) {
         report(parser, NULL,
                "a setting stands before the first section; expected [kind] or "
                "[kind name] above it");
         return 0;
     }
     parser->key = strndup(key.text, key.length);
-    if (parser->key == NULL)
+    if (!parser->key) {
         return -ENOMEM;
+    }
     parser->key_line = parser->number;
     parser->continued = false;
     return buffer_append(&parser->value, equals + 1, line.length - key_length - 1);
@@ -228,15 +247,18 @@ static int take_entry(struct parser *parser, struct line line)
 /* What is wrong with the bytes of a line, or NULL. */
 static const char *fault_of(struct line line)
 {
-    if (line.length > INI_LINE_LIMIT)
+    if (line.length > INI_LINE_LIMIT) {
         return "the line is too long; expected at most 65536 bytes";
-    if (!text_is_utf8(line.text, line.length))
+    }
+    if (!text_is_utf8(line.text, line.length)) {
         return "the line is not valid UTF-8";
+    }
     for (size_t i = 0; i < line.length; i++) {
         unsigned char c = (unsigned char)line.text[i];
         bool c1 = c == 0xc2 && (unsigned char)line.text[i + 1] < 0xa0;
-        if ((c < 0x20 && c != '\t') || c == 0x7f || c1)
+        if ((c < 0x20 && c != '\t') || c == 0x7f || c1) {
             return "the line has a control character; expected text and tabs only";
+        }
     }
     return NULL;
 }
@@ -244,35 +266,38 @@ static const char *fault_of(struct line line)
 static int take_line(struct parser *parser, struct line line)
 {
     const char *fault = fault_of(line);
-    if (fault != NULL) {
+    if (fault) {
         report(parser, parser->key, fault);
         return 0;
     }
     bool blank = indentation_of(line) == line.length;
-    if (!blank && is_blank(line.text[0]))
+    if (!blank && is_blank(line.text[0])) {
         return take_continuation(parser, line);
+    }
     parser->astray = false;
-    int error = end_value(parser);
-    if (error < 0 || blank || line.text[0] == '#' || line.text[0] == ';')
-        return error;
+    int r = end_value(parser);
+    if (r < 0 || blank || line.text[0] == '#' || line.text[0] == ';') {
+        return r;
+    }
     return line.text[0] == '[' ? take_section(parser, line) : take_entry(parser, line);
 }
 
 static int parse_lines(struct parser *parser, const char *text, size_t length)
 {
-    int error = 0;
-    while (length > 0 && error == 0) {
+    int r = 0;
+    while (length > 0 && r == 0) {
         const char *end = memchr(text, '\n', length);
-        struct line line = {text, end != NULL ? (size_t)(end - text) : length};
+        struct line line = {text, end ? (size_t)(end - text) : length};
         size_t taken = line.length + (end != NULL);
-        if (line.length > 0 && line.text[line.length - 1] == '\r')
+        if (line.length > 0 && line.text[line.length - 1] == '\r') {
             line.length--;
+        }
         parser->number++;
-        error = take_line(parser, line);
+        r = take_line(parser, line);
         text += taken;
         length -= taken;
     }
-    return error < 0 ? error : end_value(parser);
+    return r < 0 ? r : end_value(parser);
 }
 
 int ini_parse(struct ini *ini, const char *file, const char *text, size_t length,
@@ -284,21 +309,23 @@ int ini_parse(struct ini *ini, const char *file, const char *text, size_t length
         .report = report_error,
         .userdata = userdata,
     };
-    int error = -EINVAL;
-    if (length > INI_FILE_LIMIT)
+    int r = -EINVAL;
+    if (length > INI_FILE_LIMIT) {
         report(&parser, NULL, "the file is too large; expected at most 4 MiB");
-    else
-        error = parse_lines(&parser, text, length);
+    } else {
+        r = parse_lines(&parser, text, length);
+    }
     free(parser.key);
     free(parser.section_text);
     buffer_free(&parser.value);
-    return error < 0 ? error : parser.failed ? -EINVAL : 0;
+    return r < 0 ? r : parser.failed ? -EINVAL : 0;
 }
 
 void ini_free(struct ini *ini)
 {
-    if (ini == NULL)
+    if (!ini) {
         return;
+    }
     for (size_t i = 0; i < ini->section_count; i++) {
         struct ini_section *section = &ini->sections[i];
         for (size_t j = 0; j < section->entry_count; j++) {

@@ -10,44 +10,50 @@
 
 static bool is_control(char c)
 {
-    return ((unsigned char)c < ' ' && strchr("\t\n", c) == NULL) || c == 0x7f;
+    return ((unsigned char)c < ' ' && !strchr("\t\n", c)) || c == 0x7f;
 }
 
 /* What is wrong with the text before it is looked at as an expression. */
 static int check_text(const char *text, struct problem *ret_problem)
 {
     size_t length = strlen(text);
-    if (length > POLICY_TEXT_LIMIT)
+    if (length > POLICY_TEXT_LIMIT) {
         return policy_refuse(text, 0, ret_problem,
                              "an expression of %zu bytes is too long; there may be %d", length,
                              POLICY_TEXT_LIMIT);
-    if (!text_is_utf8(text, length))
+    }
+    if (!text_is_utf8(text, length)) {
         return policy_refuse(text, 0, ret_problem, "this is not valid UTF-8");
+    }
     for (size_t i = 0; i < length; i++) {
-        if (is_control(text[i]))
+        if (is_control(text[i])) {
             return policy_refuse(text, i, ret_problem,
                                  "a control character can't stand here; in a string it is "
                                  "written as \\u%04x",
                                  (unsigned)text[i]);
+        }
     }
     return 0;
 }
 
 int policy_compile(const char *text, struct policy **ret_policy, struct problem *ret_problem)
 {
-    int error = check_text(text, ret_problem);
-    if (error < 0)
-        return error;
+    int r = check_text(text, ret_problem);
+    if (r < 0) {
+        return r;
+    }
     struct policy *policy = calloc(1, sizeof *policy);
-    if (policy == NULL)
+    if (!policy) {
         return -ENOMEM;
+    }
     policy->text = strdup(text);
-    error = policy->text != NULL ? policy_parse(policy, ret_problem) : -ENOMEM;
-    if (error < 0)
+    r = policy->text ? policy_parse(policy, ret_problem) : -ENOMEM;
+    if (r < 0) {
         policy_free(policy);
-    else
+    } else {
         *ret_policy = policy;
-    return error;
+    }
+    return r;
 }
 
 const char *policy_text(const struct policy *policy)
@@ -68,10 +74,12 @@ const char *policy_type_name(enum policy_type type)
 
 void policy_free(struct policy *policy)
 {
-    if (policy == NULL)
+    if (!policy) {
         return;
-    for (size_t i = 0; i < policy->node_count; i++)
+    }
+    for (size_t i = 0; i < policy->node_count; i++) {
         json_decref(policy->nodes[i].value);
+    }
     free(policy->nodes);
     free(policy->text);
     free(policy);

@@ -44,9 +44,10 @@ static struct value integer_value(json_int_t integer)
 
 static struct value is_missing(const struct evaluation *evaluation, const struct policy_node *node)
 {
-    if (evaluation->why->text[0] == '\0')
+    if (evaluation->why->text[0] == '\0') {
         problem_set(evaluation->why, "%.*s is missing",
                     POLICY_SHOWN(evaluation->policy->text, node));
+    }
     return error_value;
 }
 
@@ -55,9 +56,10 @@ static struct value is_of_wrong_type(const struct evaluation *evaluation, size_t
                                      enum policy_type type, const char *wanted)
 {
     const struct policy_node *node = node_at(evaluation, index);
-    if (evaluation->why->text[0] == '\0')
+    if (evaluation->why->text[0] == '\0') {
         problem_set(evaluation->why, "%.*s is %s, not %s",
                     POLICY_SHOWN(evaluation->policy->text, node), policy_type_name(type), wanted);
+    }
     return error_value;
 }
 
@@ -90,7 +92,7 @@ static struct value value_of(const json_t *json)
 static const json_t *find(const struct evaluation *evaluation, const struct policy_node *path)
 {
     const json_t *found = evaluation->record;
-    for (size_t i = 0; found != NULL && i < json_array_size(path->value); i++) {
+    for (size_t i = 0; found && i < json_array_size(path->value); i++) {
         const json_t *name = json_array_get(path->value, i);
         found = json_member(found, json_string_value(name), json_string_length(name));
     }
@@ -101,21 +103,22 @@ static struct value evaluate_path(const struct evaluation *evaluation,
                                   const struct policy_node *node)
 {
     const json_t *found = find(evaluation, node);
-    return found != NULL ? value_of(found) : is_missing(evaluation, node);
+    return found ? value_of(found) : is_missing(evaluation, node);
 }
 
 static struct value evaluate_has(const struct evaluation *evaluation,
                                  const struct policy_node *node)
 {
     const json_t *found = find(evaluation, node_at(evaluation, node->left));
-    return boolean_value(found != NULL && !json_is_null(found));
+    return boolean_value(found && !json_is_null(found));
 }
 
 static json_int_t count_code_points(const char *string, size_t length)
 {
     json_int_t count = 0;
-    for (size_t i = 0; i < length; i++)
+    for (size_t i = 0; i < length; i++) {
         count += (string[i] & 0xc0) != 0x80;
+    }
     return count;
 }
 
@@ -143,13 +146,16 @@ static struct value evaluate_len(const struct evaluation *evaluation,
 static int compare_mixed(json_int_t integer, double real)
 {
     const double beyond = 9223372036854775808.0; /* 2^63 */
-    if (real >= beyond)
+    if (real >= beyond) {
         return -1;
-    if (real < -beyond)
+    }
+    if (real < -beyond) {
         return 1;
+    }
     json_int_t whole = (json_int_t)real;
-    if (integer != whole)
+    if (integer != whole) {
         return integer < whole ? -1 : 1;
+    }
     double fraction = real - (double)whole;
     return fraction > 0 ? -1 : fraction < 0;
 }
@@ -157,20 +163,24 @@ static int compare_mixed(json_int_t integer, double real)
 /* -1, 0 or 1; jansson's reals are finite. */
 static int compare_numbers(const struct value *left, const struct value *right)
 {
-    if (left->real && right->real)
+    if (left->real && right->real) {
         return left->number < right->number ? -1 : left->number > right->number;
-    if (left->real)
+    }
+    if (left->real) {
         return -compare_mixed(right->integer, left->number);
-    if (right->real)
+    }
+    if (right->real) {
         return compare_mixed(left->integer, right->number);
+    }
     return left->integer < right->integer ? -1 : left->integer > right->integer;
 }
 
 static struct value evaluate_number(const struct evaluation *evaluation, size_t index)
 {
     struct value value = evaluate(evaluation, index);
-    if (value.type == POLICY_TYPE_NUMBER || value.type == POLICY_TYPE_UNKNOWN)
+    if (value.type == POLICY_TYPE_NUMBER || value.type == POLICY_TYPE_UNKNOWN) {
         return value;
+    }
     return is_of_wrong_type(evaluation, index, value.type, "a number");
 }
 
@@ -179,8 +189,9 @@ static struct value evaluate_order(const struct evaluation *evaluation,
 {
     struct value left = evaluate_number(evaluation, node->left);
     struct value right = evaluate_number(evaluation, node->right);
-    if (left.type == POLICY_TYPE_UNKNOWN || right.type == POLICY_TYPE_UNKNOWN)
+    if (left.type == POLICY_TYPE_UNKNOWN || right.type == POLICY_TYPE_UNKNOWN) {
         return error_value;
+    }
     int order = compare_numbers(&left, &right);
     switch (node->kind) {
     case TOKEN_LESS:
@@ -220,8 +231,9 @@ static struct value differ_in_type(const struct evaluation *evaluation,
                                    const struct policy_node *node, const struct value *left,
                                    const struct value *right)
 {
-    if (node_at(evaluation, node->left)->kind == TOKEN_CONSTANT)
+    if (node_at(evaluation, node->left)->kind == TOKEN_CONSTANT) {
         return is_of_wrong_type(evaluation, node->right, right->type, policy_type_name(left->type));
+    }
     return is_of_wrong_type(evaluation, node->left, left->type, policy_type_name(right->type));
 }
 
@@ -237,17 +249,19 @@ static struct value evaluate_equality(const struct evaluation *evaluation,
     struct value left = evaluate(evaluation, node->left);
     struct value right = evaluate(evaluation, node->right);
     bool equal;
-    if (left.type == POLICY_TYPE_UNKNOWN || right.type == POLICY_TYPE_UNKNOWN)
+    if (left.type == POLICY_TYPE_UNKNOWN || right.type == POLICY_TYPE_UNKNOWN) {
         return error_value;
+    }
     if (is_null_constant(node_at(evaluation, node->left)) ||
-        is_null_constant(node_at(evaluation, node->right)))
+        is_null_constant(node_at(evaluation, node->right))) {
         equal = left.type == right.type;
-    else if (left.type != right.type)
+    } else if (left.type != right.type) {
         return differ_in_type(evaluation, node, &left, &right);
-    else if (is_compound(&left) || left.type == POLICY_TYPE_NULL)
+    } else if (is_compound(&left) || left.type == POLICY_TYPE_NULL) {
         return is_of_wrong_type(evaluation, node->left, left.type, scalars);
-    else
+    } else {
         equal = are_equal(&left, &right);
+    }
     return boolean_value(equal == (node->kind == TOKEN_EQUAL));
 }
 
@@ -256,8 +270,9 @@ static struct value evaluate_equality(const struct evaluation *evaluation,
 static struct value evaluate_boolean(const struct evaluation *evaluation, size_t index)
 {
     struct value value = evaluate(evaluation, index);
-    if (value.type == POLICY_TYPE_BOOLEAN || value.type == POLICY_TYPE_UNKNOWN)
+    if (value.type == POLICY_TYPE_BOOLEAN || value.type == POLICY_TYPE_UNKNOWN) {
         return value;
+    }
     return is_of_wrong_type(evaluation, index, value.type, "a boolean");
 }
 
@@ -272,11 +287,13 @@ static struct value evaluate_junction(const struct evaluation *evaluation,
 {
     bool decides = node->kind == TOKEN_OR;
     struct value left = evaluate_boolean(evaluation, node->left);
-    if (is_boolean(&left, decides))
+    if (is_boolean(&left, decides)) {
         return left;
+    }
     struct value right = evaluate_boolean(evaluation, node->right);
-    if (is_boolean(&right, decides) || right.type == POLICY_TYPE_UNKNOWN)
+    if (is_boolean(&right, decides) || right.type == POLICY_TYPE_UNKNOWN) {
         return right;
+    }
     return left;
 }
 
@@ -320,7 +337,8 @@ void policy_evaluate(const struct policy *policy, const json_t *record,
     struct policy_result result = {.truth = POLICY_ERROR};
     const struct evaluation evaluation = {policy, record, &result.why};
     struct value value = evaluate_boolean(&evaluation, policy->root);
-    if (value.type == POLICY_TYPE_BOOLEAN)
+    if (value.type == POLICY_TYPE_BOOLEAN) {
         result.truth = value.boolean ? POLICY_TRUE : POLICY_FALSE;
+    }
     *ret_result = result;
 }

@@ -38,16 +38,17 @@ static int advance(struct parser *parser)
 static int add_node(struct parser *parser, struct policy_node node, size_t *ret_node)
 {
     struct policy *policy = parser->policy;
-    int error = 0;
-    if (policy->node_count == POLICY_NODE_LIMIT)
-        error = REFUSE(parser, node.start,
-                       "the expression is too large; there may be %d values and operators",
-                       POLICY_NODE_LIMIT);
+    int r = 0;
+    if (policy->node_count == POLICY_NODE_LIMIT) {
+        r = REFUSE(parser, node.start,
+                   "the expression is too large; there may be %d values and operators",
+                   POLICY_NODE_LIMIT);
+    }
     struct policy_node *nodes =
-        error == 0 ? array_grow(policy->nodes, policy->node_count, sizeof *nodes) : NULL;
-    if (nodes == NULL) {
+        r == 0 ? array_grow(policy->nodes, policy->node_count, sizeof *nodes) : NULL;
+    if (!nodes) {
         json_decref(node.value);
-        return error < 0 ? error : -ENOMEM;
+        return r < 0 ? r : -ENOMEM;
     }
     nodes[policy->node_count] = node;
     policy->nodes = nodes;
@@ -60,8 +61,9 @@ static int add_node(struct parser *parser, struct policy_node node, size_t *ret_
 static int need_condition(struct parser *parser, size_t index)
 {
     const struct policy_node *node = node_at(parser, index);
-    if (node->type == POLICY_TYPE_BOOLEAN || node->type == POLICY_TYPE_UNKNOWN)
+    if (node->type == POLICY_TYPE_BOOLEAN || node->type == POLICY_TYPE_UNKNOWN) {
         return 0;
+    }
     return REFUSE(parser, node->start,
                   "%.*s is %s; a condition belongs here, such as context.count > 100",
                   POLICY_SHOWN(parser->policy->text, node), policy_type_name(node->type));
@@ -70,8 +72,9 @@ static int need_condition(struct parser *parser, size_t index)
 static int need_number(struct parser *parser, size_t index)
 {
     const struct policy_node *node = node_at(parser, index);
-    if (node->type == POLICY_TYPE_NUMBER || node->type == POLICY_TYPE_UNKNOWN)
+    if (node->type == POLICY_TYPE_NUMBER || node->type == POLICY_TYPE_UNKNOWN) {
         return 0;
+    }
     return REFUSE(parser, node->start, "%.*s is %s; < <= > and >= compare numbers only",
                   POLICY_SHOWN(parser->policy->text, node), policy_type_name(node->type));
 }
@@ -84,8 +87,9 @@ static bool is_null(const struct policy_node *node)
 static int need_scalar(struct parser *parser, size_t index)
 {
     const struct policy_node *node = node_at(parser, index);
-    if (node->type != POLICY_TYPE_OBJECT)
+    if (node->type != POLICY_TYPE_OBJECT) {
         return 0;
+    }
     return REFUSE(parser, node->start,
                   "%.*s is an object; == and != compare booleans, numbers and strings",
                   POLICY_SHOWN(parser->policy->text, node));
@@ -101,9 +105,10 @@ static bool is_urgency(const struct policy_node *node)
 static int need_urgency(struct parser *parser, const struct policy_node *node)
 {
     const char *text = node->kind == TOKEN_CONSTANT ? json_string_value(node->value) : NULL;
-    if (text == NULL || strcmp(text, "low") == 0 || strcmp(text, "medium") == 0 ||
-        strcmp(text, "high") == 0)
+    if (!text || strcmp(text, "low") == 0 || strcmp(text, "medium") == 0 ||
+        strcmp(text, "high") == 0) {
         return 0;
+    }
     return REFUSE(parser, node->start,
                   "there is no such urgency; \"low\", \"medium\" or \"high\" belongs here");
 }
@@ -112,22 +117,27 @@ static int need_comparable(struct parser *parser, size_t left_index, size_t righ
 {
     const struct policy_node *left = node_at(parser, left_index);
     const struct policy_node *right = node_at(parser, right_index);
-    if (is_null(left) || is_null(right))
+    if (is_null(left) || is_null(right)) {
         return 0;
-    int error = need_scalar(parser, left_index);
-    if (error == 0)
-        error = need_scalar(parser, right_index);
-    if (error == 0 && left->type != right->type && left->type != POLICY_TYPE_UNKNOWN &&
-        right->type != POLICY_TYPE_UNKNOWN)
-        error = REFUSE(parser, right->start,
-                       "%.*s is %s; %s belongs here, because that is what stands on the left",
-                       POLICY_SHOWN(parser->policy->text, right), policy_type_name(right->type),
-                       policy_type_name(left->type));
-    if (error == 0 && is_urgency(left))
-        error = need_urgency(parser, right);
-    if (error == 0 && is_urgency(right))
-        error = need_urgency(parser, left);
-    return error;
+    }
+    int r = need_scalar(parser, left_index);
+    if (r == 0) {
+        r = need_scalar(parser, right_index);
+    }
+    if (r == 0 && left->type != right->type && left->type != POLICY_TYPE_UNKNOWN &&
+        right->type != POLICY_TYPE_UNKNOWN) {
+        r = REFUSE(parser, right->start,
+                   "%.*s is %s; %s belongs here, because that is what stands on the left",
+                   POLICY_SHOWN(parser->policy->text, right), policy_type_name(right->type),
+                   policy_type_name(left->type));
+    }
+    if (r == 0 && is_urgency(left)) {
+        r = need_urgency(parser, right);
+    }
+    if (r == 0 && is_urgency(right)) {
+        r = need_urgency(parser, left);
+    }
+    return r;
 }
 
 /* --- the grammar ------------------------------------------------------------------------------ */
@@ -135,8 +145,9 @@ static int need_comparable(struct parser *parser, size_t left_index, size_t righ
 /* One level down, for the recursion that the text drives. */
 static int descend(struct parser *parser)
 {
-    if (++parser->depth <= POLICY_DEPTH_LIMIT)
+    if (++parser->depth <= POLICY_DEPTH_LIMIT) {
         return 0;
+    }
     return REFUSE(parser, parser->token.start,
                   "parentheses and not are nested too deep; there may be %d levels",
                   POLICY_DEPTH_LIMIT);
@@ -171,16 +182,18 @@ static int parse_leaf(struct parser *parser, size_t *ret_node)
         .value = token->value,
     };
     token->value = NULL;
-    int error = add_node(parser, node, ret_node);
-    return error == 0 ? advance(parser) : error;
+    int r = add_node(parser, node, ret_node);
+    return r == 0 ? advance(parser) : r;
 }
 
 static int expect(struct parser *parser, enum policy_token_kind kind, const char *what)
 {
-    if (parser->token.kind == kind)
+    if (parser->token.kind == kind) {
         return 0;
-    if (parser->token.kind == TOKEN_END)
+    }
+    if (parser->token.kind == TOKEN_END) {
         return REFUSE(parser, parser->token.start, "the expression ends, but %s", what);
+    }
     return REFUSE(parser, parser->token.start, "%s, not %.*s", what,
                   POLICY_SHOWN(parser->policy->text, &parser->token));
 }
@@ -193,37 +206,47 @@ static int parse_function_call(struct parser *parser, size_t *ret_node)
         .type = parser->token.kind == TOKEN_LEN ? POLICY_TYPE_NUMBER : POLICY_TYPE_BOOLEAN,
         .start = parser->token.start,
     };
-    int error = advance(parser);
-    if (error == 0)
-        error = expect(parser, TOKEN_OPEN, "( belongs behind len and has");
-    if (error == 0)
-        error = advance(parser);
-    if (error == 0)
-        error = expect(parser, TOKEN_PATH, "a name such as context.recipients belongs here");
-    if (error == 0)
-        error = parse_leaf(parser, &node.left);
-    if (error == 0)
-        error = expect(parser, TOKEN_CLOSE, ") belongs here");
+    int r = advance(parser);
+    if (r == 0) {
+        r = expect(parser, TOKEN_OPEN, "( belongs behind len and has");
+    }
+    if (r == 0) {
+        r = advance(parser);
+    }
+    if (r == 0) {
+        r = expect(parser, TOKEN_PATH, "a name such as context.recipients belongs here");
+    }
+    if (r == 0) {
+        r = parse_leaf(parser, &node.left);
+    }
+    if (r == 0) {
+        r = expect(parser, TOKEN_CLOSE, ") belongs here");
+    }
     node.length = parser->token.start + parser->token.length - node.start;
-    if (error == 0)
-        error = advance(parser);
-    return error == 0 ? add_node(parser, node, ret_node) : error;
+    if (r == 0) {
+        r = advance(parser);
+    }
+    return r == 0 ? add_node(parser, node, ret_node) : r;
 }
 
 static int parse_parentheses(struct parser *parser, size_t *ret_node)
 {
     size_t open = parser->token.start;
-    int error = descend(parser);
-    if (error == 0)
-        error = advance(parser);
-    if (error == 0)
-        error = parse_condition(parser, ret_node);
-    if (error == 0 && parser->token.kind == TOKEN_END)
-        error = REFUSE(parser, open, "the ( here is not closed; ) belongs behind what it holds");
-    if (error == 0)
-        error = expect(parser, TOKEN_CLOSE, "and, or, a comparison or ) belongs here");
+    int r = descend(parser);
+    if (r == 0) {
+        r = advance(parser);
+    }
+    if (r == 0) {
+        r = parse_condition(parser, ret_node);
+    }
+    if (r == 0 && parser->token.kind == TOKEN_END) {
+        r = REFUSE(parser, open, "the ( here is not closed; ) belongs behind what it holds");
+    }
+    if (r == 0) {
+        r = expect(parser, TOKEN_CLOSE, "and, or, a comparison or ) belongs here");
+    }
     parser->depth--;
-    return error == 0 ? advance(parser) : error;
+    return r == 0 ? advance(parser) : r;
 }
 
 static int parse_value(struct parser *parser, size_t *ret_node)
@@ -253,11 +276,13 @@ static int parse_right(struct parser *parser, parse_function *operand, struct po
     node->kind = parser->token.kind;
     node->type = POLICY_TYPE_BOOLEAN;
     node->start = node_at(parser, node->left)->start;
-    int error = advance(parser);
-    if (error == 0)
-        error = operand(parser, &node->right);
-    if (error < 0)
-        return error;
+    int r = advance(parser);
+    if (r == 0) {
+        r = operand(parser, &node->right);
+    }
+    if (r < 0) {
+        return r;
+    }
     const struct policy_node *right = node_at(parser, node->right);
     node->length = right->start + right->length - node->start;
     return 0;
@@ -271,46 +296,55 @@ static bool is_comparison(enum policy_token_kind kind)
 static int parse_comparison(struct parser *parser, size_t *ret_node)
 {
     struct policy_node node = {0};
-    int error = parse_value(parser, &node.left);
-    if (error < 0 || !is_comparison(parser->token.kind)) {
+    int r = parse_value(parser, &node.left);
+    if (r < 0 || !is_comparison(parser->token.kind)) {
         *ret_node = node.left;
-        return error;
+        return r;
     }
-    error = parse_right(parser, parse_value, &node);
-    if (error < 0)
-        return error;
-    if (node.kind == TOKEN_EQUAL || node.kind == TOKEN_UNEQUAL)
-        error = need_comparable(parser, node.left, node.right);
-    else
-        error = need_number(parser, node.left);
-    if (error == 0 && node.kind != TOKEN_EQUAL && node.kind != TOKEN_UNEQUAL)
-        error = need_number(parser, node.right);
-    if (error == 0 && is_comparison(parser->token.kind))
-        error = REFUSE(parser, parser->token.start,
-                       "comparisons can't be chained; and or or belongs between two, as in a < b "
-                       "and b < c");
-    return error == 0 ? add_node(parser, node, ret_node) : error;
+    r = parse_right(parser, parse_value, &node);
+    if (r < 0) {
+        return r;
+    }
+    if (node.kind == TOKEN_EQUAL || node.kind == TOKEN_UNEQUAL) {
+        r = need_comparable(parser, node.left, node.right);
+    } else {
+        r = need_number(parser, node.left);
+    }
+    if (r == 0 && node.kind != TOKEN_EQUAL && node.kind != TOKEN_UNEQUAL) {
+        r = need_number(parser, node.right);
+    }
+    if (r == 0 && is_comparison(parser->token.kind)) {
+        r = REFUSE(parser, parser->token.start,
+                   "comparisons can't be chained; and or or belongs between two, as in a < b "
+                   "and b < c");
+    }
+    return r == 0 ? add_node(parser, node, ret_node) : r;
 }
 
 static int parse_negation(struct parser *parser, size_t *ret_node)
 {
-    if (parser->token.kind != TOKEN_NOT)
+    if (parser->token.kind != TOKEN_NOT) {
         return parse_comparison(parser, ret_node);
+    }
     struct policy_node node = {
         .kind = TOKEN_NOT,
         .type = POLICY_TYPE_BOOLEAN,
         .start = parser->token.start,
     };
-    int error = descend(parser);
-    if (error == 0)
-        error = advance(parser);
-    if (error == 0)
-        error = parse_negation(parser, &node.left);
-    if (error == 0)
-        error = need_condition(parser, node.left);
+    int r = descend(parser);
+    if (r == 0) {
+        r = advance(parser);
+    }
+    if (r == 0) {
+        r = parse_negation(parser, &node.left);
+    }
+    if (r == 0) {
+        r = need_condition(parser, node.left);
+    }
     parser->depth--;
-    if (error < 0)
-        return error;
+    if (r < 0) {
+        return r;
+    }
     const struct policy_node *operand = node_at(parser, node.left);
     node.length = operand->start + operand->length - node.start;
     return add_node(parser, node, ret_node);
@@ -321,20 +355,24 @@ static int parse_chain(struct parser *parser, enum policy_token_kind operator,
                        parse_function * operand, size_t *ret_node)
 {
     size_t so_far;
-    int error = operand(parser, &so_far);
-    while (error == 0 && parser->token.kind == operator) {
+    int r = operand(parser, &so_far);
+    while (r == 0 && parser->token.kind == operator) {
         struct policy_node node = {.left = so_far};
-        error = need_condition(parser, node.left);
-        if (error == 0)
-            error = parse_right(parser, operand, &node);
-        if (error == 0)
-            error = need_condition(parser, node.right);
-        if (error == 0)
-            error = add_node(parser, node, &so_far);
+        r = need_condition(parser, node.left);
+        if (r == 0) {
+            r = parse_right(parser, operand, &node);
+        }
+        if (r == 0) {
+            r = need_condition(parser, node.right);
+        }
+        if (r == 0) {
+            r = add_node(parser, node, &so_far);
+        }
     }
-    if (error == 0)
+    if (r == 0) {
         *ret_node = so_far;
-    return error;
+    }
+    return r;
 }
 
 static int parse_conjunction(struct parser *parser, size_t *ret_node)
@@ -350,13 +388,16 @@ static int parse_condition(struct parser *parser, size_t *ret_node)
 int policy_parse(struct policy *policy, struct problem *ret_problem)
 {
     struct parser parser = {.policy = policy, .problem = ret_problem};
-    int error = advance(&parser);
-    if (error == 0)
-        error = parse_condition(&parser, &policy->root);
-    if (error == 0)
-        error = expect(&parser, TOKEN_END, "and, or or a comparison belongs here");
-    if (error == 0)
-        error = need_condition(&parser, policy->root);
+    int r = advance(&parser);
+    if (r == 0) {
+        r = parse_condition(&parser, &policy->root);
+    }
+    if (r == 0) {
+        r = expect(&parser, TOKEN_END, "and, or or a comparison belongs here");
+    }
+    if (r == 0) {
+        r = need_condition(&parser, policy->root);
+    }
     json_decref(parser.token.value);
-    return error;
+    return r;
 }

@@ -62,10 +62,11 @@ int policy_refuse(const char *text, size_t offset, struct problem *ret_problem, 
     va_start(arguments, format);
     (void)vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    if (line == 1)
+    if (line == 1) {
         problem_set(ret_problem, "column %zu: %s", column, what);
-    else
+    } else {
         problem_set(ret_problem, "line %zu, column %zu: %s", line, column, what);
+    }
     return -EINVAL;
 }
 
@@ -82,19 +83,20 @@ static size_t name_length(const char *name, const char *more)
 {
     size_t length = 0;
     while (name[length] != '\0' &&
-           ((unsigned char)name[length] >= 0x80 || strchr(WORD_BYTES, name[length]) != NULL ||
-            strchr(more, name[length]) != NULL))
+           ((unsigned char)name[length] >= 0x80 || strchr(WORD_BYTES, name[length]) ||
+            strchr(more, name[length]))) {
         length++;
+    }
     return length;
 }
 
 static const struct symbol *find_word(const char *text, size_t length)
 {
     const struct symbol *word = words;
-    while (word->text != NULL &&
-           (strlen(word->text) != length || memcmp(word->text, text, length) != 0))
+    while (word->text && (strlen(word->text) != length || memcmp(word->text, text, length) != 0)) {
         word++;
-    return word->text != NULL ? word : NULL;
+    }
+    return word->text ? word : NULL;
 }
 
 static bool is_word(const char *text, size_t length, const char *word)
@@ -109,9 +111,10 @@ static size_t number_length(const char *number)
     size_t length = 0;
     for (; number[length] != '\0'; length++) {
         bool sign = strchr("+-", number[length]) != NULL;
-        if (sign ? length > 0 && strchr("eE", number[length - 1]) == NULL
-                 : strchr(WORD_BYTES ".", number[length]) == NULL)
+        if (sign ? length > 0 && !strchr("eE", number[length - 1])
+                 : !strchr(WORD_BYTES ".", number[length])) {
             break;
+        }
     }
     return length;
 }
@@ -120,9 +123,10 @@ static int read_number(const char *text, struct policy_token *token, struct prob
 {
     token->kind = TOKEN_CONSTANT;
     token->length = number_length(text + token->start);
-    int error = json_parse(text + token->start, token->length, &token->value, NULL);
-    if (error != -EBADMSG)
-        return error;
+    int r = json_parse(text + token->start, token->length, &token->value, NULL);
+    if (r != -EBADMSG) {
+        return r;
+    }
     return policy_refuse(text, token->start, ret_problem,
                          "%.*s is no number; one is written as in JSON, such as 100, -5 or 2.5e3, "
                          "whole ones have 64 bits, and there is no arithmetic",
@@ -133,26 +137,28 @@ static int read_number(const char *text, struct policy_token *token, struct prob
 static size_t string_length(const char *string, char quote)
 {
     size_t length = 0;
-    while (string[length] != '\0' && string[length] != quote)
+    while (string[length] != '\0' && string[length] != quote) {
         length += string[length] == '\\' && string[length + 1] != '\0' ? 2 : 1;
+    }
     return length;
 }
 
 /* Appends what stands between quotes as it stands between JSON's. */
 static int append_as_json(struct buffer *out, const char *string, size_t length, char quote)
 {
-    int error = 0;
-    for (size_t i = 0; error == 0 && i < length; i++) {
-        if (string[i] == '\\' && string[i + 1] == quote && quote == '\'')
-            error = buffer_append(out, &string[++i], 1);
-        else if (string[i] == '\\' && i + 1 < length)
-            error = buffer_append(out, &string[i++], 2);
-        else if (string[i] == '"')
-            error = buffer_append_text(out, "\\\"");
-        else
-            error = buffer_append(out, &string[i], 1);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < length; i++) {
+        if (string[i] == '\\' && string[i + 1] == quote && quote == '\'') {
+            r = buffer_append(out, &string[++i], 1);
+        } else if (string[i] == '\\' && i + 1 < length) {
+            r = buffer_append(out, &string[i++], 2);
+        } else if (string[i] == '"') {
+            r = buffer_append_text(out, "\\\"");
+        } else {
+            r = buffer_append(out, &string[i], 1);
+        }
     }
-    return error;
+    return r;
 }
 
 /* Reads the string at `start`; `ret_length` counts its quotes. */
@@ -162,22 +168,27 @@ static int read_string(const char *text, size_t start, size_t *ret_length, json_
     char quote = text[start];
     const char *inside = text + start + 1;
     size_t length = string_length(inside, quote);
-    if (inside[length] != quote)
+    if (inside[length] != quote) {
         return policy_refuse(text, start, ret_problem,
                              "the string that begins here is not closed; %c belongs behind it",
                              quote);
+    }
     struct buffer json = {0};
-    int error = buffer_append_text(&json, "\"");
-    if (error == 0)
-        error = append_as_json(&json, inside, length, quote);
-    if (error == 0)
-        error = buffer_append_text(&json, "\"");
-    if (error == 0)
-        error = json_parse(json.data, json.length, ret_string, NULL);
+    int r = buffer_append_text(&json, "\"");
+    if (r == 0) {
+        r = append_as_json(&json, inside, length, quote);
+    }
+    if (r == 0) {
+        r = buffer_append_text(&json, "\"");
+    }
+    if (r == 0) {
+        r = json_parse(json.data, json.length, ret_string, NULL);
+    }
     buffer_free(&json);
     *ret_length = length + 2;
-    if (error != -EBADMSG)
-        return error;
+    if (r != -EBADMSG) {
+        return r;
+    }
     return policy_refuse(text, start, ret_problem,
                          "the string that begins here is none of JSON's: escapes are \\\" \\\\ \\/ "
                          "\\b \\f \\n \\r \\t and \\uXXXX, in single quotes also \\', and a line "
@@ -197,19 +208,21 @@ static int read_name(const char *text, size_t start, size_t *ret_length, json_t 
 {
     if (text[start] == '"' || text[start] == '\'') {
         json_t *name;
-        int error = read_string(text, start, ret_length, &name, ret_problem);
-        return error == 0 ? add_name(names, name) : error;
+        int r = read_string(text, start, ret_length, &name, ret_problem);
+        return r == 0 ? add_name(names, name) : r;
     }
     size_t length = name_length(text + start, "-");
-    if (length == 0)
+    if (length == 0) {
         return policy_refuse(text, start, ret_problem,
                              "a name belongs behind the dot, such as context.count, or in quotes: "
                              "context.\"a b\"");
-    if (strspn(text + start, WORD_BYTES) < length)
+    }
+    if (strspn(text + start, WORD_BYTES) < length) {
         return policy_refuse(text, start, ret_problem,
                              "a name with other characters than letters, digits and _ stands in "
                              "quotes: context.\"%.*s\"; there is no arithmetic",
                              policy_shown_length(text, start, length), text + start);
+    }
     *ret_length = length;
     return add_name(names, json_stringn(text + start, length));
 }
@@ -218,18 +231,19 @@ static int read_name(const char *text, size_t start, size_t *ret_length, json_t 
 static int read_names(const char *text, struct policy_token *token, struct problem *ret_problem)
 {
     size_t at = token->start + token->length;
-    int error = 0;
-    while (error == 0 && text[at] == '.') {
+    int r = 0;
+    while (r == 0 && text[at] == '.') {
         size_t length = 0;
-        error = read_name(text, at + 1, &length, token->value, ret_problem);
+        r = read_name(text, at + 1, &length, token->value, ret_problem);
         at += 1 + length;
     }
-    if (error == 0 && text[at] == '[')
-        error = policy_refuse(text, at, ret_problem,
-                              "[ can't stand here; an element is context.list.0, and a name with "
-                              "any characters context.\"a b\"");
+    if (r == 0 && text[at] == '[') {
+        r = policy_refuse(text, at, ret_problem,
+                          "[ can't stand here; an element is context.list.0, and a name with "
+                          "any characters context.\"a b\"");
+    }
     token->length = at - token->start;
-    return error;
+    return r;
 }
 
 static int read_path(const char *text, struct policy_token *token, struct problem *ret_problem)
@@ -237,17 +251,21 @@ static int read_path(const char *text, struct policy_token *token, struct proble
     size_t end = token->start + token->length;
     token->kind = TOKEN_PATH;
     token->value = json_array();
-    if (token->value == NULL)
+    if (!token->value) {
         return -ENOMEM;
-    int error = add_name(token->value, json_stringn(text + token->start, token->length));
-    if (error < 0)
-        return error;
-    if (is_word(text + token->start, token->length, "context"))
+    }
+    int r = add_name(token->value, json_stringn(text + token->start, token->length));
+    if (r < 0) {
+        return r;
+    }
+    if (is_word(text + token->start, token->length, "context")) {
         return read_names(text, token, ret_problem);
-    if (text[end] == '.')
+    }
+    if (text[end] == '.') {
         return policy_refuse(text, end, ret_problem,
                              "%.*s is a string, and there is nothing below it",
                              POLICY_SHOWN(text, token));
+    }
     return 0;
 }
 
@@ -259,21 +277,23 @@ static int read_word(const char *text, struct policy_token *token, struct proble
     const char *word = text + token->start;
     token->length = name_length(word, "");
     const struct symbol *symbol = find_word(word, token->length);
-    if (symbol != NULL) {
+    if (symbol) {
         token->kind = symbol->kind;
         return 0;
     }
     for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++) {
-        if (is_word(word, token->length, roots[i]))
+        if (is_word(word, token->length, roots[i])) {
             return read_path(text, token, ret_problem);
+        }
     }
     token->kind = TOKEN_CONSTANT;
     token->value = is_word(word, token->length, "true")    ? json_true()
                    : is_word(word, token->length, "false") ? json_false()
                    : is_word(word, token->length, "null")  ? json_null()
                                                            : NULL;
-    if (token->value != NULL)
+    if (token->value) {
         return 0;
+    }
     return policy_refuse(
         text, token->start, ret_problem,
         "there is no %.*s; there are context.NAME, urgency, action and reason, and "
@@ -284,7 +304,7 @@ static int read_word(const char *text, struct policy_token *token, struct proble
 static int read_operator(const char *text, struct policy_token *token, struct problem *ret_problem)
 {
     const char *at = text + token->start;
-    for (const struct symbol *symbol = operators; symbol->text != NULL; symbol++) {
+    for (const struct symbol *symbol = operators; symbol->text; symbol++) {
         if (strncmp(at, symbol->text, strlen(symbol->text)) == 0) {
             token->kind = symbol->kind;
             token->length = strlen(symbol->text);
@@ -292,9 +312,10 @@ static int read_operator(const char *text, struct policy_token *token, struct pr
         }
     }
     for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++) {
-        if (strncmp(at, foreign[i].text, strlen(foreign[i].text)) == 0)
+        if (strncmp(at, foreign[i].text, strlen(foreign[i].text)) == 0) {
             return policy_refuse(text, token->start, ret_problem, "%s is written as %s here",
                                  foreign[i].text, foreign[i].instead);
+        }
     }
     return policy_refuse(text, token->start, ret_problem,
                          "%c can't stand here; operators are < <= > >= == != and or not", *at);
@@ -303,16 +324,19 @@ static int read_operator(const char *text, struct policy_token *token, struct pr
 static int read_token(const char *text, struct policy_token *token, struct problem *ret_problem)
 {
     char first = text[token->start];
-    if (first == '\0')
+    if (first == '\0') {
         return 0;
+    }
     if (first == '"' || first == '\'') {
         token->kind = TOKEN_CONSTANT;
         return read_string(text, token->start, &token->length, &token->value, ret_problem);
     }
-    if (strchr(DIGITS "+-.", first) != NULL)
+    if (strchr(DIGITS "+-.", first)) {
         return read_number(text, token, ret_problem);
-    if (name_length(text + token->start, "") > 0)
+    }
+    if (name_length(text + token->start, "") > 0) {
         return read_word(text, token, ret_problem);
+    }
     return read_operator(text, token, ret_problem);
 }
 
@@ -320,10 +344,11 @@ int policy_token_read(const char *text, size_t from, struct policy_token *ret_to
                       struct problem *ret_problem)
 {
     struct policy_token token = {.start = from + strspn(text + from, " \t\n")};
-    int error = read_token(text, &token, ret_problem);
-    if (error < 0)
+    int r = read_token(text, &token, ret_problem);
+    if (r < 0) {
         json_decref(token.value);
-    else
+    } else {
         *ret_token = token;
-    return error;
+    }
+    return r;
 }

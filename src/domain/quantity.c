@@ -47,9 +47,10 @@ static int read_number(const char *text, uint64_t *ret_number, const char **ret_
 
 static const struct unit *find_unit(const struct unit *units, const char *name)
 {
-    for (; units->name != NULL; units++) {
-        if (strcmp(units->name, name) == 0)
+    for (; units->name; units++) {
+        if (strcmp(units->name, name) == 0) {
             return units;
+        }
     }
     return NULL;
 }
@@ -59,26 +60,31 @@ static int read_quantity(const char *text, const struct unit *units, uint64_t *r
 {
     uint64_t number;
     const char *rest;
-    int error = read_number(text, &number, &rest);
-    if (error == -EINVAL)
-        return error;
+    int r = read_number(text, &number, &rest);
+    if (r == -EINVAL) {
+        return r;
+    }
     const struct unit *unit = find_unit(units, rest);
-    if (unit == NULL)
+    if (!unit) {
         return -EINVAL;
-    if (error < 0 || __builtin_mul_overflow(number, unit->factor, ret_value))
+    }
+    if (r < 0 || __builtin_mul_overflow(number, unit->factor, ret_value)) {
         return -ERANGE;
+    }
     return 0;
 }
 
 int quantity_duration(const char *text, int64_t *ret_ms)
 {
     uint64_t value;
-    int error = strcmp(text, "0") == 0 ? read_quantity("0s", duration_units, &value)
-                                       : read_quantity(text, duration_units, &value);
-    if (error < 0)
-        return error;
-    if (value > TEN_YEARS_MS)
+    int r = strcmp(text, "0") == 0 ? read_quantity("0s", duration_units, &value)
+                                   : read_quantity(text, duration_units, &value);
+    if (r < 0) {
+        return r;
+    }
+    if (value > TEN_YEARS_MS) {
         return -ERANGE;
+    }
     *ret_ms = (int64_t)value;
     return 0;
 }
@@ -86,24 +92,28 @@ int quantity_duration(const char *text, int64_t *ret_ms)
 int quantity_size(const char *text, uint64_t *ret_bytes)
 {
     uint64_t value;
-    int error = read_quantity(text, size_units, &value);
-    if (error == 0)
+    int r = read_quantity(text, size_units, &value);
+    if (r == 0) {
         *ret_bytes = value;
-    return error;
+    }
+    return r;
 }
 
 int quantity_rate(const char *text, struct quantity_rate *ret_rate)
 {
     uint64_t count;
     const char *rest;
-    int error = read_number(text, &count, &rest);
-    if (error == -EINVAL)
-        return error;
+    int r = read_number(text, &count, &rest);
+    if (r == -EINVAL) {
+        return r;
+    }
     const struct unit *unit = find_unit(rate_units, rest);
-    if (unit == NULL)
+    if (!unit) {
         return -EINVAL;
-    if (error < 0 || count == 0 || count > RATE_LIMIT)
+    }
+    if (r < 0 || count == 0 || count > RATE_LIMIT) {
         return -ERANGE;
+    }
     *ret_rate = (struct quantity_rate){(unsigned)count, (int64_t)unit->factor};
     return 0;
 }

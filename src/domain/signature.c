@@ -35,11 +35,11 @@ static int daimon_verify(const struct signature_input *input)
 {
     unsigned char claimed[DIGEST_SHA256_SIZE];
     const char *value = input->header(input->userdata, daimon_header);
-    if (value == NULL || read_signature(value, claimed) < 0) {
+    if (!value || read_signature(value, claimed) < 0) {
         return -EACCES;
     }
     unsigned matches = 0;
-    int result = 0;
+    int r = 0;
     for (size_t i = 0; i < input->secret_count; i++) {
         unsigned char right[DIGEST_SHA256_SIZE];
         const struct signature_secret *secret = &input->secrets[i];
@@ -48,16 +48,16 @@ static int daimon_verify(const struct signature_input *input)
         }
         if (digest_hmac_sha256(secret->bytes, secret->length, input->body, input->body_length,
                                right) < 0) {
-            result = -EIO;
+            r = -EIO;
             continue;
         }
         matches += digest_equal(claimed, right, sizeof right);
         digest_wipe(right, sizeof right);
     }
-    if (result == 0 && matches == 0) {
-        result = -EACCES;
+    if (r == 0 && matches == 0) {
+        r = -EACCES;
     }
-    return result;
+    return r;
 }
 
 static int daimon_sign(const struct signature_secret *secret, const void *body, size_t body_length,
@@ -69,11 +69,11 @@ static int daimon_sign(const struct signature_secret *secret, const void *body, 
         return -EIO;
     }
     text_to_hex(digest, sizeof digest, value + PREFIX_LENGTH);
-    int result = buffer_append_text(ret_value, value);
-    if (result == 0) {
+    int r = buffer_append_text(ret_value, value);
+    if (r == 0) {
         *ret_header = "X-Daimon-Signature";
     }
-    return result;
+    return r;
 }
 
 /* --- all schemes ------------------------------------------------------------------------------ */

@@ -14,22 +14,22 @@
 static int take_key(const struct signature_secret *secret, struct buffer *ret_key)
 {
     const char *text = (const char *)secret->bytes;
-    int error;
+    int r;
 
     if (secret->length < PREFIX_LENGTH || memcmp(text, PREFIX, PREFIX_LENGTH) != 0) {
         return buffer_append(ret_key, secret->bytes, secret->length);
     }
-    error = base64_decode(text + PREFIX_LENGTH, secret->length - PREFIX_LENGTH, ret_key);
-    return error == 0 && ret_key->length == 0 ? -EINVAL : error;
+    r = base64_decode(text + PREFIX_LENGTH, secret->length - PREFIX_LENGTH, ret_key);
+    return r == 0 && ret_key->length == 0 ? -EINVAL : r;
 }
 
 bool standard_webhooks_secret_valid(const struct signature_secret *secret)
 {
     struct buffer key = {0};
-    int error = take_key(secret, &key);
+    int r = take_key(secret, &key);
 
     buffer_wipe(&key);
-    return error != -EINVAL;
+    return r != -EINVAL;
 }
 
 int standard_webhooks_sign(const struct signature_secret *secret, const char *id, int64_t timestamp,
@@ -38,24 +38,24 @@ int standard_webhooks_sign(const struct signature_secret *secret, const char *id
     unsigned char digest[DIGEST_SHA256_SIZE];
     struct buffer key = {0};
     struct buffer content = {0};
-    int error = take_key(secret, &key);
+    int r = take_key(secret, &key);
 
-    if (error == 0) {
-        error = buffer_append_format(&content, "%s.%" PRId64 ".", id, timestamp);
+    if (r == 0) {
+        r = buffer_append_format(&content, "%s.%" PRId64 ".", id, timestamp);
     }
-    if (error == 0) {
-        error = buffer_append(&content, body, body_length);
+    if (r == 0) {
+        r = buffer_append(&content, body, body_length);
     }
-    if (error == 0) {
-        error = digest_hmac_sha256(key.data, key.length, content.data, content.length, digest);
+    if (r == 0) {
+        r = digest_hmac_sha256(key.data, key.length, content.data, content.length, digest);
     }
-    if (error == 0) {
-        error = buffer_append_text(ret_value, "v1,");
+    if (r == 0) {
+        r = buffer_append_text(ret_value, "v1,");
     }
-    if (error == 0) {
-        error = base64_encode(digest, sizeof digest, ret_value);
+    if (r == 0) {
+        r = base64_encode(digest, sizeof digest, ret_value);
     }
     buffer_wipe(&key);
     buffer_free(&content);
-    return error;
+    return r;
 }

@@ -22,14 +22,14 @@ static int check(enum template_kind kind, const struct template_text *text,
 static int compile_flat(struct template *template, const char *text, struct problem *ret_problem)
 {
     struct template_text split;
-    int error = template_text_split(text, &split, ret_problem);
+    int r = template_text_split(text, &split, ret_problem);
 
-    if (error < 0) {
-        return error;
+    if (r < 0) {
+        return r;
     }
-    error = template_add_text(template, &split);
-    if (error < 0) {
-        return error;
+    r = template_add_text(template, &split);
+    if (r < 0) {
+        return r;
     }
     return check(template->kind, &template->texts[0], ret_problem);
 }
@@ -38,17 +38,17 @@ int template_compile(enum template_kind kind, const char *text, struct template 
                      struct problem *ret_problem)
 {
     struct template *template = calloc(1, sizeof *template);
-    int error;
+    int r;
 
     if (!template) {
         return -ENOMEM;
     }
     template->kind = kind;
-    error = kind == TEMPLATE_JSON ? template_json_compile(template, text, ret_problem)
-                                  : compile_flat(template, text, ret_problem);
-    if (error < 0) {
+    r = kind == TEMPLATE_JSON ? template_json_compile(template, text, ret_problem)
+                              : compile_flat(template, text, ret_problem);
+    if (r < 0) {
         template_free(template);
-        return error;
+        return r;
     }
     *ret_template = template;
     return 0;
@@ -73,12 +73,12 @@ int template_render(const struct template *template, const json_t *record, struc
                     struct problem *ret_problem)
 {
     size_t length = out->length;
-    int error = render(template, record, out, ret_problem);
+    int r = render(template, record, out, ret_problem);
 
-    if (error < 0) {
+    if (r < 0) {
         out->length = length;
     }
-    return error;
+    return r;
 }
 
 bool template_has_placeholders(const struct template *template)

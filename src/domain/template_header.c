@@ -65,20 +65,20 @@ static int append_value(const struct template_part *placeholder, const json_t *r
                         struct buffer *out, struct problem *ret_problem)
 {
     char *plain;
-    int error = template_plain_value(placeholder, record, &plain, ret_problem);
+    int r = template_plain_value(placeholder, record, &plain, ret_problem);
 
-    if (error < 0) {
-        return error;
+    if (r < 0) {
+        return r;
     }
     if (has_control_character(plain) || !text_is_utf8(plain, strlen(plain))) {
         problem_set(ret_problem, "{%.100s} holds control characters, which a header can't",
                     placeholder->name);
-        error = -EINVAL;
+        r = -EINVAL;
     } else {
-        error = buffer_append_text(out, plain);
+        r = buffer_append_text(out, plain);
     }
     free(plain);
-    return error;
+    return r;
 }
 
 int template_header_render(const struct template_text *text, const json_t *record,
@@ -86,11 +86,11 @@ int template_header_render(const struct template_text *text, const json_t *recor
 {
     for (size_t i = 0; i < text->count; i++) {
         const struct template_part *part = &text->parts[i];
-        int error = part->literal ? buffer_append_text(out, part->literal)
-                                  : append_value(part, record, out, ret_problem);
+        int r = part->literal ? buffer_append_text(out, part->literal)
+                              : append_value(part, record, out, ret_problem);
 
-        if (error < 0) {
-            return error;
+        if (r < 0) {
+            return r;
         }
     }
     return 0;

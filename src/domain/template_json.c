@@ -41,20 +41,20 @@ static const char *literal_of(const struct template_text *text)
 static int add_string(struct compilation *compilation, const char *string)
 {
     struct template_text text;
-    int error = template_text_split(string, &text, compilation->problem);
+    int r = template_text_split(string, &text, compilation->problem);
 
-    if (error < 0) {
-        return error;
+    if (r < 0) {
+        return r;
     }
     if (!template_text_has_placeholders(&text)) {
-        error = json_append_string(&compilation->json, literal_of(&text));
+        r = json_append_string(&compilation->json, literal_of(&text));
         template_text_free(&text);
-        return error;
+        return r;
     }
-    error = end_piece(compilation);
-    if (error < 0) {
+    r = end_piece(compilation);
+    if (r < 0) {
         template_text_free(&text);
-        return error;
+        return r;
     }
     return template_add_text(compilation->template, &text);
 }
@@ -62,20 +62,20 @@ static int add_string(struct compilation *compilation, const char *string)
 static int add_key(struct compilation *compilation, const char *key)
 {
     struct template_text text;
-    int error = template_text_split(key, &text, compilation->problem);
+    int r = template_text_split(key, &text, compilation->problem);
 
-    if (error < 0) {
-        return error;
+    if (r < 0) {
+        return r;
     }
     if (template_text_has_placeholders(&text)) {
         problem_set(compilation->problem,
                     "the key \"%.100s\" can't hold a placeholder; only strings can", key);
-        error = -EINVAL;
+        r = -EINVAL;
     } else {
-        error = json_append_string(&compilation->json, literal_of(&text));
+        r = json_append_string(&compilation->json, literal_of(&text));
     }
     template_text_free(&text);
-    return error == 0 ? buffer_append_text(&compilation->json, ":") : error;
+    return r == 0 ? buffer_append_text(&compilation->json, ":") : r;
 }
 
 static int add_value(struct compilation *compilation, json_t *value);
@@ -84,20 +84,20 @@ static int add_array(struct compilation *compilation, json_t *array)
 {
     size_t index;
     json_t *child;
-    int error = buffer_append_text(&compilation->json, "[");
+    int r = buffer_append_text(&compilation->json, "[");
 
     json_array_foreach(array, index, child) {
-        if (error == 0 && index > 0) {
-            error = buffer_append_text(&compilation->json, ",");
+        if (r == 0 && index > 0) {
+            r = buffer_append_text(&compilation->json, ",");
         }
-        if (error == 0) {
-            error = add_value(compilation, child);
+        if (r == 0) {
+            r = add_value(compilation, child);
         }
-        if (error < 0) {
-            return error;
+        if (r < 0) {
+            return r;
         }
     }
-    return error == 0 ? buffer_append_text(&compilation->json, "]") : error;
+    return r == 0 ? buffer_append_text(&compilation->json, "]") : r;
 }
 
 static int add_object(struct compilation *compilation, json_t *object)
@@ -105,33 +105,33 @@ static int add_object(struct compilation *compilation, json_t *object)
     const char *key;
     json_t *child;
     bool first = true;
-    int error = buffer_append_text(&compilation->json, "{");
+    int r = buffer_append_text(&compilation->json, "{");
 
     json_object_foreach(object, key, child) {
-        if (error == 0 && !first) {
-            error = buffer_append_text(&compilation->json, ",");
+        if (r == 0 && !first) {
+            r = buffer_append_text(&compilation->json, ",");
         }
-        if (error == 0) {
-            error = add_key(compilation, key);
+        if (r == 0) {
+            r = add_key(compilation, key);
         }
-        if (error == 0) {
-            error = add_value(compilation, child);
+        if (r == 0) {
+            r = add_value(compilation, child);
         }
-        if (error < 0) {
-            return error;
+        if (r < 0) {
+            return r;
         }
         first = false;
     }
-    return error == 0 ? buffer_append_text(&compilation->json, "}") : error;
+    return r == 0 ? buffer_append_text(&compilation->json, "}") : r;
 }
 
 static int append_value(struct buffer *out, const json_t *value)
 {
     char *text = json_text(value);
-    int error = text ? buffer_append_text(out, text) : -ENOMEM;
+    int r = text ? buffer_append_text(out, text) : -ENOMEM;
 
     free(text);
-    return error;
+    return r;
 }
 
 static int add_value(struct compilation *compilation, json_t *value)
@@ -150,18 +150,18 @@ int template_json_compile(struct template *template, const char *text, struct pr
 {
     struct compilation compilation = {.template = template, .problem = ret_problem};
     json_t *json;
-    int error = json_parse(text, strlen(text), &json, ret_problem);
+    int r = json_parse(text, strlen(text), &json, ret_problem);
 
-    if (error < 0) {
-        return error == -EBADMSG ? -EINVAL : error;
+    if (r < 0) {
+        return r == -EBADMSG ? -EINVAL : r;
     }
-    error = add_value(&compilation, json);
-    if (error == 0) {
-        error = end_piece(&compilation);
+    r = add_value(&compilation, json);
+    if (r == 0) {
+        r = end_piece(&compilation);
     }
     buffer_free(&compilation.json);
     json_decref(json);
-    return error;
+    return r;
 }
 
 /* --- rendering -------------------------------------------------------------------------------- */
@@ -170,14 +170,14 @@ static int append_string(const struct template_text *text, const json_t *record,
                          struct problem *ret_problem)
 {
     struct buffer plain = {0};
-    int error = template_plain_render(text, record, &plain, ret_problem);
-    const char *string = error == 0 ? buffer_text(&plain) : NULL;
+    int r = template_plain_render(text, record, &plain, ret_problem);
+    const char *string = r == 0 ? buffer_text(&plain) : NULL;
 
-    if (error == 0) {
-        error = string ? json_append_string(out, string) : -ENOMEM;
+    if (r == 0) {
+        r = string ? json_append_string(out, string) : -ENOMEM;
     }
     buffer_free(&plain);
-    return error;
+    return r;
 }
 
 /* A string that is one placeholder becomes its value, whatever that is. */
@@ -196,15 +196,15 @@ static int append_filled(const struct template_text *text, const json_t *record,
 int template_json_render(const struct template *template, const json_t *record, struct buffer *out,
                          struct problem *ret_problem)
 {
-    int error = buffer_append_text(out, template->json[0]);
+    int r = buffer_append_text(out, template->json[0]);
 
-    for (size_t i = 0; error == 0 && i < template->text_count; i++) {
-        error = append_filled(&template->texts[i], record, out, ret_problem);
-        if (error == 0) {
-            error = buffer_append_text(out, template->json[i + 1]);
+    for (size_t i = 0; r == 0 && i < template->text_count; i++) {
+        r = append_filled(&template->texts[i], record, out, ret_problem);
+        if (r == 0) {
+            r = buffer_append_text(out, template->json[i + 1]);
         }
     }
-    return error;
+    return r;
 }
 
 void template_json_free(char **pieces)

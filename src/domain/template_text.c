@@ -76,22 +76,22 @@ static int take_placeholder(struct splitter *splitter)
     const char *start = splitter->at + 1;
     const char *end;
     const char *bar;
-    int error = placeholder_end(splitter, &end);
+    int r = placeholder_end(splitter, &end);
 
-    if (error < 0) {
-        return error;
+    if (r < 0) {
+        return r;
     }
     bar = memchr(start, '|', (size_t)(end - start));
     part.name = strndup(start, (size_t)((bar ? bar : end) - start));
     part.fallback = bar ? strndup(bar + 1, (size_t)(end - bar - 1)) : NULL;
     if (!part.name || (bar && !part.fallback)) {
-        error = -ENOMEM;
+        r = -ENOMEM;
     } else {
-        error = template_name_check(part.name, splitter->problem);
+        r = template_name_check(part.name, splitter->problem);
     }
-    if (error < 0) {
+    if (r < 0) {
         part_free(&part);
-        return error;
+        return r;
     }
     splitter->at = end + 1;
     return add_part(splitter, part);
@@ -99,12 +99,12 @@ static int take_placeholder(struct splitter *splitter)
 
 static int take_brace(struct splitter *splitter)
 {
-    int error;
+    int r;
 
     if (splitter->at[0] == splitter->at[1]) {
-        error = buffer_append(&splitter->literal, splitter->at, 1);
+        r = buffer_append(&splitter->literal, splitter->at, 1);
         splitter->at += 2;
-        return error;
+        return r;
     }
     if (*splitter->at == '}') {
         problem_set(splitter->problem,
@@ -112,26 +112,26 @@ static int take_brace(struct splitter *splitter)
                     (size_t)(splitter->at - splitter->text) + 1);
         return -EINVAL;
     }
-    error = end_literal(splitter);
-    return error < 0 ? error : take_placeholder(splitter);
+    r = end_literal(splitter);
+    return r < 0 ? r : take_placeholder(splitter);
 }
 
 static int split(struct splitter *splitter)
 {
     for (;;) {
         size_t plain = strcspn(splitter->at, "{}");
-        int error = buffer_append(&splitter->literal, splitter->at, plain);
+        int r = buffer_append(&splitter->literal, splitter->at, plain);
 
-        if (error < 0) {
-            return error;
+        if (r < 0) {
+            return r;
         }
         splitter->at += plain;
         if (*splitter->at == '\0') {
             return end_literal(splitter);
         }
-        error = take_brace(splitter);
-        if (error < 0) {
-            return error;
+        r = take_brace(splitter);
+        if (r < 0) {
+            return r;
         }
     }
 }
@@ -140,12 +140,12 @@ int template_text_split(const char *text, struct template_text *ret_text,
                         struct problem *ret_problem)
 {
     struct splitter splitter = {.text = text, .at = text, .problem = ret_problem};
-    int error = split(&splitter);
+    int r = split(&splitter);
 
     buffer_free(&splitter.literal);
-    if (error < 0) {
+    if (r < 0) {
         template_text_free(&splitter.parts);
-        return error;
+        return r;
     }
     *ret_text = splitter.parts;
     return 0;

@@ -114,10 +114,10 @@ int template_url_check(const struct template_text *text, struct problem *ret_pro
 {
     for (size_t i = 0; i < text->count; i++) {
         const char *literal = text->parts[i].literal;
-        int error = literal ? check_literal(literal, ret_problem) : 0;
+        int r = literal ? check_literal(literal, ret_problem) : 0;
 
-        if (error < 0) {
-            return error;
+        if (r < 0) {
+            return r;
         }
     }
     return check_authority(text, ret_problem);
@@ -172,20 +172,20 @@ static int append_literal(struct url *url, const char *literal)
 {
     for (const char *at = literal; *at;) {
         size_t plain = url->in_path ? strcspn(at, "/?") : strlen(at);
-        int error = buffer_append(url->out, at, plain);
+        int r = buffer_append(url->out, at, plain);
 
         at += plain;
-        if (error < 0 || *at == '\0') {
-            return error;
+        if (r < 0 || *at == '\0') {
+            return r;
         }
-        error = end_segment(url);
-        if (error < 0) {
-            return error;
+        r = end_segment(url);
+        if (r < 0) {
+            return r;
         }
         url->in_path = *at == '/';
-        error = buffer_append(url->out, at++, 1);
-        if (error < 0) {
-            return error;
+        r = buffer_append(url->out, at++, 1);
+        if (r < 0) {
+            return r;
         }
         url->segment = url->out->length;
     }
@@ -200,13 +200,13 @@ static int append_encoded(struct buffer *out, const char *plain)
         size_t unreserved = strspn(plain, UNRESERVED);
         unsigned char byte = (unsigned char)plain[unreserved];
         char escape[3] = {'%', digits[byte >> 4], digits[byte & 15]};
-        int error = buffer_append(out, plain, unreserved);
+        int r = buffer_append(out, plain, unreserved);
 
-        if (error == 0 && byte) {
-            error = buffer_append(out, escape, sizeof escape);
+        if (r == 0 && byte) {
+            r = buffer_append(out, escape, sizeof escape);
         }
-        if (error < 0) {
-            return error;
+        if (r < 0) {
+            return r;
         }
         plain += unreserved + (byte ? 1 : 0);
     }
@@ -216,15 +216,15 @@ static int append_encoded(struct buffer *out, const char *plain)
 static int append_value(struct url *url, const struct template_part *placeholder)
 {
     char *plain;
-    int error = template_plain_value(placeholder, url->record, &plain, url->problem);
+    int r = template_plain_value(placeholder, url->record, &plain, url->problem);
 
-    if (error < 0) {
-        return error;
+    if (r < 0) {
+        return r;
     }
     url->filler = placeholder;
-    error = append_encoded(url->out, plain);
+    r = append_encoded(url->out, plain);
     free(plain);
-    return error;
+    return r;
 }
 
 int template_url_render(const struct template_text *text, const json_t *record, struct buffer *out,
@@ -232,16 +232,16 @@ int template_url_render(const struct template_text *text, const json_t *record, 
 {
     size_t start = authority_end(text->parts[0].literal);
     struct url url = {.record = record, .out = out, .problem = ret_problem, .in_path = true};
-    int error = buffer_append(out, text->parts[0].literal, start);
+    int r = buffer_append(out, text->parts[0].literal, start);
 
     url.segment = out->length;
-    if (error == 0) {
-        error = append_literal(&url, text->parts[0].literal + start);
+    if (r == 0) {
+        r = append_literal(&url, text->parts[0].literal + start);
     }
-    for (size_t i = 1; error == 0 && i < text->count; i++) {
+    for (size_t i = 1; r == 0 && i < text->count; i++) {
         const struct template_part *part = &text->parts[i];
 
-        error = part->literal ? append_literal(&url, part->literal) : append_value(&url, part);
+        r = part->literal ? append_literal(&url, part->literal) : append_value(&url, part);
     }
-    return error < 0 ? error : end_segment(&url);
+    return r < 0 ? r : end_segment(&url);
 }

@@ -84,28 +84,28 @@ static int append_part(const struct template_part *part, const json_t *record, s
                        struct problem *ret_problem)
 {
     char *plain;
-    int error;
+    int r;
 
     if (part->literal) {
         return buffer_append_text(out, part->literal);
     }
-    error = template_plain_value(part, record, &plain, ret_problem);
-    if (error < 0) {
-        return error;
+    r = template_plain_value(part, record, &plain, ret_problem);
+    if (r < 0) {
+        return r;
     }
-    error = buffer_append_text(out, plain);
+    r = buffer_append_text(out, plain);
     free(plain);
-    return error;
+    return r;
 }
 
 int template_plain_render(const struct template_text *text, const json_t *record,
                           struct buffer *out, struct problem *ret_problem)
 {
     for (size_t i = 0; i < text->count; i++) {
-        int error = append_part(&text->parts[i], record, out, ret_problem);
+        int r = append_part(&text->parts[i], record, out, ret_problem);
 
-        if (error < 0) {
-            return error;
+        if (r < 0) {
+            return r;
         }
     }
     return 0;

@@ -103,16 +103,16 @@ static int take_authority(const char *text, size_t length, struct url *url,
 {
     size_t host = length;
 
-    if (memchr(text, '@', length) != NULL) {
+    if (memchr(text, '@', length)) {
         return refuse(ret_problem, "a URL may not hold a user name or password");
     }
     for (size_t i = length; i > 0 && text[i - 1] != ']'; i--) {
         host = text[i - 1] == ':' ? i - 1 : host;
     }
     if (host < length) {
-        int error = take_port(text + host + 1, length - host - 1, url, ret_problem);
-        if (error < 0) {
-            return error;
+        int r = take_port(text + host + 1, length - host - 1, url, ret_problem);
+        if (r < 0) {
+            return r;
         }
     }
     return take_host(text, host, url, ret_problem);
@@ -176,15 +176,15 @@ static int take_path(const char *text, size_t length, struct url *url, struct pr
 static int take_rest(const char *text, struct url *url, struct problem *ret_problem)
 {
     size_t length = strspn(text, PATH_MEMBER);
-    int error = take_path(text, length, url, ret_problem);
+    int r = take_path(text, length, url, ret_problem);
 
-    if (error < 0) {
-        return error;
+    if (r < 0) {
+        return r;
     }
     if (text[length] == '?') {
         url->query = text + length + 1;
         length += 1 + strspn(url->query, PATH_MEMBER "?");
-        error = check_encodings(url->query, strlen(url->query), false, ret_problem);
+        r = check_encodings(url->query, strlen(url->query), false, ret_problem);
     }
     if (text[length] == '#') {
         return refuse(ret_problem, "a URL's fragment is never sent");
@@ -194,7 +194,7 @@ static int take_rest(const char *text, struct url *url, struct problem *ret_prob
                       "a URL can't hold spaces, backslashes, quotes, brackets, control "
                       "characters or anything beyond ASCII");
     }
-    return error;
+    return r;
 }
 
 /* --- as a whole ------------------------------------------------------------------------------- */
@@ -203,7 +203,7 @@ int url_parse(const char *text, struct url *ret_url, struct problem *ret_problem
 {
     struct url url = {.https = strncasecmp(text, "https://", 8) == 0};
     size_t authority;
-    int error;
+    int r;
 
     if (!url.https && strncasecmp(text, "http://", 7) != 0) {
         return refuse(ret_problem, "this is no URL that begins with http:// or https://");
@@ -215,14 +215,14 @@ int url_parse(const char *text, struct url *ret_url, struct problem *ret_problem
     text += url.https ? 8 : 7;
     url.port = url.https ? 443 : 80;
     authority = strcspn(text, "/?#\\");
-    error = take_authority(text, authority, &url, ret_problem);
-    if (error == 0) {
-        error = take_rest(text + authority, &url, ret_problem);
+    r = take_authority(text, authority, &url, ret_problem);
+    if (r == 0) {
+        r = take_rest(text + authority, &url, ret_problem);
     }
-    if (error == 0) {
+    if (r == 0) {
         *ret_url = url;
     }
-    return error;
+    return r;
 }
 
 bool url_allows(const struct url *allow, const struct url *url)
@@ -262,5 +262,5 @@ bool url_is_local(const struct url *url)
     /* The bytes of 127.x.y.z stand behind 12 bytes that say it is one of IPv4. */
     return address_from_text(url->host, strlen(url->host), &address) &&
            (address_equal(&address, &v6_loopback) ||
-            (strchr(url->host, ':') == NULL && address.bytes[12] == 127));
+            (!strchr(url->host, ':') && address.bytes[12] == 127));
 }

@@ -71,18 +71,18 @@ static int accept_one(struct acceptor *acceptor)
 static int on_connections(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct acceptor *acceptor = userdata;
-    int error = 0;
+    int r = 0;
 
     (void)source;
     (void)fd;
     (void)revents;
-    for (int i = 0; i < BATCH && error == 0; i++) {
-        error = accept_one(acceptor);
+    for (int i = 0; i < BATCH && r == 0; i++) {
+        r = accept_one(acceptor);
     }
-    if (error == EAGAIN) {
+    if (r == EAGAIN) {
         acceptor->has_failed = false;
-    } else if (error != 0) {
-        fail(acceptor, error);
+    } else if (r != 0) {
+        fail(acceptor, r);
     }
     return 0;
 }

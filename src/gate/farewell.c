@@ -42,10 +42,10 @@ int farewell_new(struct farewell **ret_farewell)
     }
     farewell->fd = epoll_create1(EPOLL_CLOEXEC);
     if (farewell->fd < 0) {
-        int error = -errno;
+        int r = -errno;
 
         free(farewell);
-        return error;
+        return r;
     }
     pthread_mutex_init(&farewell->lock, NULL);
     *ret_farewell = farewell;

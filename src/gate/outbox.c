@@ -27,9 +27,9 @@ int outbox_new(struct outbox **ret_outbox)
     outbox->end = &outbox->first;
     outbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (outbox->fd < 0) {
-        int error = -errno;
+        int r = -errno;
         free(outbox);
-        return error;
+        return r;
     }
     pthread_mutex_init(&outbox->lock, NULL);
     *ret_outbox = outbox;
@@ -68,14 +68,14 @@ static int append(struct outbox *outbox, struct request *request)
 int outbox_push(struct outbox *outbox, struct request *request)
 {
     pthread_mutex_lock(&outbox->lock);
-    int error = append(outbox, request);
-    bool is_due = error == 0 && outbox->count == (outbox->held ? OUTBOX_HELD : 1);
+    int r = append(outbox, request);
+    bool is_due = r == 0 && outbox->count == (outbox->held ? OUTBOX_HELD : 1);
     pthread_mutex_unlock(&outbox->lock);
     /* Refused for the backlog: the main thread shall look whether that still is as it was. */
-    if (is_due || error == -ENOBUFS) {
+    if (is_due || r == -ENOBUFS) {
         outbox_wake(outbox);
     }
-    return error;
+    return r;
 }
 
 static struct request *take(struct outbox *outbox)

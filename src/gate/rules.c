@@ -82,13 +82,13 @@ int rules_configure(struct rules *rules, const struct config *config)
 {
     struct paths paths = {0};
     struct paths token_paths = {0};
-    int error = paths_of(config, false, &paths);
-    if (!error) {
-        error = paths_of(config, true, &token_paths);
+    int r = paths_of(config, false, &paths);
+    if (!r) {
+        r = paths_of(config, true, &token_paths);
     }
-    if (error) {
+    if (r) {
         paths_free(&paths);
-        return error;
+        return r;
     }
     pthread_rwlock_wrlock(&rules->lock);
     struct paths old_paths = rules->paths;

@@ -17,9 +17,9 @@ int watch_new(struct watch **ret_watch)
     }
     watch->fd = epoll_create1(EPOLL_CLOEXEC);
     if (watch->fd < 0) {
-        int error = -errno;
+        int r = -errno;
         free(watch);
-        return error;
+        return r;
     }
     *ret_watch = watch;
     return 0;

@@ -121,10 +121,10 @@ static int fork_keeper(struct keeper *keeper)
         keeper_main(control[1], &keeper->group);
     }
     if (keeper->pid < 0) {
-        int error = errno;
+        int r = errno;
         (void)close(control[0]);
         (void)close(control[1]);
-        return -error;
+        return -r;
     }
     (void)close(control[1]);
     keeper->control = control[0];
