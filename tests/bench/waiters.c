@@ -9,6 +9,7 @@
 
 #include "integration/harness.h"
 #include "support/audience.h"
+#include "support/suite.h"
 
 #define GOAL_KB (100L << 10)
 /* For the measuring itself, and the comment that each stream is sent every 15 s. */
@@ -86,5 +87,5 @@ int main(void)
     TCase *tests = house_scenarios(suite, "those who wait", NULL, NULL);
 
     tcase_add_loop_test(tests, those_who_wait, 0, 2);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

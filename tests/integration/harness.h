@@ -213,7 +213,5 @@ int64_t house_now_ms(void);
 
 /* A test case whose tests run between these two, with time enough for valgrind. */
 TCase *house_scenarios(Suite *suite, const char *name, void (*before)(void), void (*after)(void));
-/* Runs all of it, frees it, and returns what main shall return. */
-int house_run_suite(Suite *suite);
 
 #endif

@@ -305,14 +305,3 @@ TCase *house_scenarios(Suite *suite, const char *name, void (*before)(void), voi
     suite_add_tcase(suite, tests);
     return tests;
 }
-
-int house_run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}

@@ -11,6 +11,7 @@
 
 #include "integration/ctl_rig.h"
 #include "integration/harness.h"
+#include "support/suite.h"
 
 /* Two agents, and what operators are in these tests. */
 #define ALICE 70001
@@ -469,8 +470,6 @@ int main(void)
     Suite *suite = suite_create("agent");
     TCase *tests = tcase_create("an agent");
     TCase *several = tcase_create("several agents");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tests, 300);
     tcase_add_checked_fixture(tests, begin, end);
@@ -503,9 +502,5 @@ int main(void)
     } else {
         (void)puts("skipped: several agents at a socket are several users, which takes root");
     }
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

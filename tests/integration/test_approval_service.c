@@ -10,6 +10,7 @@
 #include "assent/base/json.h"
 #include "integration/service_rig.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 #define NOTIFY   "/v1/notify-operator"
 #define REQUEST  "{\"type\":\"approval_request\",\"action\":\"bulk_send\"}"
@@ -452,5 +453,5 @@ int main(void)
     tcase_add_test(emails, sends_each_email_once_whatever_is_cut);
     tcase_add_test(emails, counts_what_is_sent_twice);
     tcase_add_test(emails, limits_the_rate_of_emails);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 
 #include "integration/harness.h"
 #include "integration/service_rig.h"
+#include "support/suite.h"
 
 static struct house *house;
 static struct service_rig *service;
@@ -738,8 +739,6 @@ int main(void)
 {
     Suite *suite = suite_create("ask");
     TCase *tests = tcase_create("ask");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, set_up, tear_down);
@@ -778,8 +777,5 @@ int main(void)
     tcase_add_test(tests, the_submission_of_what_is_over_is_not_run_again);
     tcase_add_test(tests, a_notice_is_passed_on_however_long_that_takes);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

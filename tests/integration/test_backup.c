@@ -21,6 +21,7 @@
 #include "assent/core/database.h"
 #include "integration/ctl_rig.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 #define MIB (1 << 20)
 
@@ -683,5 +684,5 @@ int main(void)
     tcase_add_test(ends, where_core_dies_it_is_cut_off);
     tcase_add_test(ends, where_the_gate_dies_it_is_over);
     tcase_add_test(ends, a_stop_cuts_it_off_and_does_not_wait_for_it);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

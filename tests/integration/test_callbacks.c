@@ -13,6 +13,7 @@
 #include "integration/ctl_rig.h"
 #include "integration/service_rig.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 #define PATH         "/webhook/approval"
 #define RELAY_SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -309,5 +310,5 @@ int main(void)
     tcase_add_test(tokens, a_webhook_can_be_tried_with_and_without_the_token);
     tcase_add_test(relays, an_agent_is_told_where_it_wanted_to_be);
     tcase_add_test(relays, nobody_else_is_told);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

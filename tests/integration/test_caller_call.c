@@ -6,6 +6,7 @@
 
 #include "caller_rig.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 #define RECORD                                                                                   \
     "{\"event\":\"approval.granted\",\"request_id\":\"req_1\",\"service\":\"daimon\","           \
@@ -453,11 +454,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite());
 }

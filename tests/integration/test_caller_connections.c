@@ -10,6 +10,7 @@
 #include "harness.h"
 #include "support/http2_server.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 #define RECORD "{\"request_id\":\"req_1\",\"context\":{},\"job\":{\"id\":17,\"key\":\"k-1\"}}"
 #define MANY   20
@@ -463,11 +464,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite());
 }

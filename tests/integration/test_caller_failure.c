@@ -11,6 +11,7 @@
 
 #include "caller_rig.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 #include "support/tls_server.h"
 
 #define RECORD                                                                    \
@@ -360,11 +361,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite());
 }

@@ -7,6 +7,7 @@
 #include "assent/caller/lookup_call.h"
 #include "caller_rig.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 #define HOOK "lookup daimon"
 #define SERVICE                                      \
@@ -205,8 +206,6 @@ int main(void)
 {
     Suite *suite = suite_create("caller_lookup");
     TCase *tests = tcase_create("lookup");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, start, stop);
@@ -220,8 +219,5 @@ int main(void)
     tcase_add_test(tests, a_look_up_goes_on_through_a_reload);
     tcase_add_test(tests, a_stop_does_not_wait_for_look_ups);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

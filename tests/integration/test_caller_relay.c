@@ -10,6 +10,7 @@
 #include "assent/domain/standard_webhooks.h"
 #include "caller_rig.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 #include "support/tls_server.h"
 
 #define SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -216,8 +217,6 @@ int main(void)
 {
     Suite *suite = suite_create("caller_relay");
     TCase *tests = tcase_create("relay");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, start, stop);
@@ -229,8 +228,5 @@ int main(void)
     tcase_add_test(tests, a_certificate_that_nobody_vouches_for_is_not_taken);
     tcase_add_test(tests, what_is_allowed_can_be_taken_back);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "integration/harness.h"
+#include "support/suite.h"
 
 #define MEBIBYTE ((size_t)1 << 20)
 
@@ -322,5 +323,5 @@ int main(void)
     tcase_add_test(calls, another_method_is_405_with_allow);
     tcase_add_test(calls, a_malformed_call_is_400);
     tcase_add_test(calls, readiness_tells_who_is_there_and_how_much);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "assent/base/text.h"
 #include "integration/harness.h"
+#include "support/suite.h"
 
 #define NOBODY 65534
 
@@ -426,5 +427,5 @@ int main(void)
     tcase_add_test(services, without_a_service_nothing_is_registered);
     tcase_add_test(services, one_id_in_two_services_is_two_requests);
     tcase_add_test(services, no_service_answers_for_another);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

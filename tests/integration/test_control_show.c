@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
+#include "support/suite.h"
 
 static struct house *house;
 
@@ -310,5 +311,5 @@ int main(void)
     tcase_add_test(showing, a_job_is_shown_with_its_attempts_and_output);
     tcase_add_test(canceling, a_cancel_ends_what_is_pending);
     tcase_add_test(canceling, a_cancel_after_the_decision_is_409);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 
 #include "integration/harness.h"
 #include "support/patience.h"
+#include "support/suite.h"
 
 #define MEBIBYTE ((size_t)1 << 20)
 
@@ -248,5 +249,5 @@ int main(void)
     tcase_add_test(tests, who_leaves_is_forgotten);
     tcase_add_test(tests, who_waits_is_answered_at_the_stop);
     tcase_add_test(tests, who_waits_while_core_dies_is_told_to_come_again);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "integration/ctl_rig.h"
+#include "support/suite.h"
 
 static struct house *house;
 
@@ -640,14 +641,10 @@ static TCase *other_tests(void)
 int main(void)
 {
     Suite *suite = suite_create("assentctl");
-    SRunner *runner = srunner_create(suite);
 
     suite_add_tcase(suite, request_tests());
     suite_add_tcase(suite, wait_tests());
     suite_add_tcase(suite, job_tests());
     suite_add_tcase(suite, other_tests());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "integration/ctl_rig.h"
 #include "integration/service_rig.h"
+#include "support/suite.h"
 
 static struct house *house;
 static struct service_rig *service;
@@ -100,8 +101,6 @@ int main(void)
 {
     Suite *suite = suite_create("ctl_ask");
     TCase *tests = tcase_create("ctl_ask");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, set_up, tear_down);
@@ -110,8 +109,5 @@ int main(void)
     tcase_add_test(tests, explain_names_the_rule);
     tcase_add_test(tests, events_are_all_that_happened);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "integration/ctl_rig.h"
+#include "support/suite.h"
 
 static struct house *house;
 
@@ -461,5 +462,5 @@ int main(void)
     tcase_add_test(tests, a_call_is_shown_without_its_token_and_is_not_made);
     tcase_add_test(tests, a_program_is_shown_for_a_request_that_the_daemon_has_and_is_not_run);
     tcase_add_test(tests, what_is_shown_is_what_is_run);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

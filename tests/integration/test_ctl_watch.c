@@ -17,6 +17,7 @@
 #include "assent/base/buffer.h"
 #include "assent/ctl/screen.h"
 #include "integration/ctl_rig.h"
+#include "support/suite.h"
 
 #define LEAVE "\033[0m\033[?7h\033[?25h\033[?1049l"
 
@@ -421,5 +422,5 @@ int main(void)
     tcase_add_test(tests, what_was_stopped_by_force_paints_its_page_again);
     tcase_add_test(tests, elsewhere_it_writes_a_line_for_each_change);
     tcase_add_test(tests, with_json_every_line_is_an_object);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

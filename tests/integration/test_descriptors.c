@@ -12,6 +12,7 @@
 
 #include "integration/harness.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 #include "support/tool.h"
 
 #define USUAL 64 /* what the daemon finds, and could raise */
@@ -159,5 +160,5 @@ int main(void)
     tcase_add_test(programs, more_programs_than_the_usual_limit_has_room_for_run_at_once);
     tcase_add_test(full, a_gate_that_is_full_hears_the_supervisor);
     tcase_add_test(full, a_caller_that_is_full_hears_the_supervisor);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

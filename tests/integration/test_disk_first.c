@@ -13,6 +13,7 @@
 #include "integration/harness.h"
 #include "support/crowd.h"
 #include "support/jail_setting.h"
+#include "support/suite.h"
 #include "support/tracer.h"
 
 #define PATIENCE_MS ((int)patience_ms(120000))
@@ -150,5 +151,5 @@ int main(void)
     TCase *tests = house_scenarios(suite, "disk_first", NULL, NULL);
 
     tcase_add_test(tests, nothing_is_told_before_it_is_on_disk);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -14,6 +14,7 @@
 #include "assent/base/clock.h"
 #include "assent/base/text.h"
 #include "integration/harness.h"
+#include "support/suite.h"
 
 #define EARLY_LIMIT 10000 /* for each service */
 #define SENDERS     8
@@ -330,5 +331,5 @@ int main(void)
     tcase_add_test(early, so_many_early_decisions_are_kept_and_none_is_pushed_out);
     tcase_add_test(removed, what_was_removed_stays_decided);
     tcase_add_test(removed, what_is_not_over_is_not_removed);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

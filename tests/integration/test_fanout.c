@@ -12,6 +12,7 @@
 #include "assent/base/json.h"
 #include "integration/harness.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 #include "support/tool.h"
 
 static struct house *house;
@@ -697,5 +698,5 @@ int main(void)
     tcase_add_test(many, an_array_that_is_another_after_a_kill_fails_the_rest);
     tcase_add_test(many, a_hook_that_goes_while_items_are_added_fails_those_too);
     tcase_add_test(many, many_that_wait_for_another_try_cost_nothing_and_make_no_storm);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "integration/gate_rig.h"
 
 #include "assent/gate/rules.h"
+#include "support/suite.h"
 
 static const char *const services[] = {HOOK, "/webhook/second", NULL};
 static struct rig rig;
@@ -431,7 +432,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gate");
-    SRunner *runner = srunner_create(suite);
     TCase *tests;
 
     tests = tcase_create("a request that goes to core");
@@ -463,10 +463,5 @@ int main(void)
     tcase_add_test(tests, more_headers_than_a_frame_holds_are_431);
     tcase_add_test(tests, the_largest_head_of_all_passes_with_its_body);
     suite_add_tcase(suite, tests);
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

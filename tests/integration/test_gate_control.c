@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "integration/gate_rig.h"
+#include "support/suite.h"
 
 static const char *const services[] = {HOOK, "/webhook/second", NULL};
 static struct rig rig;
@@ -171,7 +172,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gate control");
-    SRunner *runner = srunner_create(suite);
     TCase *tests;
 
     tests = tcase_create("the control gate");
@@ -183,10 +183,5 @@ int main(void)
     tcase_add_test(tests, a_core_that_does_not_keep_up_gets_no_more_than_64_mib);
     tcase_add_test(tests, more_may_wait_at_once_than_the_usual_limit_of_descriptors);
     suite_add_tcase(suite, tests);
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 
 #include "assent/base/clock.h"
 #include "support/patience.h"
+#include "support/suite.h"
 
 static const char *const services[] = {HOOK, "/webhook/second", NULL};
 static struct rig rig;
@@ -317,7 +318,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gate life");
-    SRunner *runner = srunner_create(suite);
     TCase *tests;
 
     tests = tcase_create("core and clients that go away");
@@ -347,10 +347,5 @@ int main(void)
     tcase_add_test(tests, the_listening_socket_outlives_the_gate);
     tcase_add_test(tests, a_gate_without_its_supervisor_ends_at_once);
     suite_add_tcase(suite, tests);
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -13,6 +13,7 @@
 #include "assent/base/clock.h"
 #include "integration/gate_rig.h"
 #include "support/patience.h"
+#include "support/suite.h"
 
 #define GET_HEALTH "GET /healthz HTTP/1.1\r\nHost: x\r\n"
 
@@ -397,7 +398,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gate_limits");
-    SRunner *runner = srunner_create(suite);
     TCase *tests = tcase_create("limits");
 
     tcase_set_timeout(tests, 60);
@@ -415,10 +415,5 @@ int main(void)
     tcase_add_test(tests, an_early_answer_is_read_by_who_writes_all_before);
     tcase_add_test(tests, limits_change_with_a_reload);
     suite_add_tcase(suite, tests);
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

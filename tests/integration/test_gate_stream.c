@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "integration/gate_rig.h"
+#include "support/suite.h"
 
 #define ASK "GET /v1/stream HTTP/1.0\r\nHost: x\r\n\r\n"
 
@@ -243,7 +244,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gate stream");
-    SRunner *runner = srunner_create(suite);
     TCase *tests = tcase_create("streams");
     TCase *ends = tcase_create("the end");
     TCase *webhooks = tcase_create("the public gate");
@@ -265,9 +265,5 @@ int main(void)
     suite_add_tcase(suite, tests);
     suite_add_tcase(suite, ends);
     suite_add_tcase(suite, webhooks);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "integration/gate_rig.h"
+#include "support/suite.h"
 
 static const char *const services[] = {HOOK, NULL};
 static struct rig rig;
@@ -367,7 +368,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gate_strict");
-    SRunner *runner = srunner_create(suite);
     TCase *tests = tcase_create("strict");
 
     tcase_add_checked_fixture(tests, start, stop);
@@ -398,10 +398,5 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, the_control_gate_takes_escapes_in_paths_and_is_as_strict_elsewhere);
     suite_add_tcase(suite, tests);
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "integration/core_rig.h"
+#include "support/suite.h"
 
 static struct core_rig rig;
 static uint64_t last_id;
@@ -154,8 +155,6 @@ int main(void)
 {
     Suite *suite = suite_create("a hostile gate of agents");
     TCase *tests = tcase_create("a hostile gate of agents");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 300);
     tcase_add_checked_fixture(tests, set_up, tear_down);
@@ -166,8 +165,5 @@ int main(void)
     tcase_add_test(tests, its_end_and_its_ids_do_not_touch_operators);
     tcase_add_test(tests, frames_of_executors_break_it);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

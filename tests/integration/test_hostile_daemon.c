@@ -20,6 +20,7 @@
 #include "support/jail_setting.h"
 #include "support/nasty.h"
 #include "support/patience.h"
+#include "support/suite.h"
 
 #define GATE "assentd: gate public"
 
@@ -253,8 +254,6 @@ int main(void)
 {
     Suite *suite = suite_create("hostile_daemon");
     TCase *tests = tcase_create("hostile_daemon");
-    SRunner *suite_runner;
-    int failed;
 
     tcase_set_timeout(tests, 180);
     tcase_add_test(tests, noise_on_its_stream_hurts_nobody_else);
@@ -263,9 +262,5 @@ int main(void)
     tcase_add_test(tests, one_that_closes_its_channel_is_ended_and_started_again);
     tcase_add_test(tests, the_real_gate_is_ended_for_what_is_said_on_its_stream);
     suite_add_tcase(suite, tests);
-    suite_runner = srunner_create(suite);
-    srunner_run_all(suite_runner, CK_NORMAL);
-    failed = srunner_ntests_failed(suite_runner);
-    srunner_free(suite_runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "integration/core_rig.h"
 #include "support/nasty.h"
 #include "support/patience.h"
+#include "support/suite.h"
 
 static struct core_rig rig;
 
@@ -830,8 +831,6 @@ int main(void)
     TCase *results = tcase_create("results");
     TCase *sayings = tcase_create("refusals, HELLO and DIGESTS");
     TCase *together = tcase_create("all together");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(results, set_up, tear_down);
     tcase_set_timeout(results, 120);
@@ -870,9 +869,5 @@ int main(void)
     suite_add_tcase(suite, results);
     suite_add_tcase(suite, sayings);
     suite_add_tcase(suite, together);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 #include "assent/base/clock.h"
 #include "integration/core_rig.h"
 #include "support/nasty.h"
+#include "support/suite.h"
 
 static struct core_rig rig;
 
@@ -674,8 +675,6 @@ int main(void)
     TCase *frames = tcase_create("frames");
     TCase *requests = tcase_create("requests");
     TCase *others = tcase_create("others");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(frames, set_up, tear_down);
     tcase_set_timeout(frames, 120);
@@ -708,9 +707,5 @@ int main(void)
     suite_add_tcase(suite, frames);
     suite_add_tcase(suite, requests);
     suite_add_tcase(suite, others);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

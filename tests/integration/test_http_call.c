@@ -7,6 +7,7 @@
 #include "assent/base/clock.h"
 #include "assent/caller/http_call.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 #define KEPT_S      1
 #define PATIENCE_MS 15000
@@ -104,11 +105,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite());
 }

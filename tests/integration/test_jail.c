@@ -24,6 +24,7 @@
 #include "support/http_server.h"
 #include "support/injector.h"
 #include "support/jail_setting.h"
+#include "support/suite.h"
 
 /* A descriptor that no role has. */
 #define NO_FD 999
@@ -682,8 +683,6 @@ static void add_jailed(Suite *suite)
 int main(void)
 {
     Suite *suite = suite_create("jail");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(add_case(suite, "off", false), without_jails_there_is_a_warning);
     if (!jail_possible()) {
@@ -694,8 +693,5 @@ int main(void)
             add_attempts(suite);
         }
     }
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

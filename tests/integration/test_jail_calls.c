@@ -13,6 +13,7 @@
 #include "integration/harness.h"
 #include "support/http_server.h"
 #include "support/jail_setting.h"
+#include "support/suite.h"
 #include "support/tracer.h"
 
 #define ROUNDS 20
@@ -296,16 +297,10 @@ int main(void)
 {
     Suite *suite = suite_create("jail_calls");
     TCase *calls = tcase_create("calls");
-    SRunner *runner;
-    int failed;
 
-    runner = srunner_create(suite);
     tcase_set_timeout(calls, 300);
     tcase_add_test(calls, nothing_that_a_jail_forbids_is_tried);
     tcase_add_test(calls, nor_with_tls);
     suite_add_tcase(suite, calls);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

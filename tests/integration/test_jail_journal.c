@@ -15,6 +15,7 @@
 
 #include "integration/harness.h"
 #include "support/jail_setting.h"
+#include "support/suite.h"
 
 #define LINE_LIMIT 65536
 
@@ -104,15 +105,9 @@ int main(void)
 {
     Suite *suite = suite_create("jail_journal");
     TCase *lines = tcase_create("lines");
-    SRunner *runner;
-    int failed;
 
-    runner = srunner_create(suite);
     tcase_set_timeout(lines, 120);
     tcase_add_test(lines, roles_write_to_the_journal_from_their_jails);
     suite_add_tcase(suite, lines);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "integration/harness.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 static struct house *house;
 
@@ -637,5 +638,5 @@ int main(void)
     tcase_add_test(cancels, a_cancel_is_not_lost_when_core_dies);
     tcase_add_test(cancels, what_ends_badly_as_it_is_canceled_is_canceled_and_not_tried_again);
     tcase_add_test(cancels, many_are_canceled_and_retried_at_once);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

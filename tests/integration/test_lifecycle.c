@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
+#include "support/suite.h"
 #include "support/tool.h"
 #include "support/tracer.h"
 
@@ -400,5 +401,5 @@ int main(void)
     tcase_add_test(killing, what_only_bears_the_mark_of_the_store_is_ended_too);
     tcase_add_loop_test(watching, a_role_that_hangs_is_replaced, 0, ROLES);
     tcase_add_test(watching, roles_that_do_not_hang_stay_and_the_service_manager_hears_of_us);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

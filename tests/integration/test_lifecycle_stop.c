@@ -11,6 +11,7 @@
 #include "integration/harness.h"
 #include "support/http_server.h"
 #include "support/patience.h"
+#include "support/suite.h"
 
 static struct house *house;
 static struct http_server *server;
@@ -241,5 +242,5 @@ int main(void)
     tcase_add_test(tests, a_call_may_end_before_the_end);
     tcase_add_test(tests, a_call_without_an_answer_is_interrupted_at_the_end);
     tcase_add_test(tests, nothing_new_is_started_during_the_stop);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
+#include "support/suite.h"
 
 static struct house *house;
 
@@ -418,5 +419,5 @@ int main(void)
     tcase_add_test(full_disk, a_disk_that_takes_no_file_more_is_told);
     tcase_add_test(full_disk, a_store_that_can_not_be_made_is_told_why);
     tcase_add_test(full_disk, without_any_room_nothing_is_lost);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

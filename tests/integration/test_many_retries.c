@@ -16,6 +16,7 @@
 
 #include "assent/base/clock.h"
 #include "integration/harness.h"
+#include "support/suite.h"
 #include "support/tool.h"
 
 #define MANY       10000
@@ -308,5 +309,5 @@ int main(void)
     TCase *tests = house_scenarios(suite, "retries", set_up, tear_down);
 
     tcase_add_test(tests, they_cost_nothing_at_rest_and_make_no_storm_after_a_restart);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "integration/harness.h"
 #include "support/jail_setting.h"
+#include "support/suite.h"
 #include "support/tool.h"
 
 /* More than a role has at hand without asking for it. */
@@ -166,5 +167,5 @@ int main(void)
     tcase_add_test(tests, core_that_has_no_memory_ends_nobody_else);
     tcase_add_test(tests, a_runner_that_could_not_hear_core_hears_it_again);
     tcase_add_test(tests, a_gate_that_could_not_hear_core_hears_it_again);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

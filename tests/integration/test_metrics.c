@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
+#include "support/suite.h"
 
 static struct house *house;
 
@@ -188,5 +189,5 @@ int main(void)
     tcase_add_test(tests, the_numbers_are_what_happened);
     tcase_add_test(tests, what_waits_is_counted);
     tcase_add_test(tests, a_role_that_was_restarted_has_connected_again);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -19,6 +19,7 @@
 #include "integration/harness.h"
 #include "support/jail_setting.h"
 #include "support/permutation.h"
+#include "support/suite.h"
 
 #define ORDERS         5040
 #define TOLD_AT_ALL    5
@@ -358,5 +359,5 @@ int main(void)
 
     tcase_add_test(tests, in_every_order_exactly_one_counts);
     tcase_add_test(tests, of_two_at_once_exactly_one_counts);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

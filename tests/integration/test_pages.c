@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "integration/harness.h"
+#include "support/suite.h"
 
 #define OLD_ROWS 12
 #define PAGE     5
@@ -211,5 +212,5 @@ int main(void)
     tcase_add_test(tests, each_item_is_seen_once_while_items_end);
     tcase_add_test(tests, events_go_on_where_the_last_page_ended_over_restarts_and_kills);
     tcase_add_test(tests, a_cursor_that_is_none_is_refused);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -14,6 +14,7 @@
 #include "integration/runner_rig.h"
 #include "support/http_server.h"
 #include "support/odd_record.h"
+#include "support/suite.h"
 #include "support/template_oracle.h"
 
 #define CALLS    400
@@ -207,8 +208,6 @@ int main(void)
     Suite *suite = suite_create("placeholders");
     TCase *calls = tcase_create("calls");
     TCase *programs = tcase_create("programs");
-    SRunner *suite_runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(calls, 120);
     tcase_add_checked_fixture(calls, start_caller, stop_caller);
@@ -218,8 +217,5 @@ int main(void)
     tcase_add_checked_fixture(programs, start_runner, stop_runner);
     tcase_add_test(programs, no_request_can_change_how_many_words_a_program_gets);
     suite_add_tcase(suite, programs);
-    srunner_run_all(suite_runner, CK_NORMAL);
-    failed = srunner_ntests_failed(suite_runner);
-    srunner_free(suite_runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include "assent/base/digest.h"
 #include "assent/base/text.h"
 #include "integration/harness.h"
+#include "support/suite.h"
 
 static struct house *house;
 
@@ -434,8 +435,6 @@ int main(void)
     TCase *outcomes = scenarios("outcomes");
     TCase *refusals = scenarios("refusals");
     TCase *health = scenarios("health");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(bodies, takes_the_javascript_form);
     tcase_add_test(bodies, takes_the_python_form);
@@ -465,8 +464,5 @@ int main(void)
     suite_add_tcase(suite, outcomes);
     suite_add_tcase(suite, refusals);
     suite_add_tcase(suite, health);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

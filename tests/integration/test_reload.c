@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
+#include "support/suite.h"
 
 #define OTHER_SECRET "whsec_another-secret"
 
@@ -243,5 +244,5 @@ int main(void)
     tcase_add_test(tests, nobody_notices_a_reload);
     tcase_add_test(tests, a_broken_file_changes_nothing);
     tcase_add_test(tests, what_needs_a_restart_is_told);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -11,6 +11,7 @@
 #include "assent/base/json.h"
 #include "integration/harness.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 #define MEBIBYTE ((size_t)1 << 20)
 
@@ -359,5 +360,5 @@ int main(void)
     tcase_add_test(record, a_denial_tells_why);
     tcase_add_test(record, all_hooks_of_a_decision_run_once);
     tcase_add_test(record, an_action_without_hooks_runs_nothing);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

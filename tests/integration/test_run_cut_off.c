@@ -9,6 +9,7 @@
 
 #include "integration/harness.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 static struct house *house;
 static struct http_server *server;
@@ -344,5 +345,5 @@ int main(void)
     tcase_add_test(cut_off, a_call_with_a_key_is_made_again);
     tcase_add_test(cut_off, a_run_goes_on_without_core);
     tcase_add_test(cut_off, a_failed_run_can_be_run_again);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

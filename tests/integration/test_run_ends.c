@@ -13,6 +13,7 @@
 #include "assent/base/json.h"
 #include "integration/harness.h"
 #include "support/http_server.h"
+#include "support/suite.h"
 
 static struct house *house;
 static struct http_server *server;
@@ -333,5 +334,5 @@ int main(void)
     tcase_add_test(calls, a_call_is_made_as_its_hook_says);
     tcase_add_test(calls, a_call_that_is_refused_is_told_with_its_answer);
     tcase_add_test(calls, a_call_that_may_have_been_done_waits_for_a_person);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

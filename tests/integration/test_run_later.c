@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
+#include "support/suite.h"
 
 #define CONCURRENCY 16 /* runs of one executor at a time */
 
@@ -364,5 +365,5 @@ int main(void)
     tcase_add_test(expiry, a_deadline_that_passed_while_assentd_was_down_is_noticed);
     tcase_add_test(delays, what_becomes_due_while_core_writes_is_not_forgotten);
     tcase_add_test(many, many_at_once_run_once_each_and_so_many_at_a_time);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "integration/harness.h"
 #include "integration/runner_rig.h"
 #include "support/jail_setting.h"
+#include "support/suite.h"
 #include "support/tool.h"
 
 enum { LINE = 128 };
@@ -414,8 +415,6 @@ int main(void)
 {
     Suite *suite = suite_create("runner");
     TCase *tests = tcase_create("runner");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_set_timeout(tests, 60);
@@ -445,8 +444,5 @@ int main(void)
     tcase_add_test(tests, a_run_goes_on_while_core_is_away);
     tcase_add_test(tests, a_reload_brings_new_hooks_and_a_broken_one_changes_nothing);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

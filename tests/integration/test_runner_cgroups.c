@@ -8,6 +8,7 @@
 #include "assent/base/process_tree.h"
 #include "integration/runner_rig.h"
 #include "support/cgroup_scratch.h"
+#include "support/suite.h"
 #include "support/tool.h"
 
 enum { AT_ONCE_MS = 0, LINE = 128 };
@@ -170,9 +171,7 @@ static void add_tests(Suite *suite)
 int main(void)
 {
     Suite *suite = suite_create("runner_cgroups");
-    SRunner *runner = srunner_create(suite);
     char cgroup[128];
-    int failed;
 
     if (cgroup_scratch_make(cgroup, sizeof cgroup)) {
         cgroup_scratch_remove(cgroup);
@@ -180,8 +179,5 @@ int main(void)
     } else {
         tcase_add_test(add_case(suite, "none", NULL), they_are_not_there);
     }
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "assent/base/process_tree.h"
 #include "integration/runner_rig.h"
 #include "support/cgroup_scratch.h"
+#include "support/suite.h"
 #include "support/tool.h"
 
 /* For what must be so already. */
@@ -409,9 +410,7 @@ static void add_tests(Suite *suite, const char *name, void (*begin)(void))
 int main(void)
 {
     Suite *suite = suite_create("runner_ends");
-    SRunner *runner = srunner_create(suite);
     char cgroup[128];
-    int failed;
 
     add_tests(suite, "without cgroups", set_up);
     if (cgroup_scratch_make(cgroup, sizeof cgroup)) {
@@ -421,8 +420,5 @@ int main(void)
         (void)fprintf(stderr,
                       "skipped: ending runs with cgroups, of which none can be made here\n");
     }
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

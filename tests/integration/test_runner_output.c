@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "integration/runner_rig.h"
+#include "support/suite.h"
 
 enum { LINE = 128, KIB = 1 << 10, MIB = 1 << 20 };
 
@@ -150,8 +151,6 @@ int main(void)
 {
     Suite *suite = suite_create("runner_output");
     TCase *tests = tcase_create("runner_output");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_set_timeout(tests, 60);
@@ -161,8 +160,5 @@ int main(void)
     tcase_add_test(tests, a_flood_of_output_holds_nobody_up);
     tcase_add_test(tests, nobody_is_answered_who_peeks_at_what_does_not_run);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "assent/base/buffer.h"
 #include "integration/harness.h"
 #include "integration/service_rig.h"
+#include "support/suite.h"
 
 static struct house *house;
 static struct service_rig *service;
@@ -525,5 +526,5 @@ int main(void)
                         sizeof agents / sizeof agents[0]);
     tcase_add_loop_test(tests, an_agent_polls_through_an_outage_of_the_service, 0,
                         sizeof agents / sizeof agents[0]);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "integration/harness.h"
 #include "support/http_server.h"
 #include "support/jail_setting.h"
+#include "support/suite.h"
 
 #define OTHER_SECRET  "whsec_another-secret"
 #define BEARER        "bearer-of-the-tests"
@@ -201,5 +202,5 @@ int main(void)
     tcase_add_test(tests, no_secret_is_where_others_can_read_it);
     tcase_add_test(tests, each_role_has_its_own_secrets_only);
     tcase_add_test(tests, a_secret_that_others_can_read_is_refused);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -15,6 +15,7 @@
 
 #include "integration/harness.h"
 #include "support/jail_setting.h"
+#include "support/suite.h"
 #include "support/tool.h"
 
 #define DEFAULT_PATH "/etc/assentd/assentd.conf"
@@ -515,5 +516,5 @@ int main(void)
         tcase_add_test(anybody, it_needs_no_rights_of_its_own);
     }
     tcase_add_test(streams, standard_streams_that_are_closed_become_nothing_else);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "integration/harness.h"
 #include "integration/service_rig.h"
+#include "support/suite.h"
 
 #define CHAIN 10
 
@@ -301,5 +302,5 @@ int main(void)
     tcase_add_test(tests, after_what_is_over_it_is_over_at_once);
     tcase_add_test(tests, what_policy_has_come_to_refuse_is_submitted_no_more);
     tcase_add_loop_test(tests, after_a_fan_out_of_nothing_it_goes_on_in_the_same_commit, 0, 2);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

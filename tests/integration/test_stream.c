@@ -13,6 +13,7 @@
 #include "integration/harness.h"
 #include "support/audience.h"
 #include "support/listener.h"
+#include "support/suite.h"
 #include "support/tool.h"
 
 #define EVENT_SIZE 4096
@@ -346,5 +347,5 @@ int main(void)
     tcase_add_test(tests, a_stop_ends_streams_and_does_not_wait_for_them);
     tcase_add_test(tests, an_id_that_is_none_is_refused);
     tcase_add_test(tests, hundreds_cost_little_are_told_and_are_gone_when_they_leave);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -14,6 +14,7 @@
 
 #include "assent/base/buffer.h"
 #include "integration/harness.h"
+#include "support/suite.h"
 
 static struct house *house;
 
@@ -296,7 +297,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("tls");
-    SRunner *runner = srunner_create(suite);
     TCase *tests = tcase_create("served");
 
     tcase_add_checked_fixture(tests, start, stop);
@@ -316,10 +316,5 @@ int main(void)
     tcase_add_test(tests, with_client_ca_only_clients_with_its_certificates_are_heard);
     tcase_add_test(tests, a_certificate_that_is_over_serves_with_a_warning);
     suite_add_tcase(suite, tests);
-
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

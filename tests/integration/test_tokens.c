@@ -13,6 +13,7 @@
 #include "integration/ctl_rig.h"
 #include "integration/harness.h"
 #include "support/listener.h"
+#include "support/suite.h"
 
 #define OPERATOR   "token-of-the-operator"
 #define OPERATOR_B "token-of-another-operator"
@@ -369,8 +370,6 @@ int main(void)
 {
     Suite *suite = suite_create("tokens");
     TCase *tests = tcase_create("tokens");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 300);
     tcase_add_checked_fixture(tests, begin, end);
@@ -389,8 +388,5 @@ int main(void)
     tcase_add_test(tests, assentctl_says_what_is_wrong_with_url_and_token);
     tcase_add_test(tests, assentctl_finds_url_and_token_in_its_environment);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

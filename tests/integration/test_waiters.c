@@ -10,6 +10,7 @@
 
 #include "integration/core_rig.h"
 #include "integration/harness.h"
+#include "support/suite.h"
 #include "support/tool.h"
 
 #define MEBIBYTE ((size_t)1 << 20)
@@ -329,5 +330,5 @@ int main(void)
     tcase_add_test(alone, a_gate_that_leaves_takes_with_it_who_was_to_be_answered);
     tcase_add_test(whole, a_large_answer_to_many_is_kept_once);
     tcase_add_test(many, thousands_may_wait);
-    return house_run_suite(suite);
+    return suite_run(suite);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "integration/harness.h"
+#include "support/suite.h"
 
 #define DRIPPERS       1000
 #define LARGE_BODIES   10000
@@ -272,7 +273,6 @@ int main(void)
 {
     struct rlimit limit;
     Suite *suite = suite_create("flood");
-    SRunner *runner = srunner_create(suite);
     TCase *tests = tcase_create("flood");
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -283,9 +283,5 @@ int main(void)
     tcase_set_timeout(tests, 300);
     tcase_add_test(tests, honest_webhooks_are_answered_in_a_flood);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

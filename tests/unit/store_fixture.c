@@ -1,4 +1,5 @@
 #include "store_fixture.h"
+#include "support/suite.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -164,10 +165,6 @@ int fixture_name_hook(void *names, const char *hook)
 int fixture_run(TCase *tests, const char *name)
 {
     Suite *suite = suite_create(name);
-    SRunner *runner = srunner_create(suite);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -13,6 +13,7 @@
 
 #include "assent/base/clock.h"
 #include "assent/base/descriptors.h"
+#include "support/suite.h"
 
 #define PATIENCE_MS 10000
 #define TAKEN_LIMIT 64
@@ -194,9 +195,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("acceptor");
-    SRunner *runner = srunner_create(suite);
     TCase *tests = tcase_create("acceptor");
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, all_that_come_are_taken_and_do_not_block);
@@ -204,8 +203,5 @@ int main(void)
     tcase_add_test(tests, without_descriptors_it_pauses_and_then_goes_on);
     tcase_add_test(tests, the_last_descriptors_are_left_to_others);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

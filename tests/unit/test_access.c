@@ -10,6 +10,7 @@
 
 #include "assent/base/log.h"
 #include "assent/core/access.h"
+#include "support/suite.h"
 
 #define TOKEN(name, text)                                        \
     {                                                            \
@@ -187,8 +188,6 @@ int main(void)
 {
     Suite *suite = suite_create("access");
     TCase *tests = tcase_create("access");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     log_set_level(LOG_LEVEL_ERROR);
     tcase_add_test(tests, a_uid_is_a_name);
@@ -200,8 +199,5 @@ int main(void)
     tcase_add_test(tests, two_headers_are_no_token);
     tcase_add_test(tests, an_agent_sees_its_own_and_an_operator_all);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "assent/base/address.h"
+#include "support/suite.h"
 
 static struct address address_of(const char *text)
 {
@@ -122,7 +123,6 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("address");
-    SRunner *runner = srunner_create(suite);
     TCase *tests = tcase_create("address");
 
     tcase_add_test(tests, an_address_reads_back_as_it_was_written);
@@ -132,9 +132,5 @@ int main(void)
     tcase_add_test(tests, what_is_no_network_is_refused);
     tcase_add_test(tests, one_client_is_an_ipv4_address_or_an_ipv6_network_of_64_bits);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_run(suite);
 }

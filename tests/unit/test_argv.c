@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assent/domain/argv.h"
+#include "support/suite.h"
 
 /* Fails unless `text` splits into exactly these words, ended by NULL. */
 static void expect_words(const char *text, const char *const *expected)
@@ -141,9 +142,5 @@ int main(void)
     tcase_add_test(split, other_escapes_are_refused);
     tcase_add_test(split, a_nul_is_refused);
     suite_add_tcase(suite, split);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assent/base/base64.h"
+#include "support/suite.h"
 
 static void assert_encoded(const void *bytes, size_t length, const char *expected)
 {
@@ -85,14 +86,10 @@ int main(void)
 {
     Suite *suite = suite_create("base64");
     TCase *tests = tcase_create("base64");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tests, the_vectors_of_the_rfc_hold_both_ways);
     tcase_add_test(tests, every_byte_comes_back);
     tcase_add_test(tests, what_is_no_base64_is_refused_and_leaves_nothing);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

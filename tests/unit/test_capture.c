@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "assent/base/capture.h"
+#include "support/suite.h"
 
 static struct capture *capture;
 static struct protocol_output kept;
@@ -143,8 +144,6 @@ int main(void)
 {
     Suite *suite = suite_create("capture");
     TCase *tests = tcase_create("capture");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, NULL, end);
     tcase_add_test(tests, what_fits_is_kept_whole);
@@ -156,8 +155,5 @@ int main(void)
     tcase_add_test(tests, bytes_that_are_no_text_are_kept_as_they_are);
     tcase_add_test(tests, much_output_keeps_a_large_head_and_tail);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

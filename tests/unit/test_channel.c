@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "assent/base/channel.h"
+#include "support/suite.h"
 
 static int ends[2];
 
@@ -143,8 +144,6 @@ int main(void)
 {
     Suite *suite = suite_create("channel");
     TCase *tests = tcase_create("channel");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_message_arrives_with_its_descriptor);
@@ -153,9 +152,5 @@ int main(void)
     tcase_add_test(tests, packets_of_any_other_size_are_refused);
     tcase_add_test(tests, descriptors_that_were_not_asked_for_are_not_kept);
     suite_add_tcase(suite, tests);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

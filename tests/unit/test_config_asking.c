@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/suite.h"
 #include "unit/config_scratch.h"
 
 #define ASKED                                                                             \
@@ -363,9 +364,5 @@ int main(void)
     tcase_add_test(asking, only_the_caller_is_given_what_calls_are_made_with);
     tcase_add_test(asking, a_dump_shows_all_but_the_secrets);
     suite_add_tcase(suite, asking);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "assent/config/keys.h"
+#include "support/suite.h"
 #include "support/tls_server.h"
 #include "unit/config_scratch.h"
 
@@ -272,9 +273,5 @@ int main(void)
     tcase_add_test(examples, the_example_shows_the_defaults_and_every_key);
     tcase_add_test(examples, every_key_has_a_purpose);
     suite_add_tcase(suite, examples);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

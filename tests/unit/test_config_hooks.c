@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assent/config/setters.h"
+#include "support/suite.h"
 #include "unit/config_scratch.h"
 
 #define EXEC "[hook h]\nexec = /bin/true --id={request_id}\n"
@@ -620,9 +621,5 @@ int main(void)
     Suite *suite = suite_create("config_hooks");
     suite_add_tcase(suite, settings());
     suite_add_tcase(suite, consequences());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

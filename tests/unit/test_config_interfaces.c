@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/suite.h"
 #include "unit/config_scratch.h"
 
 #define CONTROL "[control]\nlisten = 127.0.0.1:8788\n"
@@ -292,9 +293,5 @@ int main(void)
     tcase_add_test(accept, it_may_be_said_for_all_other_actions);
     tcase_add_test(accept, other_ways_are_refused);
     suite_add_tcase(suite, accept);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/suite.h"
 #include "unit/config_scratch.h"
 
 START_TEST(a_server_with_a_listener_is_enough)
@@ -492,9 +493,5 @@ int main(void)
     suite_add_tcase(suite, errors());
     suite_add_tcase(suite, secrets());
     suite_add_tcase(suite, services());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

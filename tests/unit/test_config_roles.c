@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/suite.h"
 #include "unit/config_scratch.h"
 
 /* Every value that not all may know begins with `only-`, so that it can be sought in the bytes. */
@@ -269,9 +270,5 @@ int main(void)
     tcase_add_test(roles, bytes_that_are_cut_short_or_go_on_are_refused);
     tcase_add_test(roles, damaged_bytes_do_no_harm);
     suite_add_tcase(suite, roles);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

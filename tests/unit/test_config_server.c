@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/suite.h"
 #include "support/tls_server.h"
 #include "unit/config_scratch.h"
 
@@ -162,9 +163,5 @@ int main(void)
     tcase_add_test(server, files_that_hold_something_else_are_told);
     tcase_add_test(server, an_encrypted_key_is_told_without_asking_for_its_password);
     suite_add_tcase(suite, server);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/suite.h"
 #include "unit/config_scratch.h"
 
 START_TEST(defaults_hold_where_nothing_is_said)
@@ -309,9 +310,5 @@ int main(void)
     tcase_add_loop_test(values, limits_are_included, 0, COUNT(accepted));
     tcase_add_test(values, a_socket_path_has_at_most_107_bytes);
     suite_add_tcase(suite, values);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

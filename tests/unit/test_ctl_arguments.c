@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "assent/ctl/arguments.h"
+#include "support/suite.h"
 
 static const struct option_spec own[] = {
     {"state", 's', "STATE", "help"},
@@ -175,7 +176,6 @@ int main(void)
 {
     Suite *suite = suite_create("ctl arguments");
     TCase *tests = tcase_create("arguments");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tests, an_option_takes_its_value_in_each_of_the_usual_forms);
     tcase_add_test(tests, a_value_may_look_like_an_option);
@@ -188,8 +188,5 @@ int main(void)
     tcase_add_test(tests, durations_have_units);
     tcase_add_test(tests, a_choice_is_one_of_its_words_and_no_part_of_one);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

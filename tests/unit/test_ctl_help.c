@@ -9,6 +9,7 @@
 
 #include "assent/ctl/ctl.h"
 #include "assent/ctl/input.h"
+#include "support/suite.h"
 
 static struct buffer page;
 
@@ -213,7 +214,6 @@ int main(void)
 {
     Suite *suite = suite_create("ctl help");
     TCase *tests = tcase_create("help");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, the_man_page_describes_every_option_of_every_command_and_no_other);
@@ -223,8 +223,5 @@ int main(void)
     tcase_add_test(tests, the_help_names_every_command_and_option);
     tcase_add_test(tests, no_option_of_a_command_hides_a_common_one);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "assent/base/base64.h"
 #include "assent/base/capture.h"
 #include "assent/ctl/kept_output.h"
+#include "support/suite.h"
 
 static struct kept_place place;
 static struct buffer out;
@@ -213,7 +214,6 @@ int main(void)
 {
     Suite *suite = suite_create("ctl output");
     TCase *tests = tcase_create("output");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, output_into_a_file_is_as_it_was);
@@ -227,8 +227,5 @@ int main(void)
     tcase_add_loop_test(tests, a_growing_output_is_written_whole_or_what_is_missing_is_counted, 0,
                         20);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 
 #include "assent/ctl/ask.h"
 #include "assent/ctl/registration_body.h"
+#include "support/suite.h"
 
 static struct arguments arguments;
 static struct buffer body;
@@ -136,7 +137,6 @@ int main(void)
 {
     Suite *suite = suite_create("ctl register");
     TCase *tests = tcase_create("register");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, every_option_becomes_its_field);
@@ -144,8 +144,5 @@ int main(void)
     tcase_add_test(tests, a_file_is_sent_as_it_is);
     tcase_add_test(tests, whatever_an_id_holds_stays_one_segment_of_the_path);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

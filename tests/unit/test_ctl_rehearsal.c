@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assent/ctl/rehearsal.h"
+#include "support/suite.h"
 #include "unit/config_scratch.h"
 
 #define NOW INT64_C(1773657045000) /* 2026-03-16 10:30:45Z */
@@ -174,7 +175,6 @@ int main(void)
 {
     Suite *suite = suite_create("ctl rehearsal");
     TCase *tests = tcase_create("rehearsal");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, a_registration_counts_as_decided_so_that_the_hook_runs);
@@ -184,8 +184,5 @@ int main(void)
     tcase_add_test(tests, a_hook_for_failures_is_told_of_one);
     tcase_add_test(tests, what_is_no_request_is_refused);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "assent/ctl/screen.h"
 #include "assent/ctl/table.h"
+#include "support/suite.h"
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
@@ -317,13 +318,9 @@ static TCase *table_tests(void)
 int main(void)
 {
     Suite *suite = suite_create("ctl screen");
-    SRunner *runner = srunner_create(suite);
 
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     suite_add_tcase(suite, text_tests());
     suite_add_tcase(suite, table_tests());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -10,6 +10,7 @@
 #include "assent/ctl/job_view.h"
 #include "assent/ctl/progress.h"
 #include "assent/ctl/request_view.h"
+#include "support/suite.h"
 
 #define NOW 1773657045000 /* 2026-03-16 10:30:45Z */
 
@@ -469,13 +470,9 @@ static TCase *job_tests(void)
 int main(void)
 {
     Suite *suite = suite_create("ctl views");
-    SRunner *runner = srunner_create(suite);
 
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     suite_add_tcase(suite, request_tests());
     suite_add_tcase(suite, job_tests());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

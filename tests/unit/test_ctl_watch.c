@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "assent/ctl/watch.h"
+#include "support/suite.h"
 
 #define NOW 1773657045000 /* 2026-03-16 10:30:45Z */
 
@@ -341,7 +342,6 @@ int main(void)
     Suite *suite = suite_create("ctl watch");
     TCase *pages = tcase_create("page");
     TCase *changes = tcase_create("lines");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(pages, begin, end);
     tcase_set_timeout(pages, 60);
@@ -358,8 +358,5 @@ int main(void)
     tcase_add_test(changes, pauses_and_a_daemon_that_goes_away_are_told_once);
     tcase_add_test(changes, with_json_each_change_is_one_object);
     suite_add_tcase(suite, changes);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include "assent/base/json.h"
 #include "assent/ctl/webhook.h"
 #include "assent/domain/event.h"
+#include "support/suite.h"
 
 static const char *const forms[] = {"js", "python", "event", "envelope"};
 
@@ -207,7 +208,6 @@ int main(void)
 {
     Suite *suite = suite_create("ctl webhook");
     TCase *tests = tcase_create("webhook");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, every_form_says_who_approved_what_and_when);
@@ -219,8 +219,5 @@ int main(void)
     tcase_add_test(tests, a_listener_is_reached_where_it_listens);
     tcase_add_test(tests, a_socket_or_url_that_is_too_long_is_refused);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "assent/domain/decision.h"
+#include "support/suite.h"
 
 /* One line for each pair: state, event, state after it, outcome. */
 static const char *const expectations[][4] = {
@@ -221,7 +222,6 @@ int main(void)
 {
     Suite *suite = suite_create("decision");
     TCase *tests = tcase_create("decision");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tests, every_pair_of_state_and_event_does_what_is_stated);
     tcase_add_test(tests, a_final_state_never_changes_by_any_two_events);
@@ -231,8 +231,5 @@ int main(void)
     tcase_add_test(tests, every_state_is_found_by_its_name_and_no_other_name_is);
     tcase_add_test(tests, the_numbers_that_are_stored_stay_what_they_are);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

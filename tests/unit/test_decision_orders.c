@@ -9,6 +9,7 @@
 
 #include "assent/domain/decision.h"
 #include "support/permutation.h"
+#include "support/suite.h"
 
 #define ORDERS 5040 /* of seven */
 /* The most that one of them makes of a request: each twice, and the early ones again. */
@@ -252,7 +253,6 @@ int main(void)
 {
     Suite *suite = suite_create("orders of decisions");
     TCase *tests = tcase_create("orders");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_loop_test(tests, in_every_order_the_first_that_can_end_it_does, REQUEST_HELD,
                         REQUEST_PENDING + 1);
@@ -260,8 +260,5 @@ int main(void)
                         REQUEST_PENDING + 1);
     tcase_add_test(tests, in_every_order_what_was_early_counts_when_it_can);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "assent/base/digest.h"
 #include "assent/base/text.h"
+#include "support/suite.h"
 
 static void assert_sha256(const char *bytes, size_t length, const char *expected)
 {
@@ -143,7 +144,6 @@ int main(void)
 {
     Suite *suite = suite_create("digest");
     TCase *tests = tcase_create("digest");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tests, sha256_is_that_of_fips_180);
     tcase_add_test(tests, hmac_is_that_of_rfc_4231);
@@ -153,8 +153,5 @@ int main(void)
     tcase_add_test(tests, random_bytes_fill_all_of_the_memory_and_no_more);
     tcase_add_test(tests, wiped_memory_is_zero);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "assent/base/buffer.h"
 #include "assent/config/environment.h"
+#include "support/suite.h"
 
 static char **environment;
 
@@ -235,8 +236,6 @@ int main(void)
 {
     Suite *suite = suite_create("environment");
     TCase *tests = tcase_create("environment");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, NULL, tear_down);
     tcase_add_test(tests, an_empty_record_leaves_three_variables);
@@ -252,8 +251,5 @@ int main(void)
     tcase_add_test(tests, a_context_cannot_set_other_variables);
     tcase_add_test(tests, the_hook_adds_and_replaces_but_no_name_of_ours);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

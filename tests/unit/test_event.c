@@ -10,6 +10,7 @@
 #include "assent/base/digest.h"
 #include "assent/base/text.h"
 #include "assent/domain/event.h"
+#include "support/suite.h"
 
 static struct event taken_at(const struct event_pointers *pointers, const char *body)
 {
@@ -886,7 +887,6 @@ int main(void)
 {
     Suite *suite = suite_create("event");
     TCase *tests = tcase_create("event");
-    SRunner *runner = srunner_create(suite);
 
     add_bodies_and_ids(tests);
     add_decisions(tests);
@@ -894,8 +894,5 @@ int main(void)
     add_details(tests);
     add_pointers(tests);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "assent/base/clock.h"
 #include "assent/base/executor.h"
+#include "support/suite.h"
 
 enum { PATIENCE_MS = 5000, KEPT = 32 };
 
@@ -718,8 +719,6 @@ int main(void)
 {
     Suite *suite = suite_create("executor");
     TCase *tests = tcase_create("executor");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, it_says_hello_with_its_digests_and_nothing_else);
@@ -746,8 +745,5 @@ int main(void)
     tcase_add_test(tests, only_what_runs_can_finish);
     tcase_add_test(tests, each_executor_has_an_incarnation_of_its_own);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -13,6 +13,7 @@
 
 #include "assent/gate/message.h"
 #include "assent/gate/peer.h"
+#include "support/suite.h"
 
 static struct message message;
 
@@ -145,7 +146,6 @@ int main(void)
 {
     Suite *suite = suite_create("gate message");
     TCase *tests = tcase_create("message");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tests, names_are_lower_case_values_stay_and_order_too);
     tcase_add_test(tests, head_asks_core_as_get_does);
@@ -153,8 +153,5 @@ int main(void)
     tcase_add_test(tests, there_is_room_for_so_many_headers_and_so_long_names);
     tcase_add_test(tests, a_peer_is_its_address_or_its_uid);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

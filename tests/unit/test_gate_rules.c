@@ -11,6 +11,7 @@
 #include "assent/base/json.h"
 #include "assent/gate/answer.h"
 #include "assent/gate/rules.h"
+#include "support/suite.h"
 
 static char last[] = "/webhook/z";
 static char first[] = "/webhook/a";
@@ -292,7 +293,6 @@ int main(void)
 {
     Suite *suite = suite_create("gate rules");
     TCase *tests = tcase_create("rules");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tests, a_token_may_stand_below_the_path_of_a_service_that_has_one);
     tcase_add_test(tests, a_webhook_may_pass_and_grow_to_the_limit);
@@ -306,8 +306,5 @@ int main(void)
     tcase_add_test(tests, a_reload_is_seen_whole_or_not_at_all);
     tcase_add_test(tests, every_answer_is_an_error_in_json);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

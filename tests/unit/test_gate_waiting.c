@@ -15,6 +15,7 @@
 #include "assent/gate/outbox.h"
 #include "assent/gate/pending.h"
 #include "assent/gate/watch.h"
+#include "support/suite.h"
 
 /* --- the outbox ------------------------------------------------------------------------------- */
 
@@ -288,7 +289,6 @@ int main(void)
 {
     Suite *suite = suite_create("gate waiting");
     TCase *tests = tcase_create("waiting");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tests, what_goes_in_comes_out_in_order_and_wakes_once);
     tcase_add_test(tests, what_comes_right_behind_wakes_only_when_it_is_many);
@@ -300,8 +300,5 @@ int main(void)
     tcase_add_test(tests, each_is_watched_once_when_it_is_old_enough);
     tcase_add_test(tests, a_client_that_left_is_seen_until_it_is_removed);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

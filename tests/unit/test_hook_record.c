@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "assent/domain/hook_record.h"
+#include "support/suite.h"
 
 #define DECIDED_AT INT64_C(1773657045123) /* 2026-03-16T10:30:45.123Z */
 
@@ -85,15 +86,11 @@ int main(void)
 {
     Suite *suite = suite_create("hook record");
     TCase *tests = tcase_create("hook record");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, a_record_has_all_members_and_null_for_what_has_no_value);
     tcase_add_test(tests, a_record_of_an_item_has_it_behind_the_context);
     tcase_add_test(tests, the_event_follows_from_the_state_or_the_run_that_failed);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "assent/domain/ini.h"
+#include "support/suite.h"
 
 static struct ini ini;
 static char told[4096]; /* LINE|SECTION|KEY|WHAT and a newline for each error */
@@ -355,9 +356,5 @@ int main(void)
     Suite *suite = suite_create("ini");
     suite_add_tcase(suite, reading());
     suite_add_tcase(suite, refusing());
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "assent/base/json.h"
 #include "assent/domain/items.h"
+#include "support/suite.h"
 
 static struct items found(const char *text, const char *path)
 {
@@ -140,8 +141,6 @@ int main(void)
 {
     Suite *suite = suite_create("items");
     TCase *tests = tcase_create("items");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, elements_of_every_kind_come_in_their_order);
     tcase_add_test(tests, a_path_is_walked_through_objects);
@@ -149,8 +148,5 @@ int main(void)
     tcase_add_test(tests, the_rest_is_without_the_array_and_one_comma);
     tcase_add_loop_test(tests, it_agrees_with_a_parser_about_any_array, 0, 10);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "assent/domain/job.h"
+#include "support/suite.h"
 
 #define NO (-1)
 
@@ -96,7 +97,6 @@ int main(void)
 {
     Suite *suite = suite_create("job");
     TCase *tests = tcase_create("job");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tests, every_pair_of_state_and_event_does_what_is_stated);
     tcase_add_test(tests, a_job_that_runs_is_never_started_again);
@@ -104,8 +104,5 @@ int main(void)
     tcase_add_test(tests, what_is_no_state_and_no_event_is_refused);
     tcase_add_test(tests, every_state_is_found_by_its_name_and_no_other_name_is);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "assent/base/buffer.h"
 #include "assent/base/json.h"
+#include "support/suite.h"
 
 static json_t *parsed(const char *text)
 {
@@ -607,13 +608,9 @@ int main(void)
 {
     Suite *suite = suite_create("json");
     TCase *tests = tcase_create("json");
-    SRunner *runner = srunner_create(suite);
 
     add_parsing(tests);
     add_the_rest(tests);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "assent/base/log.h"
+#include "support/suite.h"
 
 /* What stands on standard error while the test's lines are written; then the old one. */
 static int pipe_fds[2];
@@ -133,8 +134,6 @@ int main(void)
 {
     Suite *suite = suite_create("log");
     TCase *lines = tcase_create("lines");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(lines, catch_standard_error, NULL);
     tcase_add_test(lines, a_line_has_its_level_and_the_fields_that_have_values);
@@ -144,8 +143,5 @@ int main(void)
     tcase_add_test(lines, lines_held_after_the_mark_stay_held);
     tcase_add_test(lines, discarded_lines_are_never_told);
     suite_add_tcase(suite, lines);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

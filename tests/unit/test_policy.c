@@ -10,6 +10,7 @@
 
 #include "assent/base/json.h"
 #include "assent/domain/policy.h"
+#include "support/suite.h"
 
 #define COUNT(array) (int)(sizeof array / sizeof array[0])
 
@@ -585,9 +586,5 @@ int main(void)
     tcase_add_test(tests, what_was_told_of_a_long_name_fits);
     tcase_add_test(tests, nothing_is_freed_of_nothing);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

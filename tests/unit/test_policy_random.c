@@ -10,6 +10,7 @@
 
 #include "assent/base/buffer.h"
 #include "assent/domain/policy.h"
+#include "support/suite.h"
 
 #define ROUNDS     6000
 #define DEEPEST    5
@@ -204,9 +205,5 @@ int main(void)
     tcase_add_test(tests, what_is_written_is_what_is_meant);
     tcase_add_test(tests, the_laws_of_logic_hold);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

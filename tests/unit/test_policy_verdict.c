@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "assent/domain/policy_verdict.h"
+#include "support/suite.h"
 
 static const struct {
     const char *refuse_if;
@@ -95,9 +96,5 @@ int main(void)
     TCase *tests = tcase_create("policy_verdict");
     tcase_add_loop_test(tests, rules_lead_to_a_verdict, 0, sizeof cases / sizeof cases[0]);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

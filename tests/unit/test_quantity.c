@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "assent/domain/quantity.h"
+#include "support/suite.h"
 
 static const struct {
     const char *text;
@@ -149,9 +150,5 @@ int main(void)
     tcase_add_test(quantities, a_size_that_does_not_fit_is_out_of_range);
     tcase_add_test(quantities, sizes_have_no_units_of_time);
     suite_add_tcase(suite, quantities);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

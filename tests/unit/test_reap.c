@@ -14,6 +14,7 @@
 
 #include "assent/base/process_tree.h"
 #include "assent/base/reap.h"
+#include "support/suite.h"
 
 enum { PATIENCE_MS = 5000, MANY = 700, REPEATS = 20 };
 
@@ -430,8 +431,6 @@ int main(void)
 {
     Suite *suite = suite_create("reap");
     TCase *tests = tcase_create("reap");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, without_children_there_is_nothing_to_do);
@@ -449,8 +448,5 @@ int main(void)
     tcase_add_test(tests, without_descriptors_none_counts_as_gone);
     tcase_add_test(tests, where_no_process_is_marked_none_is_ended);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "assent/domain/request_id.h"
+#include "support/suite.h"
 
 START_TEST(ids_of_services_are_valid)
 {
@@ -59,9 +60,5 @@ int main(void)
     tcase_add_test(ids, every_other_character_is_refused);
     tcase_add_test(ids, an_id_has_at_most_200_characters);
     suite_add_tcase(suite, ids);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "assent/domain/schedule.h"
+#include "support/suite.h"
 
 #define NOW INT64_C(1800000000000000) /* us */
 
@@ -117,8 +118,6 @@ int main(void)
     Suite *suite = suite_create("schedule");
     TCase *backoff = tcase_create("backoff");
     TCase *rates = tcase_create("rates");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(backoff, pauses_double_up_to_the_longest);
     tcase_add_test(backoff, every_pause_down_to_none_is_as_likely);
@@ -128,8 +127,5 @@ int main(void)
     tcase_add_test(rates, a_pause_saves_up_no_more_than_a_burst);
     tcase_add_test(rates, a_clock_that_is_set_back_costs_one_interval_at_most);
     suite_add_tcase(suite, rates);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

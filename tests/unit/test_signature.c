@@ -13,6 +13,7 @@
 #include "assent/base/digest.h"
 #include "assent/base/text.h"
 #include "assent/domain/signature.h"
+#include "support/suite.h"
 
 #define BODY "Hello, World!"
 #define HEX  "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
@@ -300,7 +301,6 @@ int main(void)
 {
     Suite *suite = suite_create("signature");
     TCase *tests = tcase_create("signature");
-    SRunner *runner = srunner_create(suite);
 
     tcase_add_test(tests, the_published_values_of_every_scheme_we_know_are_told_right_from_wrong);
     tcase_add_test(tests, the_signature_is_taken_with_and_without_its_prefix_in_either_case);
@@ -315,8 +315,5 @@ int main(void)
     tcase_add_test(tests, a_scheme_that_is_none_lets_nothing_pass);
     tcase_add_test(tests, every_scheme_is_found_by_its_name_and_no_other_name_is);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

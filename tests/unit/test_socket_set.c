@@ -2,6 +2,7 @@
  * The sockets of calls: what is told of them, and what is not any more.
  */
 #include "assent/caller/socket_set.h"
+#include "support/suite.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -182,9 +183,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("socket_set");
-    SRunner *runner = srunner_create(suite);
     TCase *tests = tcase_create("socket_set");
-    int failed;
 
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, what_is_wanted_is_told);
@@ -195,8 +194,5 @@ int main(void)
     tcase_add_test(tests, what_was_told_of_an_earlier_socket_of_that_number_is_void);
     tcase_add_test(tests, what_is_not_ours_leaves_nothing_when_it_rests);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

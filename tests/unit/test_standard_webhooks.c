@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "assent/domain/standard_webhooks.h"
+#include "support/suite.h"
 
 static struct signature_secret secret_of(const char *text)
 {
@@ -129,16 +130,11 @@ int main(void)
 {
     Suite *suite = suite_create("standard_webhooks");
     TCase *tests = tcase_create("standard_webhooks");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(tests, the_published_signatures_are_made);
     tcase_add_test(tests, a_secret_without_the_prefix_is_the_key_as_it_stands);
     tcase_add_test(tests, every_part_is_signed);
     tcase_add_test(tests, a_prefix_with_something_else_behind_it_is_told);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "assent/base/stream.h"
+#include "support/suite.h"
 
 #define FRAMES      400
 #define LARGE       20000
@@ -156,16 +157,11 @@ int main(void)
 {
     Suite *suite = suite_create("stream");
     TCase *tests = tcase_create("corked");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, open_stream, close_stream);
     tcase_add_test(tests, a_corked_stream_keeps_what_it_is_given);
     tcase_add_test(tests, what_comes_after_the_mark_stays);
     tcase_add_test(tests, a_slow_reader_gets_all_in_order_and_nothing_early);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "assent/core/syncer.h"
+#include "support/suite.h"
 
 #define WAIT_MS 60000
 
@@ -97,8 +98,6 @@ int main(void)
 {
     Suite *suite = suite_create("syncer");
     TCase *tests = tcase_create("syncer");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_checked_fixture(tests, NULL, free_syncer);
     tcase_add_test(tests, a_sync_is_told_when_it_has_ended_and_then_awaited);
@@ -107,8 +106,5 @@ int main(void)
     tcase_add_test(tests, one_that_is_under_way_may_be_left_behind);
     tcase_add_test(tests, what_is_no_file_is_refused);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

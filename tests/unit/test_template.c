@@ -9,6 +9,7 @@
 
 #include "assent/base/buffer.h"
 #include "assent/domain/template.h"
+#include "support/suite.h"
 
 static const char record_text[] =
     "{\"event\":\"approval.granted\",\"request_id\":\"req_1\",\"service\":\"daimon\","
@@ -452,11 +453,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite());
 }

@@ -11,6 +11,7 @@
 #include "assent/caller/call_plan.h"
 #include "assent/runner/program.h"
 #include "support/odd_record.h"
+#include "support/suite.h"
 #include "support/template_oracle.h"
 #include "unit/config_scratch.h"
 
@@ -397,8 +398,6 @@ int main(void)
 {
     Suite *suite = suite_create("template_random");
     TCase *tests = tcase_create("template_random");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_set_timeout(tests, 300);
     tcase_add_checked_fixture(tests, start, scratch_remove);
@@ -407,8 +406,5 @@ int main(void)
     tcase_add_test(tests, no_record_can_change_what_a_hook_says);
     tcase_add_loop_test(tests, what_is_no_record_makes_no_run, 0, COUNT(no_records));
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

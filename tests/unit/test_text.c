@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assent/base/text.h"
+#include "support/suite.h"
 
 /* --- hexadecimal and decimal ------------------------------------------------------------------ */
 
@@ -470,14 +471,10 @@ int main(void)
 {
     Suite *suite = suite_create("text");
     TCase *tests = tcase_create("text");
-    SRunner *runner = srunner_create(suite);
 
     add_numbers_and_utf8(tests);
     add_escaping(tests);
     add_time(tests);
     suite_add_tcase(suite, tests);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "assent/domain/url.h"
 #include "assent/domain/url_token.h"
+#include "support/suite.h"
 
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
@@ -359,8 +360,6 @@ int main(void)
     Suite *suite = suite_create("url");
     TCase *urls = tcase_create("urls");
     TCase *tokens = tcase_create("tokens");
-    SRunner *runner = srunner_create(suite);
-    int failed;
 
     tcase_add_test(urls, a_url_is_taken_apart);
     tcase_add_test(urls, what_is_left_out_has_the_usual_value);
@@ -380,8 +379,5 @@ int main(void)
     tcase_add_test(tokens, a_token_has_43_characters_of_base64url);
     tcase_add_test(tokens, a_token_stands_right_below_the_path);
     suite_add_tcase(suite, tokens);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite);
 }

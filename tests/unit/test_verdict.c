@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "assent/caller/verdict.h"
+#include "support/suite.h"
 
 #define HOUR_MS INT64_C(3600000)
 
@@ -237,11 +238,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(suite());
-    int failed;
-
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_run(suite());
 }
