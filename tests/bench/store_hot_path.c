@@ -47,10 +47,12 @@ static double resident_mib(void)
 {
     long pages = 0;
     FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%*s %ld", &pages) != 1)
+    if (!file || fscanf(file, "%*s %ld", &pages) != 1) {
         pages = 0;
-    if (file != NULL)
+    }
+    if (file) {
         (void)fclose(file);
+    }
     return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
 }
 
@@ -130,8 +132,9 @@ static void take_webhook(struct bench *bench, int64_t n)
 /* The next request to decide: one after the other, or anywhere among the pending ones. */
 static int64_t choose(const struct bench *bench, int64_t i)
 {
-    if (!bench->shuffled)
+    if (!bench->shuffled) {
         return bench->decided + 1;
+    }
     return (int64_t)((uint64_t)i * UINT64_C(7368787) % (uint64_t)bench->pending) + 1;
 }
 
@@ -148,8 +151,9 @@ static double take_webhooks(struct bench *bench, int64_t count)
         }
         must(store_commit(bench->store));
         spent += seconds() - start;
-        if (bench->requests - bench->decided < bench->pending / 2)
+        if (bench->requests - bench->decided < bench->pending / 2) {
             register_requests(bench, bench->pending / 2);
+        }
     }
     return spent;
 }
@@ -164,9 +168,10 @@ static void measure(const char *path, int64_t pending, int64_t webhooks, bool sh
         exit(1);
     }
     double start = seconds();
-    while (bench.requests < pending)
+    while (bench.requests < pending) {
         register_requests(&bench,
                           pending - bench.requests < 1000 ? pending - bench.requests : 1000);
+    }
     double registered = (double)bench.requests / (seconds() - start);
     double spent = take_webhooks(&bench, webhooks);
     (void)printf("%8" PRId64 " pending, webhooks %s: %8.0f webhooks/s (%7.0f registered/s, memory "
@@ -184,7 +189,7 @@ int main(int argc, char **argv)
     char path[4096 + 16];
     (void)snprintf(directory, sizeof directory, "%s/assent-store-XXXXXX",
                    argc > 1 ? argv[1] : "/dev/shm");
-    if (mkdtemp(directory) == NULL) {
+    if (!mkdtemp(directory)) {
         perror(directory);
         return 1;
     }

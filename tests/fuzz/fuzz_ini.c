@@ -13,8 +13,9 @@ static void check_report(void *userdata, const char *file, unsigned line, const 
                          const char *key, const char *what)
 {
     const size_t *size = userdata;
-    if (line > *size || what[0] == '\0' || strcmp(file, "fuzz") != 0)
+    if (line > *size || what[0] == '\0' || strcmp(file, "fuzz") != 0) {
         abort();
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

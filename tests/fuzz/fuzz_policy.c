@@ -13,16 +13,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void assert_safe(const char *text)
 {
     assert(*text != '\0');
-    for (; *text != '\0'; text++)
+    for (; *text != '\0'; text++) {
         assert((unsigned char)*text >= ' ' && *text != 0x7f);
+    }
 }
 
 static enum policy_truth evaluate(const struct policy *policy, const json_t *record)
 {
     struct policy_result result;
     policy_evaluate(policy, record, &result);
-    if (result.truth == POLICY_ERROR)
+    if (result.truth == POLICY_ERROR) {
         assert_safe(result.why.text);
+    }
     return result.truth;
 }
 
@@ -48,8 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct policy *policy;
     struct problem problem;
     json_t *record;
-    if (end == NULL || json_parse(end + 1, size - (size_t)(end + 1 - data), &record, NULL) < 0)
+    if (!end || json_parse(end + 1, size - (size_t)(end + 1 - data), &record, NULL) < 0) {
         return 0;
+    }
     if (policy_compile((const char *)data, &policy, &problem) == 0) {
         check_negation((const char *)data, record, evaluate(policy, record));
         policy_free(policy);

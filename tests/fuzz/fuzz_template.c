@@ -38,18 +38,18 @@ static void judge(enum template_kind kind, const char *text, const json_t *recor
     struct buffer out = {0};
     struct problem problem;
     const char *wrong;
-    int error;
+    int r;
 
     if (!text_is_utf8(text, strlen(text)) ||
         template_compile(kind, text, &template, &problem) < 0) {
         return;
     }
-    error = template_render(template, record, &out, &problem);
-    assert(error == 0 || out.length == 0);
-    wrong = template_oracle(kind, text, record, error == 0 ? &out : NULL);
+    r = template_render(template, record, &out, &problem);
+    assert(r == 0 || out.length == 0);
+    wrong = template_oracle(kind, text, record, r == 0 ? &out : NULL);
     if (wrong) {
         (void)fprintf(stderr, "%s: %s: %s\n", text, wrong,
-                      error == 0 ? buffer_text(&out) : problem.text);
+                      r == 0 ? buffer_text(&out) : problem.text);
         abort();
     }
     buffer_free(&out);

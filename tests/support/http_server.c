@@ -185,12 +185,12 @@ static struct http_server_script script_for(struct http_server *server, const ch
 static bool wait_for(struct http_server *server, int delay_ms)
 {
     struct timespec until = after_ms(delay_ms == FOREVER ? 3600000 : delay_ms);
-    int error = 0;
+    int r = 0;
     bool stopping;
 
     (void)pthread_mutex_lock(&server->lock);
-    while (!server->stopping && error != ETIMEDOUT) {
-        error = pthread_cond_timedwait(&server->changed, &server->lock, &until);
+    while (!server->stopping && r != ETIMEDOUT) {
+        r = pthread_cond_timedwait(&server->changed, &server->lock, &until);
     }
     stopping = server->stopping;
     (void)pthread_mutex_unlock(&server->lock);
@@ -461,12 +461,12 @@ void http_server_script(struct http_server *server, const struct http_server_scr
 size_t http_server_wait(struct http_server *server, size_t count)
 {
     struct timespec until = after_ms((int)patience_ms(WAIT_MS));
-    int error = 0;
+    int r = 0;
     size_t seen;
 
     (void)pthread_mutex_lock(&server->lock);
-    while (server->request_count < count && error != ETIMEDOUT) {
-        error = pthread_cond_timedwait(&server->changed, &server->lock, &until);
+    while (server->request_count < count && r != ETIMEDOUT) {
+        r = pthread_cond_timedwait(&server->changed, &server->lock, &until);
     }
     seen = server->request_count;
     (void)pthread_mutex_unlock(&server->lock);
@@ -507,12 +507,12 @@ size_t http_server_open(struct http_server *server)
 size_t http_server_wait_closed(struct http_server *server)
 {
     struct timespec until = after_ms((int)patience_ms(WAIT_MS));
-    int error = 0;
+    int r = 0;
     size_t count;
 
     (void)pthread_mutex_lock(&server->lock);
-    while (server->open > 0 && error != ETIMEDOUT) {
-        error = pthread_cond_timedwait(&server->changed, &server->lock, &until);
+    while (server->open > 0 && r != ETIMEDOUT) {
+        r = pthread_cond_timedwait(&server->changed, &server->lock, &until);
     }
     count = server->open;
     (void)pthread_mutex_unlock(&server->lock);

@@ -96,7 +96,7 @@ bool listener_warm(struct listener *listener)
 
     say(listener, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
     ck_assert(take(listener, "\"ok\"}}", answer, sizeof answer));
-    return strstr(answer, "Connection: close\r\n") == NULL;
+    return !strstr(answer, "Connection: close\r\n");
 }
 
 int listener_status(struct listener *listener)

@@ -28,7 +28,7 @@ bool tracer_possible(void)
 static bool is_traced(pid_t process)
 {
     char *status = process_read(process, "status");
-    bool traced = strstr(status, "\nTracerPid:\t0\n") == NULL;
+    bool traced = !strstr(status, "\nTracerPid:\t0\n");
 
     free(status);
     return traced;

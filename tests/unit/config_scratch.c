@@ -63,8 +63,8 @@ struct config *scratch_load_again(void)
 {
     struct config *config = NULL;
     struct config_errors errors = {0};
-    int error = config_load(scratch_path("assentd.conf"), &config, &errors);
-    ck_assert_msg(error == 0, "%d: %s", error, errors.count > 0 ? errors.lines[0] : "no errors");
+    int r = config_load(scratch_path("assentd.conf"), &config, &errors);
+    ck_assert_msg(r == 0, "%d: %s", r, errors.count > 0 ? errors.lines[0] : "no errors");
     return config;
 }
 
@@ -89,11 +89,11 @@ void scratch_expect_errors(const char *text, const char *const *expected)
     struct config *config = NULL;
     struct config_errors errors = {0};
     scratch_text("assentd.conf", text);
-    int error = config_load(scratch_path("assentd.conf"), &config, &errors);
-    ck_assert_msg(error == -EINVAL, "%d for:\n%s", error, text);
+    int r = config_load(scratch_path("assentd.conf"), &config, &errors);
+    ck_assert_msg(r == -EINVAL, "%d for:\n%s", r, text);
     ck_assert_ptr_null(config);
     size_t count = 0;
-    for (; expected[count] != NULL; count++) {
+    for (; expected[count]; count++) {
         ck_assert_msg(count < errors.count, "missing: %s", expected[count]);
         const char *line = shortened(errors.lines[count]);
         ck_assert_msg(strncmp(line, expected[count], strlen(expected[count])) == 0,

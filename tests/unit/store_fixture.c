@@ -23,8 +23,8 @@ const char *fixture_path(const char *suffix)
 static void open_store(void)
 {
     struct problem problem = {""};
-    int error = store_open(fixture_path(""), &store, &problem);
-    ck_assert_msg(error == 0, "store_open: %d, %s", error, problem.text);
+    int r = store_open(fixture_path(""), &store, &problem);
+    ck_assert_msg(r == 0, "store_open: %d, %s", r, problem.text);
     ck_assert_int_eq(store_begin(store), 0);
 }
 
@@ -40,8 +40,9 @@ void fixture_close(void)
     static const char *const suffixes[] = {"", "-wal", "-journal", "-shm", ".new", ".new-wal"};
     store_free(store);
     store = NULL;
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
         (void)unlink(fixture_path(suffixes[i]));
+    }
     ck_assert_msg(rmdir(directory) == 0, "%s is not empty", directory);
 }
 
@@ -150,8 +151,9 @@ void fixture_assert_numbers(const struct fixture_numbers *taken, int count, ...)
     va_list expected;
     va_start(expected, count);
     ck_assert_int_eq(taken->count, count);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         ck_assert_int_eq(taken->numbers[i], va_arg(expected, int));
+    }
     va_end(expected);
 }
 

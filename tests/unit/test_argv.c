@@ -17,11 +17,13 @@ static void expect_words(const char *text, const char *const *expected)
     size_t count = 0;
     ck_assert_msg(argv_split(text, &words, &count, &problem) == 0, "%s: %s", text, problem.text);
     size_t expected_count = 0;
-    while (expected[expected_count] != NULL)
+    while (expected[expected_count]) {
         expected_count++;
+    }
     ck_assert_uint_eq(count, expected_count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         ck_assert_str_eq(words[i], expected[i]);
+    }
     ck_assert_ptr_null(words[count]);
     argv_free(words);
 }
@@ -82,8 +84,9 @@ END_TEST
 START_TEST(many_words_are_kept)
 {
     char text[2001] = "";
-    for (size_t i = 0; i < 1000; i++)
+    for (size_t i = 0; i < 1000; i++) {
         memcpy(text + 2 * i, "x ", 3);
+    }
     char **words = NULL;
     size_t count = 0;
     ck_assert_int_eq(argv_split(text, &words, &count, NULL), 0);

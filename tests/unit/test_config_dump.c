@@ -22,8 +22,9 @@ static char *dump_twice(const char *text)
     char *second_dump = scratch_dump(second);
     ck_assert_str_eq(first_dump, second_dump);
     ck_assert_uint_eq(first->hook_count, second->hook_count);
-    for (size_t i = 0; i < first->hook_count; i++)
+    for (size_t i = 0; i < first->hook_count; i++) {
         ck_assert_mem_eq(first->hooks[i].digest, second->hooks[i].digest, PROTOCOL_DIGEST_SIZE);
+    }
     free(second_dump);
     config_free(first);
     config_free(second);
@@ -143,7 +144,7 @@ static void read_example(void)
     char path[4096];
     const char *source = getenv("ASSENT_SOURCE");
     scratch_make();
-    (void)snprintf(path, sizeof path, "%s/config/assentd.conf", source != NULL ? source : ".");
+    (void)snprintf(path, sizeof path, "%s/config/assentd.conf", source ? source : ".");
     FILE *in = fopen(path, "r");
     ck_assert_msg(in != NULL, "%s", path);
     size_t size = 0;
@@ -175,8 +176,9 @@ static char *uncommented(void)
     FILE *out = open_memstream(&text, &length);
     for (const char *at = example; *at != '\0';) {
         bool line_begins = at == example || at[-1] == '\n';
-        if (line_begins && at[0] == '#' && (at[1] != ' ' || at[2] == ' ') && at[1] != '\n')
+        if (line_begins && at[0] == '#' && (at[1] != ' ' || at[2] == ' ') && at[1] != '\n') {
             at++;
+        }
         for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
             if (strncmp(at, places[i][0], strlen(places[i][0])) == 0) {
                 (void)fputs(places[i][1], out);

@@ -460,12 +460,14 @@ START_TEST(code_on_a_command_line_is_recognised)
     const char *const *words = commands[_i].words;
     const char *interpreter = NULL;
     size_t count = 0;
-    while (words[count] != NULL)
+    while (words[count]) {
         count++;
+    }
     size_t first = words_first_code((char *const *)words, count, &interpreter);
     bool code = false;
-    for (size_t i = first; i < count; i++)
-        code = code || strstr(words[i], "{X}") != NULL;
+    for (size_t i = first; i < count; i++) {
+        code = code || strstr(words[i], "{X}");
+    }
     ck_assert_msg(code == commands[_i].code, "%s %s %s: from %zu", words[0], words[1], words[2],
                   first);
     ck_assert((interpreter != NULL) == (first < count));

@@ -64,9 +64,9 @@ START_TEST(a_path_without_a_directory_is_in_this_one)
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));
     scratch_text("assentd.conf", SERVER SERVICE);
     ck_assert_int_eq(chdir(scratch_path("")), 0);
-    int error = config_load("assentd.conf", &config, &errors);
+    int r = config_load("assentd.conf", &config, &errors);
     ck_assert_int_eq(chdir(here), 0);
-    ck_assert_int_eq(error, 0);
+    ck_assert_int_eq(r, 0);
     ck_assert_uint_eq(config->services[0].secret_count, 1);
     config_free(config);
 }
@@ -418,10 +418,11 @@ START_TEST(unsigned_webhooks_come_by_local_listeners_only)
                    "[server]\nlisten = 127.0.0.1:9\nlisten = %s\n" UNSIGNED
                    "allow_unsigned = yes\n",
                    listeners[_i].listen);
-    if (listeners[_i].local)
+    if (listeners[_i].local) {
         config_free(scratch_load(text));
-    else
+    } else {
         EXPECT_ERRORS(text, "6: [service a] scheme: anyone who reaches ");
+    }
 }
 END_TEST
 

@@ -81,8 +81,9 @@ static void expect_known(enum role role, const char *const *known)
     struct buffer bytes = scratch_pack(whole, role);
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         bool expected = false;
-        for (size_t j = 0; known[j] != NULL; j++)
+        for (size_t j = 0; known[j]; j++) {
             expected = expected || strcmp(known[j], values[i]) == 0;
+        }
         bool found = memmem(bytes.data, bytes.length, values[i], strlen(values[i])) != NULL;
         ck_assert_msg(found == expected, "%s: %s", role_name(role), values[i]);
     }
@@ -226,8 +227,9 @@ START_TEST(bytes_that_are_cut_short_or_go_on_are_refused)
     for (enum role role = 0; role < ROLE_COUNT; role++) {
         struct buffer bytes = scratch_pack(whole, role);
         struct config *config = NULL;
-        for (size_t length = 0; length < bytes.length; length++)
+        for (size_t length = 0; length < bytes.length; length++) {
             ck_assert_int_eq(config_unpack(bytes.data, length, &config), -EBADMSG);
+        }
         ck_assert_int_eq(buffer_append(&bytes, "", 1), 0);
         ck_assert_int_eq(config_unpack(bytes.data, bytes.length, &config), -EBADMSG);
         ck_assert_ptr_null(config);
@@ -243,10 +245,11 @@ START_TEST(damaged_bytes_do_no_harm)
         for (unsigned bit = 0; bit < 8; bit++) {
             struct config *config = NULL;
             bytes.data[i] ^= (unsigned char)(1u << bit);
-            if (config_unpack(bytes.data, bytes.length, &config) == 0)
+            if (config_unpack(bytes.data, bytes.length, &config) == 0) {
                 config_free(config);
-            else
+            } else {
                 ck_assert_ptr_null(config);
+            }
             bytes.data[i] ^= (unsigned char)(1u << bit);
         }
     }

@@ -82,8 +82,9 @@ START_TEST(so_many_addresses_are_listened_on_and_no_more)
 {
     char text[1024] = "[server]\n";
     size_t length = strlen(text);
-    for (int i = 0; i < CONFIG_LISTEN_LIMIT; i++)
+    for (int i = 0; i < CONFIG_LISTEN_LIMIT; i++) {
         length += (size_t)snprintf(text + length, sizeof text - length, "listen = unix:/s%d\n", i);
+    }
     config_free(scratch_load(text));
     (void)snprintf(text + length, sizeof text - length, "listen = unix:/other\n");
     EXPECT_ERRORS(text, "18: [server] listen: there are 16 already; expected host:port,");

@@ -235,8 +235,9 @@ static const struct {
 static unsigned count_lines(const char *text)
 {
     unsigned lines = 0;
-    for (; *text != '\0'; text++)
+    for (; *text != '\0'; text++) {
         lines += *text == '\n';
+    }
     return lines;
 }
 

@@ -78,9 +78,9 @@ static void assert_refuses_at(const struct event_pointers *pointers, const char 
 {
     struct event event = {.name = "untouched"};
     struct problem problem = {""};
-    int result = event_parse(body, strlen(body), pointers, &event, &problem);
+    int r = event_parse(body, strlen(body), pointers, &event, &problem);
 
-    ck_assert_msg(result == -EBADMSG, "%s: %d", body, result);
+    ck_assert_msg(r == -EBADMSG, "%s: %d", body, r);
     ck_assert_str_eq(event.name, "untouched");
     ck_assert_msg(strstr(problem.text, why) != NULL, "%s: %s", body, problem.text);
 }

@@ -31,7 +31,7 @@ static void tell(void *userdata, const char *file, unsigned line, const char *se
     ck_assert_ptr_eq(userdata, told);
     ck_assert_str_eq(file, "test.conf");
     (void)snprintf(told + length, sizeof told - length, "%u|%s|%s|%s\n", line,
-                   section != NULL ? section : "-", key != NULL ? key : "-", what);
+                   section ? section : "-", key ? key : "-", what);
 }
 
 static int parse_bytes(const char *text, size_t length)
@@ -42,8 +42,8 @@ static int parse_bytes(const char *text, size_t length)
 /* Reads a text that has no error. */
 static void parse(const char *text)
 {
-    int error = parse_bytes(text, strlen(text));
-    ck_assert_msg(error == 0, "%d: %s", error, told);
+    int r = parse_bytes(text, strlen(text));
+    ck_assert_msg(r == 0, "%d: %s", r, told);
     ck_assert_str_eq(told, "");
 }
 

@@ -31,10 +31,10 @@ START_TEST(every_pair_of_state_and_event_does_what_is_stated)
         for (int event = 0; event < JOB_EVENT_COUNT; event++) {
             int expected = expectations[state][event];
             enum job_state next = JOB_STATE_COUNT;
-            int result = job_apply((enum job_state)state, (enum job_event)event, &next);
+            int r = job_apply((enum job_state)state, (enum job_event)event, &next);
 
-            ck_assert_msg(result == (expected == NO ? -EINVAL : 0), "%s, event %d: %d",
-                          job_state_name((enum job_state)state), event, result);
+            ck_assert_msg(r == (expected == NO ? -EINVAL : 0), "%s, event %d: %d",
+                          job_state_name((enum job_state)state), event, r);
             ck_assert_msg((int)next == (expected == NO ? (int)JOB_STATE_COUNT : expected),
                           "%s, event %d: to %d", job_state_name((enum job_state)state), event,
                           (int)next);

@@ -24,9 +24,9 @@ static void assert_refused_bytes(const char *text, size_t length, const char *ex
 {
     json_t *json = NULL;
     struct problem problem = {"no problem was told"};
-    int result = json_parse(text, length, &json, &problem);
+    int r = json_parse(text, length, &json, &problem);
 
-    ck_assert_msg(result == -EBADMSG, "%s: %d", text, result);
+    ck_assert_msg(r == -EBADMSG, "%s: %d", text, r);
     ck_assert_ptr_null(json);
     ck_assert_str_eq(problem.text, expected);
 }

@@ -503,11 +503,13 @@ static const char *repeated(const char *before, const char *middle, const char *
 {
     static char text[POLICY_TEXT_LIMIT * 2];
     size_t length = 0;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         length += (size_t)snprintf(text + length, sizeof text - length, "%s", before);
+    }
     length += (size_t)snprintf(text + length, sizeof text - length, "%s", middle);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         length += (size_t)snprintf(text + length, sizeof text - length, "%s", after);
+    }
     ck_assert_uint_lt(length, sizeof text);
     return text;
 }

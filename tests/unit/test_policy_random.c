@@ -59,12 +59,14 @@ static size_t below(size_t limit)
 static size_t grow(unsigned depth)
 {
     struct tree tree = {.kind = depth == 0 ? LEAF : (enum kind)below(4)};
-    if (tree.kind == LEAF)
+    if (tree.kind == LEAF) {
         tree.left = below(sizeof leaves / sizeof leaves[0]);
-    else
+    } else {
         tree.left = grow(depth - 1);
-    if (tree.kind == AND || tree.kind == OR)
+    }
+    if (tree.kind == AND || tree.kind == OR) {
         tree.right = grow(depth - 1);
+    }
     ck_assert_uint_lt(tree_count, TREE_LIMIT);
     trees[tree_count] = tree;
     return tree_count++;
@@ -80,11 +82,13 @@ static enum policy_truth meaning(size_t index)
 {
     static const enum policy_truth negated[] = {POLICY_TRUE, POLICY_FALSE, POLICY_ERROR};
     const struct tree *tree = &trees[index];
-    if (tree->kind == LEAF)
+    if (tree->kind == LEAF) {
         return leaves[tree->left].truth;
+    }
     enum policy_truth left = meaning(tree->left);
-    if (tree->kind == NOT)
+    if (tree->kind == NOT) {
         return negated[left];
+    }
     enum policy_truth right = meaning(tree->right);
     return (rank(left) < rank(right)) == (tree->kind == AND) ? left : right;
 }
@@ -174,8 +178,9 @@ START_TEST(what_is_written_is_what_is_meant)
         free(all);
         free(few);
     }
-    for (size_t truth = 0; truth < 3; truth++)
+    for (size_t truth = 0; truth < 3; truth++) {
         ck_assert_uint_gt(seen[truth], ROUNDS / 10);
+    }
 }
 END_TEST
 

@@ -66,8 +66,9 @@ static struct policy *compiled(const char *text)
 {
     struct policy *policy = NULL;
     struct problem problem = {"no problem was told"};
-    if (text != NULL)
+    if (text) {
         ck_assert_msg(policy_compile(text, &policy, &problem) == 0, "%s: %s", text, problem.text);
+    }
     return policy;
 }
 

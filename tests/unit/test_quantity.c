@@ -127,8 +127,9 @@ START_TEST(what_is_no_rate_is_refused)
 {
     static const char *const texts[] = {"", "10", "/s", "10/m", "10 /s", "1.5/s", "-1/s", "10/s "};
     struct quantity_rate rate = {7, 7};
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         ck_assert_msg(quantity_rate(texts[i], &rate) == -EINVAL, "%s", texts[i]);
+    }
     ck_assert_int_eq(quantity_rate("0/s", &rate), -ERANGE);
     ck_assert_int_eq(quantity_rate("1000001/s", &rate), -ERANGE);
     ck_assert_int_eq(quantity_rate("99999999999999999999/s", &rate), -ERANGE);

@@ -90,8 +90,9 @@ static void fill(const char *series)
 /* Every page that has requests changes, and there are more of them; the file itself is written. */
 static void change_all(const char *series)
 {
-    for (int64_t number = 1; number <= REQUESTS; number++)
+    for (int64_t number = 1; number <= REQUESTS; number++) {
         fixture_decide(number, REQUEST_APPROVED, FIXTURE_NOW);
+    }
     fill(series);
     ck_assert_int_eq(store_commit(store), 0);
     ck_assert_int_eq(database_checkpoint(store->database), 0);
@@ -131,8 +132,9 @@ static void put_copy_in_place(void)
 static void open_again(void)
 {
     struct problem problem = {""};
-    if (store != NULL && store_in_transaction(store))
+    if (store && store_in_transaction(store)) {
         ck_assert_int_eq(store_commit(store), 0);
+    }
     store_free(store);
     store = NULL;
     ck_assert_msg(store_open(fixture_path(""), &store, &problem) == 0, "%s", problem.text);
@@ -260,8 +262,9 @@ static bool move_to_small_disk(void)
                    mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
                    mount("tmpfs", dirname(directory), "tmpfs", 0, "size=32m") == 0;
     free(directory);
-    if (!mounted)
+    if (!mounted) {
         (void)printf("no file system can be mounted: skipped\n");
+    }
     open_again();
     return mounted;
 }
@@ -292,8 +295,9 @@ static void leave_room(uint64_t room)
 
 START_TEST(where_the_disk_gets_full_the_copy_fails_and_the_store_goes_on)
 {
-    if (!move_to_small_disk())
+    if (!move_to_small_disk()) {
         return;
+    }
     fill("first");
     struct store_copy *copy = begin_copy();
     ck_assert_int_eq(store_copy_read(copy, 1, &copied), 0);

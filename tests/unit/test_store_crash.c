@@ -102,60 +102,66 @@ static void remove_directory(void)
 static int open_store(void)
 {
     struct problem problem = {""};
-    int error = store_open(path, &store, &problem);
+    int r = store_open(path, &store, &problem);
     int fd = -1;
-    if (error != 0)
+    if (r != 0) {
         (void)fprintf(stderr, "store_open: %s\n", problem.text);
-    else if (apart)
+    } else if (apart) {
         ck_assert_int_eq(store_sync_apart(store, &fd), 0);
-    return error;
+    }
+    return r;
 }
 
 /* PER_COMMIT requests, each asked, answered, and given a job. 0 or the first error. */
 static int add_some(int64_t *ret_last)
 {
     static char context[2000];
-    int error = store_begin(store);
+    int r = store_begin(store);
     memset(context, 'x', sizeof context - 1);
-    for (int i = 0; i < PER_COMMIT && error == 0; i++) {
+    for (int i = 0; i < PER_COMMIT && r == 0; i++) {
         char id[32];
         int64_t requests[REQUEST_STATE_COUNT];
         int64_t jobs[JOB_STATE_COUNT];
-        if (store_count(store, requests, jobs) != 0)
+        if (store_count(store, requests, jobs) != 0) {
             return -EIO;
+        }
         (void)snprintf(id, sizeof id, "req_%lld", (long long)requests[REQUEST_APPROVED] + 1);
         struct store_request request = fixture_request(id);
-        error = store_request_add(store, &request, context, &request.number);
+        r = store_request_add(store, &request, context, &request.number);
         struct store_delivery delivery = fixture_delivery("evt_1", id, request.number);
-        if (error == 0)
-            error = store_delivery_add(store, &delivery);
+        if (r == 0) {
+            r = store_delivery_add(store, &delivery);
+        }
         request.state = REQUEST_APPROVED;
         request.final_at = FIXTURE_NOW;
-        if (error == 0)
-            error = store_request_decide(store, &request);
+        if (r == 0) {
+            r = store_request_decide(store, &request);
+        }
         struct store_job job = {.request = request.number, .hook = (char *)"tell-team"};
         int64_t number = 0;
-        if (error == 0)
-            error = store_job_add(store, &job, &number);
+        if (r == 0) {
+            r = store_job_add(store, &job, &number);
+        }
         *ret_last = request.number;
     }
-    return error;
+    return r;
 }
 
 /* Returns once all is on disk, or the first error. */
 static int commit(void)
 {
-    if (!apart)
+    if (!apart) {
         return store_commit(store);
-    int error = store_begin_commit(store);
-    return error == 0 ? store_await_sync(store) : error;
+    }
+    int r = store_begin_commit(store);
+    return r == 0 ? store_await_sync(store) : r;
 }
 
 /* One transaction. 0 or the first error. */
 static int commit_some(int64_t *ret_last)
 {
-    int error = add_some(ret_last);
-    return error == 0 ? commit() : error;
+    int r = add_some(ret_last);
+    return r == 0 ? commit() : r;
 }
 
 /* Every request up to `acknowledged` is decided, knows its delivery, and has its job; what is
@@ -193,11 +199,13 @@ static void assert_whole(int64_t acknowledged)
 static void commit_for_ever(int acknowledge)
 {
     int64_t last = 0;
-    if (open_store() != 0)
+    if (open_store() != 0) {
         _exit(1);
+    }
     while (commit_some(&last) == 0) {
-        if (write(acknowledge, &last, sizeof last) != sizeof last)
+        if (write(acknowledge, &last, sizeof last) != sizeof last) {
             break;
+        }
     }
     _exit(2);
 }
@@ -213,17 +221,20 @@ static int64_t kill_after(int count, long nanoseconds)
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
-    if (child == 0)
+    if (child == 0) {
         commit_for_ever(ends[1]);
+    }
     (void)close(ends[1]);
-    for (int i = 0; i < count && read(ends[0], &last, sizeof last) == sizeof last; i++)
+    for (int i = 0; i < count && read(ends[0], &last, sizeof last) == sizeof last; i++) {
         acknowledged = last;
+    }
     (void)nanosleep(&pause, NULL);
     ck_assert_int_eq(kill(child, SIGKILL), 0);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFSIGNALED(status));
-    while (read(ends[0], &last, sizeof last) == sizeof last)
+    while (read(ends[0], &last, sizeof last) == sizeof last) {
         acknowledged = last;
+    }
     (void)close(ends[0]);
     return acknowledged;
 }
@@ -248,10 +259,11 @@ static int64_t commit_until_failure(void)
 {
     int64_t committed = 0;
     int64_t last = 0;
-    int error = 0;
-    while ((error = commit_some(&last)) == 0)
+    int r = 0;
+    while ((r = commit_some(&last)) == 0) {
         committed = last;
-    ck_assert_int_eq(error, -EIO);
+    }
+    ck_assert_int_eq(r, -EIO);
     return committed;
 }
 
@@ -288,8 +300,9 @@ START_TEST(a_store_that_can_not_write_fails_for_good_and_is_whole_when_opened_ag
         assert_dead();
         store_free(store);
         limit_file_size(RLIM_INFINITY);
-        if (committed == 0)
+        if (committed == 0) {
             committed = requests[REQUEST_APPROVED];
+        }
 
         ck_assert_int_eq(open_store(), 0);
         assert_whole(committed);
@@ -421,15 +434,15 @@ END_TEST
 START_TEST(a_checkpoint_whose_sync_fails_ends_the_store_too)
 {
     int64_t last = 0;
-    int error = 0;
+    int r = 0;
     failing_sync = 0;
     ck_assert_int_eq(open_store(), 0);
-    for (int i = 0; i < 2000 && error == 0; i++) {
+    for (int i = 0; i < 2000 && r == 0; i++) {
         syncs = 0;
         failing_sync = 2; /* a commit syncs once; with a checkpoint, more often */
-        error = commit_some(&last);
+        r = commit_some(&last);
     }
-    ck_assert_int_eq(error, -EIO);
+    ck_assert_int_eq(r, -EIO);
     ck_assert_int_eq(syncs, 2);
     assert_dead();
     store_free(store);
@@ -448,11 +461,12 @@ static int commit_large(const char *id, size_t length)
     memset(context, 'x', length);
     context[length] = '\0';
     struct store_request request = fixture_request(id);
-    int error = store_begin(store);
-    if (error == 0)
-        error = store_request_add(store, &request, context, &request.number);
+    int r = store_begin(store);
+    if (r == 0) {
+        r = store_request_add(store, &request, context, &request.number);
+    }
     free(context);
-    return error == 0 ? commit() : error;
+    return r == 0 ? commit() : r;
 }
 
 /* SQLite shortens it at the end of a commit, after the sync, and takes no heed of an error of that. */
@@ -569,8 +583,9 @@ static void fill(const char *name, size_t leave)
     ck_assert_int_ge(fd, 0);
     off_t size = 0;
     ssize_t written = 0;
-    while ((written = write(fd, block, sizeof block)) > 0)
+    while ((written = write(fd, block, sizeof block)) > 0) {
         size += written;
+    }
     ck_assert_int_eq(ftruncate(fd, size - (off_t)leave), 0);
     ck_assert_int_eq(close(fd), 0);
 }
@@ -578,8 +593,9 @@ static void fill(const char *name, size_t leave)
 static void wait_for_room(bool expected)
 {
     int64_t end = clock_monotonic_ms() + 5000;
-    while (store_has_room(store) != expected)
+    while (store_has_room(store) != expected) {
         ck_assert_int_lt(clock_monotonic_ms(), end);
+    }
 }
 
 START_TEST(a_full_disk_is_seen_before_it_is_hit_and_costs_nothing_committed)

@@ -135,7 +135,7 @@ static int take_early(void *userdata, const struct store_early *early)
     ck_assert_int_eq(early->received_at, FIXTURE_NOW);
     ck_assert_int_eq(early->decided_at, FIXTURE_NOW - 1000);
     ck_assert_ptr_null(early->reason);
-    (void)strncat(taken->by, early->decided_by == NULL ? "nobody" : early->decided_by, 32);
+    (void)strncat(taken->by, !early->decided_by ? "nobody" : early->decided_by, 32);
     (void)strncat(taken->by, " ", 2);
     taken->count++;
     return 0;
@@ -201,8 +201,9 @@ START_TEST(old_early_events_are_dropped_in_steps)
     ck_assert_int_eq(dropped, 1);
     ck_assert_int_eq(store_early_expire(store, FIXTURE_NOW + 1, 2, &dropped), 0);
     ck_assert_int_eq(dropped, 0);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(add_early("req_2", "bob", 5), 0);
+    }
     ck_assert_int_eq(add_early("req_2", "bob", 5), -ENOSPC);
 }
 END_TEST

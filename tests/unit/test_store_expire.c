@@ -235,8 +235,9 @@ START_TEST(deliveries_and_events_that_belong_to_none_go_by_their_age)
     old.received_at = OLD;
     ck_assert_int_eq(store_delivery_add(store, &old), 0);
     ck_assert_int_eq(store_delivery_add(store, &fresh), 0);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         add_event(0, OLD);
+    }
     add_event(0, FIXTURE_NOW);
     ck_assert_int_eq(expire(2), 2);
     ck_assert_int_eq(expire(2), 1);
@@ -272,8 +273,9 @@ START_TEST(pages_of_events_go_on_where_the_last_one_ended)
     struct fixture_numbers taken = events_after(0, NULL, 10, &reached);
     fixture_assert_numbers(&taken, 0);
     ck_assert_int_eq(reached, 0);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         add_event(0, OLD);
+    }
     taken = events_after(0, NULL, 2, &reached);
     fixture_assert_numbers(&taken, 2, 1, 2);
     ck_assert_int_eq(reached, 2);
@@ -294,8 +296,9 @@ END_TEST
 START_TEST(a_cursor_stays_right_over_retention)
 {
     int64_t reached = -1;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
         add_event(0, i < 4 ? OLD : FIXTURE_NOW);
+    }
     ck_assert_int_eq(expire(10), 4);
     struct fixture_numbers taken = events_after(2, NULL, 10, &reached);
     fixture_assert_numbers(&taken, 2, 5, 6);
@@ -317,8 +320,9 @@ START_TEST(an_owner_is_told_of_own_requests_only_and_comes_past_the_others)
     int64_t bob = add_owned("req_b", "agent uid:2");
     int64_t reached = 0;
     add_event(alice, OLD);
-    for (int i = 0; i < STORE_EVENT_LOOKS + 10; i++)
+    for (int i = 0; i < STORE_EVENT_LOOKS + 10; i++) {
         add_event(i % 2 ? bob : 0, OLD);
+    }
     add_event(alice, OLD);
     struct fixture_numbers taken = events_after(0, "agent uid:1", 10, &reached);
     fixture_assert_numbers(&taken, 1, 1);

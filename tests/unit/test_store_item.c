@@ -17,8 +17,9 @@ static int64_t add_fanout(int64_t total, int64_t added)
     ck_assert_int_eq(store_job_update(store, &job), 0);
     store_job_free(&job);
     ck_assert_int_eq(store_fanout_begin(store, number, total, "{\"rest\":1}"), 0);
-    for (int64_t i = 0; i < added; i++)
+    for (int64_t i = 0; i < added; i++) {
         ck_assert_int_eq(store_item_add(store, number, i, "\"a@example.com\" and more", 15), 0);
+    }
     ck_assert_int_eq(store_fanout_grow(store, number, added), 0);
     return number;
 }

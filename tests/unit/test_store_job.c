@@ -119,8 +119,9 @@ static struct fixture_numbers startable(const char *hook, int64_t now)
 
 START_TEST(queued_jobs_of_a_hook_start_in_their_order_when_their_time_has_come)
 {
-    for (int i = 1; i <= 8; i++)
+    for (int i = 1; i <= 8; i++) {
         ck_assert_int_eq(fixture_job(1, i == 2 ? "other" : "tell", JOB_QUEUED), i);
+    }
     set_job(1, JOB_QUEUED, FIXTURE_NOW + 10);
     set_job(4, JOB_RUNNING, 0);
     set_job(7, JOB_QUEUED, FIXTURE_NOW - 1);
@@ -190,8 +191,9 @@ START_TEST(a_list_of_jobs_is_newest_first_and_filtered)
 {
     static const enum job_state states[] = {JOB_QUEUED,      JOB_RUNNING, JOB_SUCCEEDED, JOB_FAILED,
                                             JOB_INTERRUPTED, JOB_FAILED,  JOB_SUCCEEDED};
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 7; i++) {
         (void)fixture_job(1 + i % 2, i < 4 ? "a" : "b", states[i]);
+    }
 
     struct fixture_numbers page = list(JOB_STATE_COUNT, NULL, 0, 0, 3);
     fixture_assert_numbers(&page, 3, 7, 6, 5);
@@ -236,8 +238,9 @@ START_TEST(a_list_of_jobs_of_one_owner_has_nothing_of_another)
         request.owner = (char *)(i == 0 ? "agent uid:1" : "agent uid:2");
         numbers[i] = fixture_add(&request);
     }
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
         (void)fixture_job(numbers[i % 2], i < 3 ? "a" : "b", i < 4 ? JOB_SUCCEEDED : JOB_FAILED);
+    }
 
     struct fixture_numbers page = list_of("agent uid:1", JOB_STATE_COUNT, NULL, 0, 2);
     fixture_assert_numbers(&page, 2, 5, 3);
@@ -344,8 +347,9 @@ END_TEST
 START_TEST(many_running_attempts_are_all_told)
 {
     struct fixture_numbers taken = {.count = 0};
-    for (int i = 1; i <= 40; i++)
+    for (int i = 1; i <= 40; i++) {
         fixture_attempt(i, 1, STORE_EXECUTOR_RUNNER, FIXTURE_NOW + i);
+    }
     ck_assert_int_eq(store_attempt_running(store, STORE_EXECUTOR_RUNNER, take_attempt, &taken), 0);
     ck_assert_int_eq(taken.count, 40);
     ck_assert_int_eq(taken.numbers[39], 401);
@@ -365,10 +369,12 @@ static void assert_output(const struct protocol_output *found,
     ck_assert_int_eq(found->head_length, expected->head_length);
     ck_assert_int_eq(found->tail_length, expected->tail_length);
     ck_assert_int_eq(found->dropped, expected->dropped);
-    if (expected->head_length > 0)
+    if (expected->head_length > 0) {
         ck_assert_mem_eq(found->head, expected->head, expected->head_length);
-    if (expected->tail_length > 0)
+    }
+    if (expected->tail_length > 0) {
         ck_assert_mem_eq(found->tail, expected->tail, expected->tail_length);
+    }
 }
 
 static int compare_outputs(void *userdata, const struct protocol_output *standard_output,

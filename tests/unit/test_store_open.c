@@ -68,8 +68,9 @@ static int in_child(int (*what)(void))
 {
     pid_t child = fork();
     int status = 0;
-    if (child == 0)
+    if (child == 0) {
         _exit(-what());
+    }
     ck_assert_int_gt(child, 0);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? -WEXITSTATUS(status) : KILLED;
@@ -133,11 +134,13 @@ END_TEST
 static int commit_and_vanish(void)
 {
     struct problem problem;
-    if (store_open(fixture_path(""), &store, &problem) != 0 || store_begin(store) != 0)
+    if (store_open(fixture_path(""), &store, &problem) != 0 || store_begin(store) != 0) {
         return -1;
+    }
     (void)fixture_add_id("req_of_the_child");
-    if (store_commit(store) != 0 || size_of(fixture_path("-wal")) <= 0)
+    if (store_commit(store) != 0 || size_of(fixture_path("-wal")) <= 0) {
         return -2;
+    }
     return raise(SIGKILL);
 }
 
@@ -264,8 +267,9 @@ START_TEST(a_store_whose_pages_are_damaged_is_an_error_and_not_a_crash)
     struct store *opened = NULL;
     memset(noise, 0xa5, sizeof noise);
     close_store();
-    for (off_t at = 4096; at < size_of(fixture_path("")); at += 4096)
+    for (off_t at = 4096; at < size_of(fixture_path("")); at += 4096) {
         write_file(fixture_path(""), noise, sizeof noise, at);
+    }
     ck_assert_int_eq(store_open(fixture_path(""), &opened, &problem), -EIO);
     ck_assert_str_ne(problem.text, "");
 }
@@ -298,9 +302,9 @@ static int open_too(void)
 {
     struct problem problem = {""};
     struct store *second = NULL;
-    int error = store_open(fixture_path(""), &second, &problem);
+    int r = store_open(fixture_path(""), &second, &problem);
     store_free(second);
-    return error == -EBUSY && strstr(problem.text, "another process") == NULL ? -1 : error;
+    return r == -EBUSY && !strstr(problem.text, "another process") ? -1 : r;
 }
 
 START_TEST(a_second_process_is_refused_while_the_first_has_it)

@@ -134,8 +134,9 @@ START_TEST(a_context_of_16_mib_comes_back_as_it_was)
     char *found = NULL;
     int64_t number = 0;
     ck_assert_ptr_nonnull(context);
-    for (size_t i = 0; i < length; i++)
+    for (size_t i = 0; i < length; i++) {
         context[i] = (char)('a' + i % 23);
+    }
     context[length] = '\0';
     ck_assert_int_eq(store_request_add(store, &request, context, &number), 0);
     fixture_reopen();

@@ -52,9 +52,9 @@ static void assert_renders(enum template_kind kind, const char *text, const char
     struct template *template = compiled(kind, text);
     struct buffer out = {0};
     struct problem problem = {"no problem was told"};
-    int error = template_render(template, record, &out, &problem);
+    int r = template_render(template, record, &out, &problem);
 
-    ck_assert_msg(error == 0, "%s: %s", text, problem.text);
+    ck_assert_msg(r == 0, "%s: %s", text, problem.text);
     ck_assert_str_eq(buffer_text(&out), expected);
     buffer_free(&out);
     template_free(template);

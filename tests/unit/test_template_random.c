@@ -170,21 +170,21 @@ static bool judge(enum template_kind kind, const char *text, const struct buffer
     struct buffer out = {0};
     struct problem problem = {"no problem was told"};
     json_t *json = parsed(record);
-    int error = template_compile(kind, text, &template, &problem);
+    int r = template_compile(kind, text, &template, &problem);
     const char *wrong;
 
-    ck_assert_msg(error == 0, "%s: %s", text, problem.text);
+    ck_assert_msg(r == 0, "%s: %s", text, problem.text);
     problem.text[0] = '\0';
-    error = template_render(template, json, &out, &problem);
-    ck_assert_msg(error == 0 || error == -ENOENT || error == -EINVAL, "%s: %d", text, error);
-    ck_assert_int_eq(error == 0, problem.text[0] == '\0');
-    wrong = template_oracle(kind, text, json, error == 0 ? &out : NULL);
+    r = template_render(template, json, &out, &problem);
+    ck_assert_msg(r == 0 || r == -ENOENT || r == -EINVAL, "%s: %d", text, r);
+    ck_assert_int_eq(r == 0, problem.text[0] == '\0');
+    wrong = template_oracle(kind, text, json, r == 0 ? &out : NULL);
     ck_assert_msg(!wrong, "%s\n%s\n%s: %.2000s", text, (const char *)record->data, wrong,
-                  error == 0 ? buffer_text(&out) : problem.text);
+                  r == 0 ? buffer_text(&out) : problem.text);
     buffer_free(&out);
     json_decref(json);
     template_free(template);
-    return error == 0;
+    return r == 0;
 }
 
 START_TEST(no_record_can_change_what_a_template_says)
