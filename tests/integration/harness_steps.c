@@ -7,7 +7,7 @@
 #include "integration/harness.h"
 
 #define POLL_MS      10
-#define TEST_SECONDS 180
+#define TEST_SECONDS 600
 
 static void pause_a_little(void)
 {

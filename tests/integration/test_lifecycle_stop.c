@@ -202,6 +202,22 @@ START_TEST(a_call_without_an_answer_is_interrupted_at_the_end)
 }
 END_TEST
 
+/* What the signal overtook began before the stop, and was cut off by it. */
+static void expect_run_or_cut_off(const char *id)
+{
+    json_t *request;
+    const char *state;
+
+    house_await_settled(house, id, 1);
+    request = house_show(house, id);
+    state = text_at(request, "/jobs/0/state");
+    if (strcmp(state, "succeeded") != 0) {
+        ck_assert_str_eq(state, "interrupted");
+        ck_assert_str_eq(text_at(request, "/jobs/0/error"), "stopped with assentd");
+    }
+    json_decref(request);
+}
+
 START_TEST(nothing_new_is_started_during_the_stop)
 {
     start(WORK "  trap '' TERM\n"
@@ -220,7 +236,7 @@ START_TEST(nothing_new_is_started_during_the_stop)
         ck_assert_int_eq(house_wait(house), 0);
         house_start(house);
         if (answer.status == 200) {
-            house_await_jobs(house, "req_2", 1, "succeeded");
+            expect_run_or_cut_off("req_2");
         } else {
             house_await_status(house, "req_2", "pending");
         }
