@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "integration/broken_config.h"
 #include "integration/harness.h"
 #include "support/suite.h"
 
@@ -52,34 +53,6 @@ static void expect_to_work(const char *id)
     house_approve(house, id);
     house_await_jobs(house, id, 1, "succeeded");
 }
-
-static const char broken[] = "[server]\n"
-                             "listen = 127.0.0.1:%PORT%\n"
-                             "max_body = much\n"
-                             "[control]\n"
-                             "socket = control.sock\n"
-                             "[store]\n"
-                             "path = %DIR%/state/assentd.db\n"
-                             "retention = 1d\n"
-                             "retention = 2d\n"
-                             "[service daimon]\n"
-                             "path = /webhook/approval\n"
-                             "scheme = daimon\n"
-                             "secret_file = missing-secret\n"
-                             "[action note]\n"
-                             "on_granted = nobody\n"
-                             "[hok note]\n";
-
-static const char *const broken_places[] = {
-    "assentd.conf:3: [server] max_body: ",
-    "assentd.conf:5: [control] socket: ",
-    "assentd.conf:9: [store] retention: ",
-    "assentd.conf:13: [service daimon] secret_file: ",
-    "assentd.conf:15: [action note] on_granted: ",
-    "assentd.conf:16: [hok note]: ",
-};
-
-#define BROKEN_PLACES (sizeof broken_places / sizeof broken_places[0])
 
 #define OTHER_SERVICE         \
     "[service other]\n"       \
@@ -195,9 +168,9 @@ END_TEST
 START_TEST(a_broken_file_changes_nothing)
 {
     start(note);
-    house_configure_all(house, broken);
+    house_configure_all(house, broken_config);
     house_reload(house);
-    for (size_t i = 0; i < BROKEN_PLACES; i++) {
+    for (size_t i = 0; broken_places[i]; i++) {
         house_await_log(house, broken_places[i]);
     }
     house_await_log(house, "not reloaded: the configuration is as it was");

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "integration/broken_config.h"
 #include "integration/harness.h"
 #include "support/jail_setting.h"
 #include "support/suite.h"
@@ -132,42 +133,14 @@ START_TEST(without_a_configuration_it_says_where_it_looked)
 }
 END_TEST
 
-static const char broken[] = "[server]\n"
-                             "listen = 127.0.0.1:%PORT%\n"
-                             "max_body = much\n"
-                             "[control]\n"
-                             "socket = control.sock\n"
-                             "[store]\n"
-                             "path = %DIR%/state/assentd.db\n"
-                             "retention = 1d\n"
-                             "retention = 2d\n"
-                             "[service daimon]\n"
-                             "path = /webhook/approval\n"
-                             "scheme = daimon\n"
-                             "secret_file = missing-secret\n"
-                             "[action note]\n"
-                             "on_granted = nobody\n"
-                             "[hok note]\n";
-
-static const char *const broken_places[] = {
-    "assentd.conf:3: [server] max_body: ",
-    "assentd.conf:5: [control] socket: ",
-    "assentd.conf:9: [store] retention: ",
-    "assentd.conf:13: [service daimon] secret_file: ",
-    "assentd.conf:15: [action note] on_granted: ",
-    "assentd.conf:16: [hok note]: ",
-};
-
-#define BROKEN_PLACES (sizeof broken_places / sizeof broken_places[0])
-
 START_TEST(a_check_tells_all_errors_with_their_places)
 {
     struct told told;
 
-    house_configure_all(house, broken);
+    house_configure_all(house, broken_config);
     told = run("--check", "-c", "%DIR%/assentd.conf");
     ck_assert_int_eq(told.status, 78);
-    for (size_t i = 0; i < BROKEN_PLACES; i++) {
+    for (size_t i = 0; broken_places[i]; i++) {
         expect_part(told.error, broken_places[i]);
     }
     ck_assert_str_eq(told.out, "");
