@@ -379,18 +379,39 @@ void house_kill(struct house *house)
     process_tree_free(&processes);
 }
 
-int house_run(const struct house *house, const char *const *arguments, char **ret_out,
-              char **ret_error)
+struct told house_run(const struct house *house, ...)
 {
+    const char *arguments[ARGUMENT_LIMIT];
+    struct told told;
+    va_list list;
+    int count = 0;
     int status = 0;
-    pid_t pid = spawn_daemon(house, arguments, "run.out", "run.error");
+    pid_t pid;
 
+    va_start(list, house);
+    while ((arguments[count] = va_arg(list, const char *))) {
+        ck_assert_int_lt(++count, ARGUMENT_LIMIT);
+    }
+    va_end(list);
+    pid = spawn_daemon(house, arguments, "run.out", "run.error");
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    *ret_out = house_read(house, "run.out");
-    *ret_error = house_read(house, "run.error");
+    told.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    told.out = house_read(house, "run.out");
+    told.error = house_read(house, "run.error");
     house_write(house, "run.out", "");
     house_write(house, "run.error", "");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return told;
+}
+
+void told_clear(struct told *told)
+{
+    free(told->out);
+    free(told->error);
+}
+
+void expect_part(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in: %s", part, text);
 }
 
 /* Type=notify-reload takes no word that seems older than its signal; sd_notify(3). */

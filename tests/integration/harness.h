@@ -56,10 +56,17 @@ int house_stop(struct house *house);
 void house_kill(struct house *house);
 /* SIGHUP; waits until it is ready again. */
 void house_reload(struct house *house);
-/* Runs `assentd ARGUMENTS...` (a NULL-terminated list, %DIR% is replaced) to its end, and returns
- * its exit status; what it wrote is to be freed. */
-int house_run(const struct house *house, const char *const *arguments, char **ret_out,
-              char **ret_error);
+/* What a run to its end has told. */
+struct told {
+    int status; /* 128 and more for a signal */
+    char *out;
+    char *error;
+};
+/* Runs `assentd ARGUMENTS...` (up to a NULL, %DIR% is replaced) to its end; told_clear. */
+struct told house_run(const struct house *house, ...) __attribute__((sentinel));
+void told_clear(struct told *told);
+/* The text has that part. */
+void expect_part(const char *text, const char *part);
 /* Stops it if it runs, checks that it stopped well, and removes the directory. */
 void house_free(struct house *house);
 

@@ -56,36 +56,10 @@ static void expect_to_work(const char *id)
 
 /* --- options ---------------------------------------------------------------------------------- */
 
-struct told {
-    int status;
-    char *out;
-    char *error;
-};
-
-static struct told run(const char *first, const char *second, const char *third)
-{
-    const char *const arguments[] = {first, second, third, NULL};
-    struct told told;
-
-    told.status = house_run(house, arguments, &told.out, &told.error);
-    return told;
-}
-
-static void told_clear(struct told *told)
-{
-    free(told->out);
-    free(told->error);
-}
-
-static void expect_part(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in: %s", part, text);
-}
-
 START_TEST(it_says_its_version_and_how_it_is_used)
 {
-    struct told version = run("--version", NULL, NULL);
-    struct told help = run("--help", NULL, NULL);
+    struct told version = house_run(house, "--version", NULL);
+    struct told help = house_run(house, "--help", NULL);
 
     ck_assert_int_eq(version.status, 0);
     ck_assert_str_eq(version.out, "assentd " ASSENT_VERSION "\n");
@@ -100,8 +74,8 @@ END_TEST
 
 START_TEST(what_it_does_not_know_is_a_wrong_use)
 {
-    struct told option = run("--nonsense", NULL, NULL);
-    struct told argument = run("start", NULL, NULL);
+    struct told option = house_run(house, "--nonsense", NULL);
+    struct told argument = house_run(house, "start", NULL);
 
     ck_assert_int_eq(option.status, 64);
     expect_part(option.error, "nonsense");
@@ -115,7 +89,7 @@ END_TEST
 
 START_TEST(without_a_configuration_it_says_where_it_looked)
 {
-    struct told missing = run("-c", "%DIR%/nothing.conf", NULL);
+    struct told missing = house_run(house, "-c", "%DIR%/nothing.conf", NULL);
     char *path = house_file(house, "nothing.conf");
 
     ck_assert_int_eq(missing.status, 78);
@@ -123,7 +97,7 @@ START_TEST(without_a_configuration_it_says_where_it_looked)
     free(path);
     told_clear(&missing);
     if (access(DEFAULT_PATH, F_OK) != 0) {
-        struct told none = run(NULL, NULL, NULL);
+        struct told none = house_run(house, NULL);
 
         ck_assert_int_eq(none.status, 78);
         expect_part(none.error, DEFAULT_PATH);
@@ -138,7 +112,7 @@ START_TEST(a_check_tells_all_errors_with_their_places)
     struct told told;
 
     house_configure_all(house, broken_config);
-    told = run("--check", "-c", "%DIR%/assentd.conf");
+    told = house_run(house, "--check", "-c", "%DIR%/assentd.conf", NULL);
     ck_assert_int_eq(told.status, 78);
     for (size_t i = 0; broken_places[i]; i++) {
         expect_part(told.error, broken_places[i]);
@@ -157,7 +131,7 @@ START_TEST(a_check_says_ok_and_starts_nothing)
     struct told told;
 
     house_configure(house, note);
-    told = run("--check", "-c", "%DIR%/assentd.conf");
+    told = house_run(house, "--check", "-c", "%DIR%/assentd.conf", NULL);
     ck_assert_msg(told.status == 0, "%s", told.error);
     ck_assert_str_eq(told.out, "ok\n");
     ck_assert_int_ne(access(state, F_OK), 0);
@@ -174,7 +148,7 @@ START_TEST(a_dump_has_everything_but_secrets)
     house_configure(house, "[action note]\non_granted = note, tell\n"
                            "[hook note]\nshell = echo\n"
                            "[hook tell]\nhttp = POST http://127.0.0.1:9/\nbearer_file = token\n");
-    told = run("--dump", "-c", "%DIR%/assentd.conf");
+    told = house_run(house, "--dump", "-c", "%DIR%/assentd.conf", NULL);
     ck_assert_int_eq(told.status, 0);
     expect_part(told.out, "expiry_grace = 30s\n");
     expect_part(told.out, "secret_file = secret\n");
@@ -182,7 +156,7 @@ START_TEST(a_dump_has_everything_but_secrets)
     ck_assert_ptr_null(strstr(told.out, HOUSE_SECRET));
     ck_assert_ptr_null(strstr(told.out, BEARER));
     house_write(house, "dumped.conf", told.out);
-    again = run("--dump", "-c", "%DIR%/dumped.conf");
+    again = house_run(house, "--dump", "-c", "%DIR%/dumped.conf", NULL);
     ck_assert_int_eq(again.status, 0);
     ck_assert_str_eq(again.out, told.out);
     told_clear(&told);
