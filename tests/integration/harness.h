@@ -183,6 +183,8 @@ void house_decide(const struct house *house, const char *body, const char *outco
 void house_decide_as(const struct house *house, const char *id, const char *status,
                      const char *outcome);
 void house_approve(const struct house *house, const char *id);
+/* The answer to POST /v1/requests/ID/cancel. */
+struct answer house_cancel(const struct house *house, const char *id);
 /* `result` of GET /v1/approvals/ID; json_decref. */
 json_t *house_show(const struct house *house, const char *id);
 /* The kinds of the request's events, whose numbers grow, with spaces between them; to be freed. */

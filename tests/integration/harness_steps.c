@@ -102,6 +102,15 @@ void house_approve(const struct house *house, const char *id)
     house_decide_as(house, id, "approved", "matched");
 }
 
+struct answer house_cancel(const struct house *house, const char *id)
+{
+    char *path = house_format(house, "/v1/requests/%s/cancel", id);
+    struct answer answer = house_control(house, "POST", path, NULL);
+
+    free(path);
+    return answer;
+}
+
 json_t *house_get(const struct house *house, const char *path)
 {
     return answer_take(house_control(house, "GET", path, NULL), 200);

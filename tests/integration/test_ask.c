@@ -635,21 +635,15 @@ END_TEST
 
 START_TEST(a_request_that_is_canceled_is_submitted_no_more)
 {
-    struct answer answer;
-    char *path;
     char *id;
 
     start("");
     service_listen(service, false);
     id = asked_id("{\"action\":\"a\"}", 202);
-    path = house_format(house, "/v1/requests/%s/cancel", id);
-    answer = house_control(house, "POST", path, NULL);
-    ck_assert_int_eq(answer.status, 200);
-    answer_clear(&answer);
+    json_decref(answer_take(house_cancel(house, id), 200));
     house_await_jobs(house, id, 1, "canceled");
     service_listen(service, true);
     ck_assert_uint_eq(service_asked_count(service), 0);
-    free(path);
     free(id);
 }
 END_TEST

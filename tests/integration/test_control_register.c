@@ -364,8 +364,7 @@ START_TEST(one_id_in_two_services_is_two_requests)
     house_register(house, "{\"requestId\":\"req_1\",\"action\":\"a\",\"service\":\"daimon\"}");
     house_register(house, "{\"requestId\":\"req_1\",\"action\":\"b\",\"service\":\"other\"}");
     answer_expect_error(get("/v1/approvals/req_1"), 409, "ambiguous", "req_1");
-    answer_expect_error(house_control(house, "POST", "/v1/requests/req_1/cancel", NULL), 409,
-                        "ambiguous", "req_1");
+    answer_expect_error(house_cancel(house, "req_1"), 409, "ambiguous", "req_1");
     answer_expect_error(get("/v1/jobs?request=req_1"), 409, "ambiguous", "req_1");
     request = house_get(house, "/v1/approvals/req_1?service=other");
     ck_assert_str_eq(text_at(request, "/action"), "b");

@@ -37,15 +37,6 @@ static void tear_down(void)
     house_free(house);
 }
 
-static struct answer cancel(const char *id)
-{
-    char *path = house_format(house, "/v1/requests/%s/cancel", id);
-    struct answer answer = house_control(house, "POST", path, NULL);
-
-    free(path);
-    return answer;
-}
-
 /* --- early decisions -------------------------------------------------------------------------- */
 
 START_TEST(early_decisions_are_applied_in_their_order)
@@ -269,7 +260,7 @@ START_TEST(what_was_removed_stays_decided)
     house_register_as(house, "canceled", "note");
     house_approve(house, "granted");
     house_decide_as(house, "denied", "denied", "matched");
-    json_decref(answer_take(cancel("canceled"), 200));
+    json_decref(answer_take(house_cancel(house, "canceled"), 200));
     house_await_jobs(house, "granted", 1, "succeeded");
     house_await_jobs(house, "denied", 1, "succeeded");
     forget();
