@@ -26,6 +26,12 @@
 
 #define HOUSE_SECRET      "whsec_a-secret-of-the-tests"
 #define HOUSE_PATIENCE_MS ((int)patience_ms(60000))
+/* An action `note` whose hook adds the id of the request to the file `notes`. */
+#define HOUSE_NOTE        \
+    "[action note]\n"     \
+    "on_granted = note\n" \
+    "[hook note]\n"       \
+    "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n"
 
 struct house;
 
@@ -183,6 +189,8 @@ void house_decide(const struct house *house, const char *body, const char *outco
 void house_decide_as(const struct house *house, const char *id, const char *status,
                      const char *outcome);
 void house_approve(const struct house *house, const char *id);
+/* A request for HOUSE_NOTE, from its registration to the end of the hook, which must have run once. */
+void house_expect_note(const struct house *house, const char *id);
 /* The answer to POST /v1/requests/ID/cancel. */
 struct answer house_cancel(const struct house *house, const char *id);
 /* `result` of GET /v1/approvals/ID; json_decref. */

@@ -102,6 +102,16 @@ void house_approve(const struct house *house, const char *id)
     house_decide_as(house, id, "approved", "matched");
 }
 
+void house_expect_note(const struct house *house, const char *id)
+{
+    int before = house_count_lines(house, "notes");
+
+    house_register_as(house, id, "note");
+    house_approve(house, id);
+    house_await_jobs(house, id, 1, "succeeded");
+    ck_assert_int_eq(house_count_lines(house, "notes"), before + 1);
+}
+
 struct answer house_cancel(const struct house *house, const char *id)
 {
     char *path = house_format(house, "/v1/requests/%s/cancel", id);

@@ -25,11 +25,6 @@
 
 static struct house *house;
 
-static const char note[] = "[action note]\n"
-                           "on_granted = note\n"
-                           "[hook note]\n"
-                           "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n";
-
 static void set_up(void)
 {
     house = house_new();
@@ -45,13 +40,6 @@ static void start(const char *sections)
 {
     house_configure(house, sections);
     house_start(house);
-}
-
-static void expect_to_work(const char *id)
-{
-    house_register_as(house, id, "note");
-    house_approve(house, id);
-    house_await_jobs(house, id, 1, "succeeded");
 }
 
 /* --- options ---------------------------------------------------------------------------------- */
@@ -130,7 +118,7 @@ START_TEST(a_check_says_ok_and_starts_nothing)
     char *state = house_file(house, "state");
     struct told told;
 
-    house_configure(house, note);
+    house_configure(house, HOUSE_NOTE);
     told = house_run(house, "--check", "-c", "%DIR%/assentd.conf", NULL);
     ck_assert_msg(told.status == 0, "%s", told.error);
     ck_assert_str_eq(told.out, "ok\n");
@@ -233,7 +221,7 @@ START_TEST(passed_sockets_replace_configured_ones)
 
     open_passed(&passed);
     house_prepare(house, pass, &passed);
-    start(note);
+    start(HOUSE_NOTE);
     house_await_log(house, "listening on the sockets that systemd passed");
     ck_assert(!listens_at(house_port(house)));
     ck_assert(listens_at(passed.port));
@@ -269,7 +257,7 @@ static void expect_to_be_left_alone(int type)
         ck_assert_int_eq(listen(fd, 0), 0);
         ck_assert_int_eq(connect(client, (struct sockaddr *)&local, sizeof local), 0);
     }
-    house_configure(house, note);
+    house_configure(house, HOUSE_NOTE);
     ck_assert(!house_try_start(house));
     ck_assert_int_eq(house_wait(house), EXIT_FAILURE);
     house_await_log(house, "Address already in use");
@@ -317,7 +305,7 @@ START_TEST(passed_sockets_that_nobody_hears_are_told)
     open_passed(&passed);
     ck_assert_int_eq(unlink(house_socket(house)), 0);
     house_prepare(house, pass_many, &passed);
-    start(note);
+    start(HOUSE_NOTE);
     house_await_log(house, "nobody hears the last ones\" section=server unheard=2");
     ck_assert(listens_at(passed.port));
 }
@@ -332,7 +320,7 @@ START_TEST(a_passed_socket_without_a_name_is_the_public_one)
     ck_assert_int_eq(unlink(house_socket(house)), 0);
     passed.fds[1] = passed.fds[0];
     house_prepare(house, pass, &passed);
-    start(note);
+    start(HOUSE_NOTE);
     ck_assert(listens_at(passed.port));
     house_await_ready(house);
 }
@@ -382,7 +370,7 @@ START_TEST(it_needs_no_rights_of_its_own)
         (void)fputs("skipped: nobody can't be made to run assentd here\n", stderr);
         return;
     }
-    house_configure(house, note);
+    house_configure(house, HOUSE_NOTE);
     give_away("");
     give_away("assentd.conf");
     give_away("secret");
@@ -393,10 +381,10 @@ START_TEST(it_needs_no_rights_of_its_own)
 
         ck_abort_msg("as nobody it does not start: %s", log);
     }
-    expect_to_work("req_1");
+    house_expect_note(house, "req_1");
     house_kill(house);
     house_start(house);
-    expect_to_work("req_2");
+    house_expect_note(house, "req_2");
 }
 END_TEST
 
@@ -430,12 +418,12 @@ START_TEST(standard_streams_that_are_closed_become_nothing_else)
 
     jail_allow_looking_inside();
     house_prepare(house, close_standard_streams, NULL);
-    start(note);
+    start(HOUSE_NOTE);
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
         expect_no_stream_elsewhere(house_role(house, titles[i]));
     }
     expect_no_stream_elsewhere(house_pid(house));
-    expect_to_work("req_1");
+    house_expect_note(house, "req_1");
 }
 END_TEST
 
