@@ -28,14 +28,11 @@
 static void block_runner(void)
 {
     for (int i = 0; i < CONCURRENCY; i++) {
-        char *body = house_format(house, "{\"requestId\":\"block_%d\",\"action\":\"block\"}", i);
-        char *decision =
-            house_format(house, "{\"requestId\":\"block_%d\",\"status\":\"approved\"}", i);
+        char *id = house_format(house, "block_%d", i);
 
-        house_register(house, body);
-        house_decide(house, decision, "matched");
-        free(body);
-        free(decision);
+        house_register_as(house, id, "block");
+        house_approve(house, id);
+        free(id);
     }
     house_await_lines(house, "blocks", CONCURRENCY);
 }
