@@ -176,6 +176,8 @@ void exchange_leave(struct exchange *exchange);
 json_t *answer_take(struct answer answer, int status);
 /* Checks and clears an error. `told` is a part of its message, or NULL. */
 void answer_expect_error(struct answer answer, int status, const char *code, const char *told);
+/* The same where one is asked to come again later. */
+void answer_expect_put_off(struct answer answer);
 
 /* `result` of a GET on the control socket that must answer 200; json_decref. */
 json_t *house_get(const struct house *house, const char *path);

@@ -59,6 +59,13 @@ void answer_expect_error(struct answer answer, int status, const char *code, con
     answer_clear(&answer);
 }
 
+void answer_expect_put_off(struct answer answer)
+{
+    ck_assert_msg(strstr(answer.headers, "\nRetry-After: ") != NULL, "%d %s", answer.status,
+                  answer.headers);
+    answer_expect_error(answer, 503, "unavailable", NULL);
+}
+
 /* --- requests --------------------------------------------------------------------------------- */
 
 void house_register(const struct house *house, const char *body)

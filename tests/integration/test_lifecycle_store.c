@@ -34,13 +34,6 @@ static void tear_down(void)
     house_free(house);
 }
 
-static void expect_to_be_put_off(struct answer answer)
-{
-    ck_assert_msg(strstr(answer.headers, "\nRetry-After: ") != NULL, "%d %s", answer.status,
-                  answer.headers);
-    answer_expect_error(answer, 503, "unavailable", NULL);
-}
-
 #define WORK              \
     "[action work]\n"     \
     "on_granted = work\n" \
@@ -211,9 +204,9 @@ START_TEST(with_little_room_new_work_is_put_off_and_old_work_goes_on)
     (void)house_pid_in(house, "pid");
     fill_disk(512 << 10);
     house_await_health(house, 503);
-    expect_to_be_put_off(house_webhook(house, approval));
-    expect_to_be_put_off(house_control(house, "POST", "/v1/requests",
-                                       "{\"requestId\":\"req_3\",\"action\":\"note\"}"));
+    answer_expect_put_off(house_webhook(house, approval));
+    answer_expect_put_off(house_control(house, "POST", "/v1/requests",
+                                        "{\"requestId\":\"req_3\",\"action\":\"note\"}"));
     house_await_status(house, "req_2", "pending");
     house_write(house, "enough", "");
     house_await_jobs(house, "req_1", 1, "succeeded");
@@ -374,10 +367,10 @@ START_TEST(without_any_room_nothing_is_lost)
     (void)house_pid_in(house, "pid");
     fill_disk(0);
     house_await_health(house, 503);
-    expect_to_be_put_off(house_webhook(house, approval));
+    answer_expect_put_off(house_webhook(house, approval));
     house_write(house, "enough", "");
     house_await_log(house, "ending, to start again from what is on disk");
-    expect_to_be_put_off(house_webhook(house, approval));
+    answer_expect_put_off(house_webhook(house, approval));
     make_room();
     house_await_ready(house);
     house_await_jobs(house, "req_1", 1, "succeeded");
