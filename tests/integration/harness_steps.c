@@ -5,6 +5,7 @@
 
 #include "assent/base/json.h"
 #include "integration/harness.h"
+#include "support/suite.h"
 
 #define POLL_MS      10
 #define TEST_SECONDS 180
@@ -324,10 +325,8 @@ void house_expect_events(const struct house *house, const char *id, const char *
 
 TCase *house_scenarios(Suite *suite, const char *name, void (*before)(void), void (*after)(void))
 {
-    TCase *tests = tcase_create(name);
+    TCase *tests = suite_case(suite, name, before, after);
 
-    tcase_add_checked_fixture(tests, before, after);
     tcase_set_timeout(tests, TEST_SECONDS);
-    suite_add_tcase(suite, tests);
     return tests;
 }

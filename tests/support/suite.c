@@ -2,6 +2,18 @@
 
 #include <stdlib.h>
 
+#define TEST_SECONDS 60
+
+TCase *suite_case(Suite *suite, const char *name, void (*before)(void), void (*after)(void))
+{
+    TCase *tests = tcase_create(name);
+
+    tcase_add_checked_fixture(tests, before, after);
+    tcase_set_timeout(tests, TEST_SECONDS);
+    suite_add_tcase(suite, tests);
+    return tests;
+}
+
 int suite_run(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);

@@ -1,5 +1,5 @@
 /*
- * The end of every test program's main.
+ * What the main of every test program is made of.
  *
  * Owns: nothing. Runs in: the test's process. May call: Check.
  */
@@ -8,6 +8,8 @@
 
 #include <check.h>
 
+/* A test case of the suite, whose tests run between these two (NULL: nothing) and have a minute each. */
+TCase *suite_case(Suite *suite, const char *name, void (*before)(void), void (*after)(void));
 /* Runs the suite, frees it, and returns the exit status. CK_VERBOSITY says how much it tells. */
 int suite_run(Suite *suite);
 
