@@ -23,7 +23,6 @@
 #include "assent/base/clock.h"
 #include "support/jail_setting.h"
 
-#define POLL_MS        10
 #define ARGUMENT_LIMIT 64
 
 struct house {
@@ -42,11 +41,6 @@ int64_t house_now_ms(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void pause_a_little(void)
-{
-    (void)poll(NULL, 0, POLL_MS);
 }
 
 /* --- setting up ------------------------------------------------------------------------------- */

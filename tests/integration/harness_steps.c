@@ -1,4 +1,3 @@
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,13 +6,7 @@
 #include "integration/harness.h"
 #include "support/suite.h"
 
-#define POLL_MS      10
 #define TEST_SECONDS 180
-
-static void pause_a_little(void)
-{
-    (void)poll(NULL, 0, POLL_MS);
-}
 
 /* --- what was answered ------------------------------------------------------------------------ */
 
