@@ -1,7 +1,6 @@
 #include "caller_rig.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,6 +17,7 @@
 #include "support/jail_setting.h"
 #include "support/patience.h"
 
+#include "support/remove_tree.h"
 #define PATIENCE_MS 15000
 
 static const char base_config[] = "listen = 127.0.0.1:8787\n"
@@ -223,20 +223,6 @@ int caller_rig_wait(struct caller_rig *rig)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void remove_directory(const char *path)
-{
-    DIR *directory = opendir(path);
-    struct dirent *entry;
-
-    while (directory && (entry = readdir(directory))) {
-        (void)unlinkat(dirfd(directory), entry->d_name, 0);
-    }
-    if (directory) {
-        (void)closedir(directory);
-    }
-    (void)rmdir(path);
-}
-
 void caller_rig_free(struct caller_rig *rig)
 {
     if (rig->channel >= 0) {
@@ -250,7 +236,7 @@ void caller_rig_free(struct caller_rig *rig)
     }
     config_free(rig->config);
     buffer_free(&rig->payload);
-    remove_directory(rig->directory);
+    remove_tree(rig->directory);
 }
 
 char *caller_rig_log(const struct caller_rig *rig)

@@ -17,6 +17,7 @@
 #include "assent/domain/signature.h"
 #include "support/jail_setting.h"
 
+#include "support/remove_tree.h"
 static const char configuration[] = "[server]\n"
                                     "listen = 127.0.0.1:8787\n%s"
                                     "[store]\n"
@@ -216,18 +217,6 @@ void core_rig_reload_without_hooks(struct core_rig *rig)
     ck_assert_uint_eq(await_message(rig, CHANNEL_RELOADED), 0);
 }
 
-static void remove_directory(const char *path)
-{
-    const char *const arguments[] = {"rm", "-rf", "--", path, NULL};
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        (void)execv("/bin/rm", (char *const *)(uintptr_t)arguments);
-        _exit(127);
-    }
-    (void)waitpid(pid, NULL, 0);
-}
-
 /* Whatever was said, nobody can write a line of the log that is not core's own. */
 static void expect_clean_log(const struct core_rig *rig)
 {
@@ -271,7 +260,7 @@ void core_rig_close(struct core_rig *rig)
         buffer_free(&rig->ends[role].heard);
     }
     config_free(rig->config);
-    remove_directory(rig->directory);
+    remove_tree(rig->directory);
 }
 
 int core_rig_replace_only(struct core_rig *rig, enum role role)

@@ -3,7 +3,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,7 +12,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +20,7 @@
 #include "assent/base/buffer.h"
 #include "assent/base/clock.h"
 #include "support/jail_setting.h"
+#include "support/remove_tree.h"
 
 #define ARGUMENT_LIMIT 64
 
@@ -428,14 +427,6 @@ void house_reload(struct house *house)
     ck_assert_msg(await_ready(house), "assentd did not get ready after a reload");
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 void house_free(struct house *house)
 {
     if (house->pid > 0) {
@@ -446,7 +437,7 @@ void house_free(struct house *house)
         free(log);
     }
     (void)close(house->notify);
-    (void)nftw(house->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(house->directory);
     free(house->socket);
     free(house);
 }

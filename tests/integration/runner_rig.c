@@ -19,6 +19,7 @@
 #include "support/cgroup_scratch.h"
 #include "support/jail_setting.h"
 
+#include "support/remove_tree.h"
 const char *runner_rig_path(const struct runner_rig *rig, const char *name)
 {
     static char path[128];
@@ -191,18 +192,6 @@ void runner_rig_start(struct runner_rig *rig, const char *hooks)
     runner_rig_start_again(rig);
 }
 
-static void remove_directory(const char *path)
-{
-    const char *const arguments[] = {"rm", "-rf", "--", path, NULL};
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        (void)execv("/bin/rm", (char *const *)(uintptr_t)arguments);
-        _exit(127);
-    }
-    (void)waitpid(pid, NULL, 0);
-}
-
 void runner_rig_clear(struct runner_rig *rig)
 {
     if (rig->pid > 0) {
@@ -225,7 +214,7 @@ void runner_rig_clear(struct runner_rig *rig)
     config_free(rig->config);
     (void)sd_event_unref(rig->loop);
     if (rig->directory[0]) {
-        remove_directory(rig->directory);
+        remove_tree(rig->directory);
     }
     *rig = (struct runner_rig){.channel = -1, .alive = -1};
 }
