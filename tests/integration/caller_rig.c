@@ -14,10 +14,11 @@
 
 #include "assent/base/channel.h"
 #include "assent/caller/caller.h"
+#include "support/handover.h"
 #include "support/jail_setting.h"
 #include "support/patience.h"
-
 #include "support/remove_tree.h"
+
 #define PATIENCE_MS 15000
 
 static const char base_config[] = "listen = 127.0.0.1:8787\n"
@@ -149,14 +150,10 @@ static void load_config(struct caller_rig *rig, const char *hooks)
 void caller_rig_configure(struct caller_rig *rig, const char *hooks)
 {
     struct buffer packed = {0};
-    int fd;
 
     load_config(rig, hooks);
     ck_assert_int_eq(config_pack(rig->config, ROLE_CALLER, &packed), 0);
-    fd = channel_memory_file("config", packed.data, packed.length);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(channel_send(rig->channel, CHANNEL_CONFIG, 0, fd), 0);
-    (void)close(fd);
+    handover_config(rig->channel, packed.data, packed.length);
     buffer_wipe(&packed);
 }
 
@@ -171,15 +168,12 @@ static uint32_t await_message(struct caller_rig *rig, enum channel_message messa
 
 static void hand_over_stream(struct caller_rig *rig)
 {
-    int pair[2];
+    int core = handover_stream(rig->channel, ROLE_CORE);
 
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    ck_assert_int_eq(channel_send(rig->channel, CHANNEL_STREAM, ROLE_CORE, pair[1]), 0);
-    (void)close(pair[1]);
     if (rig->core >= 0) {
         (void)close(rig->core);
     }
-    rig->core = pair[0];
+    rig->core = core;
     be_impatient(rig->core);
 }
 
