@@ -15,12 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "assent/base/clock.h"
 #include "assent/core/store.h"
+#include "support/bench_store.h"
 
-#define PER_COMMIT 1000
-#define DAY_MS     INT64_C(86400000)
-#define ALL        1000000
+#define ALL 1000000
 
 struct summary {
     int64_t succeeded;
@@ -29,73 +27,27 @@ struct summary {
     int64_t last_end;
 };
 
-static void must(int r, const char *what)
+/* With a job of the hook. */
+static void add_job(struct store *store, int64_t number, void *hook)
 {
-    if (r < 0) {
-        (void)fprintf(stderr, "make_jobs: %s: %s\n", what, strerror(-r));
-        exit(EXIT_FAILURE);
-    }
-}
-
-static struct store *open_store(const char *path)
-{
-    struct store *store = NULL;
-    struct problem problem = {""};
-
-    if (store_open(path, &store, &problem) < 0) {
-        (void)fprintf(stderr, "make_jobs: %s: %s\n", path, problem.text);
-        exit(EXIT_FAILURE);
-    }
-    return store;
-}
-
-static void add_job(struct store *store, int64_t number, char *hook, int64_t now)
-{
-    static const char context[] = "{\"recipient_count\":500,\"subject\":\"Spring campaign\","
-                                  "\"preview\":\"Dear reader, this spring we have something\"}";
     char id[32];
     char key[64];
-    struct store_request request = {
-        .service = (char *)(uintptr_t) "daimon",
-        .id = id,
-        .owner = (char *)(uintptr_t) "uid:1000",
-        .action = (char *)(uintptr_t) "bulk_send",
-        .reason = (char *)(uintptr_t) "The spring campaign is ready to go out",
-        .urgency = URGENCY_MEDIUM,
-        .state = REQUEST_APPROVED,
-        .created_at = now,
-        .expires_at = now + DAY_MS,
-        .deadline = now + DAY_MS,
-        .decided_at = now,
-        .decided_by = (char *)(uintptr_t) "ops@example.com",
-    };
+    struct store_request request = bench_request(id);
     struct store_job job = {
         .hook = hook,
         .key = key,
         .cause = DECISION_GRANTED,
         .state = JOB_QUEUED,
-        .created_at = now,
+        .created_at = request.created_at,
     };
 
+    request.state = REQUEST_APPROVED;
+    request.decided_at = request.created_at;
+    request.decided_by = (char *)(uintptr_t) "ops@example.com";
     (void)snprintf(id, sizeof id, "req_%08" PRId64, number);
     (void)snprintf(key, sizeof key, "%s.%08" PRId64, store_identity(store), number);
-    must(store_request_add(store, &request, context, &job.request), "request");
-    must(store_job_add(store, &job, &job.number), "job");
-}
-
-static void fill_store(const char *path, int64_t count, char *hook)
-{
-    struct store *store = open_store(path);
-    int64_t now = clock_now_ms();
-
-    for (int64_t number = 0; number < count;) {
-        must(store_begin(store), "begin");
-        for (int i = 0; i < PER_COMMIT && number < count; i++) {
-            add_job(store, number++, hook, now);
-        }
-        must(store_commit(store), "commit");
-    }
-    store_free(store);
+    bench_must(store_request_add(store, &request, bench_context, &job.request), "request");
+    bench_must(store_job_add(store, &job, &job.number), "job");
 }
 
 static int sum_up(void *userdata, const struct store_job *job)
@@ -118,12 +70,12 @@ static int sum_up(void *userdata, const struct store_job *job)
 
 static void print_summary(const char *path)
 {
-    struct store *store = open_store(path);
+    struct store *store = bench_store_open(path);
     const struct store_job_filter filter = {.state = JOB_STATE_COUNT};
     struct summary summary = {0};
 
-    must(store_begin(store), "begin");
-    must(store_job_list(store, &filter, ALL, sum_up, &summary), "jobs");
+    bench_must(store_begin(store), "begin");
+    bench_must(store_job_list(store, &filter, ALL, sum_up, &summary), "jobs");
     store_free(store);
     (void)printf("%" PRId64 " %" PRId64 " %" PRId64 "\n", summary.succeeded, summary.others,
                  summary.last_end - summary.first_start);
@@ -136,7 +88,7 @@ int main(int argc, char **argv)
     if (argc == 2) {
         print_summary(argv[1]);
     } else if (count > 0) {
-        fill_store(argv[1], count, argv[3]);
+        bench_store_fill(argv[1], count, add_job, argv[3]);
     } else {
         (void)fprintf(stderr, "usage: make_jobs STORE [COUNT HOOK]\n");
         return EXIT_FAILURE;

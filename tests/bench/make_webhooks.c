@@ -15,34 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "assent/base/clock.h"
 #include "assent/base/digest.h"
 #include "assent/base/text.h"
 #include "assent/core/store.h"
+#include "support/bench_store.h"
 
-#define PER_COMMIT 1000
-#define DAY_MS     INT64_C(86400000)
 #define BODY_LIMIT 512
-
-static void must(int r, const char *what)
-{
-    if (r < 0) {
-        (void)fprintf(stderr, "make_webhooks: %s: %s\n", what, strerror(-r));
-        exit(EXIT_FAILURE);
-    }
-}
-
-static struct store *open_store(const char *path)
-{
-    struct store *store = NULL;
-    struct problem problem = {""};
-
-    if (store_open(path, &store, &problem) < 0) {
-        (void)fprintf(stderr, "make_webhooks: %s: %s\n", path, problem.text);
-        exit(EXIT_FAILURE);
-    }
-    return store;
-}
 
 /* Ids as services make them: in no order. */
 static void id_of(int64_t number, char ret_id[32])
@@ -52,41 +30,13 @@ static void id_of(int64_t number, char ret_id[32])
     (void)snprintf(ret_id, 32, "req_%016" PRIx64, mixed ^ mixed >> 29);
 }
 
-static void add_request(struct store *store, int64_t number, int64_t now)
+static void add_request(struct store *store, int64_t number, void *userdata)
 {
-    static const char context[] = "{\"recipient_count\":500,\"subject\":\"Spring campaign\","
-                                  "\"preview\":\"Dear reader, this spring we have something\"}";
     char id[32];
-    struct store_request request = {
-        .service = (char *)(uintptr_t) "daimon",
-        .id = id,
-        .owner = (char *)(uintptr_t) "uid:1000",
-        .action = (char *)(uintptr_t) "bulk_send",
-        .reason = (char *)(uintptr_t) "The spring campaign is ready to go out",
-        .urgency = URGENCY_MEDIUM,
-        .state = REQUEST_PENDING,
-        .created_at = now,
-        .expires_at = now + DAY_MS,
-        .deadline = now + DAY_MS,
-    };
+    struct store_request request = bench_request(id);
 
     id_of(number, id);
-    must(store_request_add(store, &request, context, &number), "request");
-}
-
-static void fill_store(const char *path, int64_t count)
-{
-    struct store *store = open_store(path);
-    int64_t now = clock_now_ms();
-
-    for (int64_t number = 0; number < count;) {
-        must(store_begin(store), "begin");
-        for (int i = 0; i < PER_COMMIT && number < count; i++) {
-            add_request(store, number++, now);
-        }
-        must(store_commit(store), "commit");
-    }
-    store_free(store);
+    bench_must(store_request_add(store, &request, bench_context, &number), "request");
 }
 
 static int write_webhook(FILE *file, int64_t number, const char *secret)
@@ -104,7 +54,7 @@ static int write_webhook(FILE *file, int64_t number, const char *secret)
                       "\"status\":\"approved\",\"approvedAt\":\"2026-03-16T10:30:45.123Z\","
                       "\"approvedBy\":\"ops@example.com\"}",
                       number, id);
-    must(digest_hmac_sha256(secret, strlen(secret), body, (size_t)length, digest), "sign");
+    bench_must(digest_hmac_sha256(secret, strlen(secret), body, (size_t)length, digest), "sign");
     text_to_hex(digest, sizeof digest, signature);
     return fprintf(file,
                    "POST /webhook/approval HTTP/1.1\r\nHost: agent.example.com\r\n"
@@ -134,12 +84,12 @@ static int write_webhooks(const char *path, int64_t count, const char *secret)
 
 static int64_t count_approved(const char *path)
 {
-    struct store *store = open_store(path);
+    struct store *store = bench_store_open(path);
     int64_t requests[REQUEST_STATE_COUNT];
     int64_t jobs[JOB_STATE_COUNT];
 
-    must(store_begin(store), "begin");
-    must(store_count(store, requests, jobs), "count");
+    bench_must(store_begin(store), "begin");
+    bench_must(store_count(store, requests, jobs), "count");
     store_free(store);
     return requests[REQUEST_APPROVED];
 }
@@ -151,7 +101,7 @@ int main(int argc, char **argv)
     if (argc == 2) {
         (void)printf("%" PRId64 "\n", count_approved(argv[1]));
     } else if (count > 0) {
-        fill_store(argv[1], count);
+        bench_store_fill(argv[1], count, add_request, NULL);
         (void)printf("%d\n", write_webhooks(argv[4], count, argv[3]));
     } else {
         (void)fprintf(stderr, "usage: make_webhooks STORE [COUNT SECRET FILE]\n");

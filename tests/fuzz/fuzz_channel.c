@@ -10,38 +10,9 @@
 #include <unistd.h>
 
 #include "assent/base/channel.h"
-
-#define DESCRIPTORS 8
+#include "support/raw_packet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
-
-static void say(int channel, const uint8_t *bytes, size_t length, unsigned descriptors)
-{
-    union {
-        char bytes[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
-        struct cmsghdr align;
-    } control = {{0}};
-    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-
-    if (descriptors > 0) {
-        size_t size = descriptors * sizeof(int);
-        struct cmsghdr *cmsg;
-        int fds[DESCRIPTORS];
-
-        for (unsigned i = 0; i < descriptors; i++) {
-            fds[i] = channel;
-        }
-        header.msg_control = control.bytes;
-        header.msg_controllen = CMSG_SPACE(size);
-        cmsg = CMSG_FIRSTHDR(&header);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(cmsg), fds, size);
-    }
-    assert(sendmsg(channel, &header, MSG_NOSIGNAL) == (ssize_t)length);
-}
 
 /* The number that the next descriptor would get. */
 static int next_descriptor(void)
@@ -63,10 +34,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     before = next_descriptor();
     while (length >= 2) {
         size_t size = bytes[0] < length - 2 ? bytes[0] : length - 2;
-        unsigned descriptors = bytes[1] % (DESCRIPTORS + 1);
+        unsigned descriptors = bytes[1] % (RAW_PACKET_DESCRIPTORS + 1);
         int r;
 
-        say(ends[0], bytes + 2, size, descriptors);
+        assert(raw_packet_send(ends[0], bytes + 2, size, descriptors));
         r = channel_receive(ends[1], &packet);
         assert((r == 1) == (size == 8 && descriptors <= 1));
         assert(r == 1 || r == (size == 0 && descriptors == 0 ? 0 : -EBADMSG));

@@ -1,7 +1,6 @@
 #include "caller_rig.h"
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,8 +14,10 @@
 
 #include "assent/base/channel.h"
 #include "assent/caller/caller.h"
+#include "support/handover.h"
 #include "support/jail_setting.h"
 #include "support/patience.h"
+#include "support/remove_tree.h"
 
 #define PATIENCE_MS 15000
 
@@ -149,14 +150,10 @@ static void load_config(struct caller_rig *rig, const char *hooks)
 void caller_rig_configure(struct caller_rig *rig, const char *hooks)
 {
     struct buffer packed = {0};
-    int fd;
 
     load_config(rig, hooks);
     ck_assert_int_eq(config_pack(rig->config, ROLE_CALLER, &packed), 0);
-    fd = channel_memory_file("config", packed.data, packed.length);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(channel_send(rig->channel, CHANNEL_CONFIG, 0, fd), 0);
-    (void)close(fd);
+    handover_config(rig->channel, packed.data, packed.length);
     buffer_wipe(&packed);
 }
 
@@ -171,15 +168,12 @@ static uint32_t await_message(struct caller_rig *rig, enum channel_message messa
 
 static void hand_over_stream(struct caller_rig *rig)
 {
-    int pair[2];
+    int core = handover_stream(rig->channel, ROLE_CORE);
 
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    ck_assert_int_eq(channel_send(rig->channel, CHANNEL_STREAM, ROLE_CORE, pair[1]), 0);
-    (void)close(pair[1]);
     if (rig->core >= 0) {
         (void)close(rig->core);
     }
-    rig->core = pair[0];
+    rig->core = core;
     be_impatient(rig->core);
 }
 
@@ -223,20 +217,6 @@ int caller_rig_wait(struct caller_rig *rig)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void remove_directory(const char *path)
-{
-    DIR *directory = opendir(path);
-    struct dirent *entry;
-
-    while (directory && (entry = readdir(directory))) {
-        (void)unlinkat(dirfd(directory), entry->d_name, 0);
-    }
-    if (directory) {
-        (void)closedir(directory);
-    }
-    (void)rmdir(path);
-}
-
 void caller_rig_free(struct caller_rig *rig)
 {
     if (rig->channel >= 0) {
@@ -250,7 +230,7 @@ void caller_rig_free(struct caller_rig *rig)
     }
     config_free(rig->config);
     buffer_free(&rig->payload);
-    remove_directory(rig->directory);
+    remove_tree(rig->directory);
 }
 
 char *caller_rig_log(const struct caller_rig *rig)

@@ -15,7 +15,9 @@
 #include "assent/base/channel.h"
 #include "assent/core/core.h"
 #include "assent/domain/signature.h"
+#include "support/handover.h"
 #include "support/jail_setting.h"
+#include "support/remove_tree.h"
 
 static const char configuration[] = "[server]\n"
                                     "listen = 127.0.0.1:8787\n%s"
@@ -124,13 +126,9 @@ static void fork_core(struct core_rig *rig)
 static void send_config(struct core_rig *rig)
 {
     struct buffer bytes = {0};
-    int fd;
 
     ck_assert_int_eq(config_pack(rig->config, ROLE_CORE, &bytes), 0);
-    fd = channel_memory_file("config", bytes.data, bytes.length);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(channel_send(rig->channel, CHANNEL_CONFIG, 0, fd), 0);
-    (void)close(fd);
+    handover_config(rig->channel, bytes.data, bytes.length);
     buffer_wipe(&bytes);
 }
 
@@ -152,12 +150,7 @@ static uint32_t await_message(struct core_rig *rig, enum channel_message message
 
 static void connect_role(struct core_rig *rig, enum role role)
 {
-    int pair[2];
-
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    ck_assert_int_eq(channel_send(rig->channel, CHANNEL_STREAM, role, pair[1]), 0);
-    (void)close(pair[1]);
-    rig->ends[role].fd = pair[0];
+    rig->ends[role].fd = handover_stream(rig->channel, role);
     /* A frame of which the end was never said would hide the beginning of the next. */
     rig->ends[role].taken = rig->ends[role].heard.length;
 }
@@ -216,18 +209,6 @@ void core_rig_reload_without_hooks(struct core_rig *rig)
     ck_assert_uint_eq(await_message(rig, CHANNEL_RELOADED), 0);
 }
 
-static void remove_directory(const char *path)
-{
-    const char *const arguments[] = {"rm", "-rf", "--", path, NULL};
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        (void)execv("/bin/rm", (char *const *)(uintptr_t)arguments);
-        _exit(127);
-    }
-    (void)waitpid(pid, NULL, 0);
-}
-
 /* Whatever was said, nobody can write a line of the log that is not core's own. */
 static void expect_clean_log(const struct core_rig *rig)
 {
@@ -271,7 +252,7 @@ void core_rig_close(struct core_rig *rig)
         buffer_free(&rig->ends[role].heard);
     }
     config_free(rig->config);
-    remove_directory(rig->directory);
+    remove_tree(rig->directory);
 }
 
 int core_rig_replace_only(struct core_rig *rig, enum role role)

@@ -18,6 +18,7 @@
 
 #include "assent/config/config.h"
 #include "assent/gate/gate.h"
+#include "support/handover.h"
 #include "support/jail_setting.h"
 
 static void await_readable(int fd, const char *what)
@@ -99,15 +100,6 @@ static uint32_t await_message(struct rig *rig, enum channel_message message)
     return packet.argument;
 }
 
-static void send_config(struct rig *rig, const void *bytes, size_t length)
-{
-    int fd = channel_memory_file("config", bytes, length);
-
-    ck_assert_int_ge(fd, 0);
-    send_with_fd(rig, CHANNEL_CONFIG, 0, fd);
-    close(fd);
-}
-
 static void write_config(struct rig *rig, const char *const *services, char *ret_path, size_t size)
 {
     (void)snprintf(ret_path, size, "%s/assentd.conf", rig->directory);
@@ -172,12 +164,7 @@ static void fork_gate(struct rig *rig)
 
 void rig_new_core(struct rig *rig)
 {
-    int pair[2];
-
-    ck_assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
-    send_with_fd(rig, CHANNEL_STREAM, ROLE_CORE, pair[1]);
-    close(pair[1]);
-    rig->core = pair[0];
+    rig->core = handover_stream(rig->channel, ROLE_CORE);
 }
 
 void rig_start(struct rig *rig, enum role role, const char *const *services)
@@ -198,7 +185,7 @@ void rig_start_with(struct rig *rig, enum role role, const char *const *services
     rig->unix_listener = listen_on_path(rig->socket_path);
     fork_gate(rig);
     pack_services(rig, services, &bytes);
-    send_config(rig, bytes.data, bytes.length);
+    handover_config(rig->channel, bytes.data, bytes.length);
     buffer_free(&bytes);
     send_with_fd(rig, CHANNEL_LISTEN, 0, rig->listener);
     send_with_fd(rig, CHANNEL_LISTEN, 0, rig->unix_listener);
@@ -209,7 +196,7 @@ void rig_start_with(struct rig *rig, enum role role, const char *const *services
 
 int rig_reload_bytes(struct rig *rig, const void *bytes, size_t length)
 {
-    send_config(rig, bytes, length);
+    handover_config(rig->channel, bytes, length);
     return -(int)await_message(rig, CHANNEL_RELOADED);
 }
 

@@ -3,7 +3,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,7 +12,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,8 +20,8 @@
 #include "assent/base/buffer.h"
 #include "assent/base/clock.h"
 #include "support/jail_setting.h"
+#include "support/remove_tree.h"
 
-#define POLL_MS        10
 #define ARGUMENT_LIMIT 64
 
 struct house {
@@ -42,11 +40,6 @@ int64_t house_now_ms(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void pause_a_little(void)
-{
-    (void)poll(NULL, 0, POLL_MS);
 }
 
 /* --- setting up ------------------------------------------------------------------------------- */
@@ -379,18 +372,39 @@ void house_kill(struct house *house)
     process_tree_free(&processes);
 }
 
-int house_run(const struct house *house, const char *const *arguments, char **ret_out,
-              char **ret_error)
+struct told house_run(const struct house *house, ...)
 {
+    const char *arguments[ARGUMENT_LIMIT];
+    struct told told;
+    va_list list;
+    int count = 0;
     int status = 0;
-    pid_t pid = spawn_daemon(house, arguments, "run.out", "run.error");
+    pid_t pid;
 
+    va_start(list, house);
+    while ((arguments[count] = va_arg(list, const char *))) {
+        ck_assert_int_lt(++count, ARGUMENT_LIMIT);
+    }
+    va_end(list);
+    pid = spawn_daemon(house, arguments, "run.out", "run.error");
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    *ret_out = house_read(house, "run.out");
-    *ret_error = house_read(house, "run.error");
+    told.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    told.out = house_read(house, "run.out");
+    told.error = house_read(house, "run.error");
     house_write(house, "run.out", "");
     house_write(house, "run.error", "");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return told;
+}
+
+void told_clear(struct told *told)
+{
+    free(told->out);
+    free(told->error);
+}
+
+void expect_part(const char *text, const char *part)
+{
+    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in: %s", part, text);
 }
 
 /* Type=notify-reload takes no word that seems older than its signal; sd_notify(3). */
@@ -413,14 +427,6 @@ void house_reload(struct house *house)
     ck_assert_msg(await_ready(house), "assentd did not get ready after a reload");
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 void house_free(struct house *house)
 {
     if (house->pid > 0) {
@@ -431,7 +437,7 @@ void house_free(struct house *house)
         free(log);
     }
     (void)close(house->notify);
-    (void)nftw(house->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(house->directory);
     free(house->socket);
     free(house);
 }

@@ -26,6 +26,12 @@
 
 #define HOUSE_SECRET      "whsec_a-secret-of-the-tests"
 #define HOUSE_PATIENCE_MS ((int)patience_ms(60000))
+/* An action `note` whose hook adds the id of the request to the file `notes`. */
+#define HOUSE_NOTE        \
+    "[action note]\n"     \
+    "on_granted = note\n" \
+    "[hook note]\n"       \
+    "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n"
 
 struct house;
 
@@ -56,10 +62,17 @@ int house_stop(struct house *house);
 void house_kill(struct house *house);
 /* SIGHUP; waits until it is ready again. */
 void house_reload(struct house *house);
-/* Runs `assentd ARGUMENTS...` (a NULL-terminated list, %DIR% is replaced) to its end, and returns
- * its exit status; what it wrote is to be freed. */
-int house_run(const struct house *house, const char *const *arguments, char **ret_out,
-              char **ret_error);
+/* What a run to its end has told. */
+struct told {
+    int status; /* 128 and more for a signal */
+    char *out;
+    char *error;
+};
+/* Runs `assentd ARGUMENTS...` (up to a NULL, %DIR% is replaced) to its end; told_clear. */
+struct told house_run(const struct house *house, ...) __attribute__((sentinel));
+void told_clear(struct told *told);
+/* The text has that part. */
+void expect_part(const char *text, const char *part);
 /* Stops it if it runs, checks that it stopped well, and removes the directory. */
 void house_free(struct house *house);
 
@@ -163,6 +176,8 @@ void exchange_leave(struct exchange *exchange);
 json_t *answer_take(struct answer answer, int status);
 /* Checks and clears an error. `told` is a part of its message, or NULL. */
 void answer_expect_error(struct answer answer, int status, const char *code, const char *told);
+/* The same where one is asked to come again later. */
+void answer_expect_put_off(struct answer answer);
 
 /* `result` of a GET on the control socket that must answer 200; json_decref. */
 json_t *house_get(const struct house *house, const char *path);
@@ -176,6 +191,10 @@ void house_decide(const struct house *house, const char *body, const char *outco
 void house_decide_as(const struct house *house, const char *id, const char *status,
                      const char *outcome);
 void house_approve(const struct house *house, const char *id);
+/* A request for HOUSE_NOTE, from its registration to the end of the hook, which must have run once. */
+void house_expect_note(const struct house *house, const char *id);
+/* The answer to POST /v1/requests/ID/cancel. */
+struct answer house_cancel(const struct house *house, const char *id);
 /* `result` of GET /v1/approvals/ID; json_decref. */
 json_t *house_show(const struct house *house, const char *id);
 /* The kinds of the request's events, whose numbers grow, with spaces between them; to be freed. */

@@ -1,6 +1,5 @@
 #include <check.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +7,6 @@
 
 #include "assent/base/buffer.h"
 #include "integration/harness.h"
-
-#define POLL_MS 10
-
-static void pause_a_little(void)
-{
-    (void)poll(NULL, 0, POLL_MS);
-}
 
 char *house_file(const struct house *house, const char *name)
 {

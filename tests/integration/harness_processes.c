@@ -2,20 +2,13 @@
 
 #include <check.h>
 #include <dirent.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_MS  10
 #define ACCEPTED 3 /* in /proc/net/unix; not accepted yet is 2 */
-
-static void pause_a_little(void)
-{
-    (void)poll(NULL, 0, POLL_MS);
-}
 
 /* --- one process ------------------------------------------------------------------------------ */
 

@@ -1,18 +1,12 @@
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "assent/base/json.h"
 #include "integration/harness.h"
+#include "support/suite.h"
 
-#define POLL_MS      10
 #define TEST_SECONDS 600
-
-static void pause_a_little(void)
-{
-    (void)poll(NULL, 0, POLL_MS);
-}
 
 /* --- what was answered ------------------------------------------------------------------------ */
 
@@ -59,6 +53,13 @@ void answer_expect_error(struct answer answer, int status, const char *code, con
     answer_clear(&answer);
 }
 
+void answer_expect_put_off(struct answer answer)
+{
+    ck_assert_msg(strstr(answer.headers, "\nRetry-After: ") != NULL, "%d %s", answer.status,
+                  answer.headers);
+    answer_expect_error(answer, 503, "unavailable", NULL);
+}
+
 /* --- requests --------------------------------------------------------------------------------- */
 
 void house_register(const struct house *house, const char *body)
@@ -100,6 +101,25 @@ void house_decide_as(const struct house *house, const char *id, const char *stat
 void house_approve(const struct house *house, const char *id)
 {
     house_decide_as(house, id, "approved", "matched");
+}
+
+void house_expect_note(const struct house *house, const char *id)
+{
+    int before = house_count_lines(house, "notes");
+
+    house_register_as(house, id, "note");
+    house_approve(house, id);
+    house_await_jobs(house, id, 1, "succeeded");
+    ck_assert_int_eq(house_count_lines(house, "notes"), before + 1);
+}
+
+struct answer house_cancel(const struct house *house, const char *id)
+{
+    char *path = house_format(house, "/v1/requests/%s/cancel", id);
+    struct answer answer = house_control(house, "POST", path, NULL);
+
+    free(path);
+    return answer;
 }
 
 json_t *house_get(const struct house *house, const char *path)
@@ -298,10 +318,8 @@ void house_expect_events(const struct house *house, const char *id, const char *
 
 TCase *house_scenarios(Suite *suite, const char *name, void (*before)(void), void (*after)(void))
 {
-    TCase *tests = tcase_create(name);
+    TCase *tests = suite_case(suite, name, before, after);
 
-    tcase_add_checked_fixture(tests, before, after);
     tcase_set_timeout(tests, TEST_SECONDS);
-    suite_add_tcase(suite, tests);
     return tests;
 }

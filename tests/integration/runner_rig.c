@@ -17,7 +17,9 @@
 #include "assent/base/clock.h"
 #include "assent/runner/runner.h"
 #include "support/cgroup_scratch.h"
+#include "support/handover.h"
 #include "support/jail_setting.h"
+#include "support/remove_tree.h"
 
 const char *runner_rig_path(const struct runner_rig *rig, const char *name)
 {
@@ -66,21 +68,12 @@ static void load_config(struct runner_rig *rig, const char *hooks)
     config_errors_free(&errors);
 }
 
-static void send_bytes(struct runner_rig *rig, const void *bytes, size_t length)
-{
-    int fd = channel_memory_file("config", bytes, length);
-
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(channel_send(rig->channel, CHANNEL_CONFIG, 0, fd), 0);
-    (void)close(fd);
-}
-
 static void send_config(struct runner_rig *rig)
 {
     struct buffer bytes = {0};
 
     ck_assert_int_eq(config_pack(rig->config, ROLE_RUNNER, &bytes), 0);
-    send_bytes(rig, bytes.data, bytes.length);
+    handover_config(rig->channel, bytes.data, bytes.length);
     buffer_wipe(&bytes);
 }
 
@@ -103,7 +96,7 @@ uint32_t runner_rig_reload(struct runner_rig *rig, const char *hooks)
 
 uint32_t runner_rig_reload_bytes(struct runner_rig *rig, const void *bytes, size_t length)
 {
-    send_bytes(rig, bytes, length);
+    handover_config(rig->channel, bytes, length);
     return await_message(rig, CHANNEL_RELOADED);
 }
 
@@ -191,18 +184,6 @@ void runner_rig_start(struct runner_rig *rig, const char *hooks)
     runner_rig_start_again(rig);
 }
 
-static void remove_directory(const char *path)
-{
-    const char *const arguments[] = {"rm", "-rf", "--", path, NULL};
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        (void)execv("/bin/rm", (char *const *)(uintptr_t)arguments);
-        _exit(127);
-    }
-    (void)waitpid(pid, NULL, 0);
-}
-
 void runner_rig_clear(struct runner_rig *rig)
 {
     if (rig->pid > 0) {
@@ -225,7 +206,7 @@ void runner_rig_clear(struct runner_rig *rig)
     config_free(rig->config);
     (void)sd_event_unref(rig->loop);
     if (rig->directory[0]) {
-        remove_directory(rig->directory);
+        remove_tree(rig->directory);
     }
     *rig = (struct runner_rig){.channel = -1, .alive = -1};
 }
@@ -271,13 +252,10 @@ void runner_rig_new_core(struct runner_rig *rig)
         .on_end = on_end,
         .userdata = rig,
     };
-    int ends[2];
 
     stream_free(rig->core);
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-    ck_assert_int_eq(stream_open(rig->loop, ends[0], &setup, &rig->core), 0);
-    ck_assert_int_eq(channel_send(rig->channel, CHANNEL_STREAM, ROLE_CORE, ends[1]), 0);
-    (void)close(ends[1]);
+    ck_assert_int_eq(
+        stream_open(rig->loop, handover_stream(rig->channel, ROLE_CORE), &setup, &rig->core), 0);
 }
 
 const struct frame *runner_rig_next(struct runner_rig *rig)

@@ -242,7 +242,7 @@ START_TEST(an_operator_sees_and_cancels_everything)
     request = house_show(house, "r");
     ck_assert_int_eq(strncmp(text_at(request, "/registeredBy"), "agent uid:", 10), 0);
     json_decref(request);
-    json_decref(answer_take(house_control(house, "POST", "/v1/requests/r/cancel", NULL), 200));
+    json_decref(answer_take(house_cancel(house, "r"), 200));
     request = answer_take(get(0, "/v1/approvals/r"), 200);
     ck_assert_int_eq(strncmp(text_at(request, "/decidedBy"), "uid:", 4), 0);
     json_decref(request);

@@ -635,21 +635,15 @@ END_TEST
 
 START_TEST(a_request_that_is_canceled_is_submitted_no_more)
 {
-    struct answer answer;
-    char *path;
     char *id;
 
     start("");
     service_listen(service, false);
     id = asked_id("{\"action\":\"a\"}", 202);
-    path = house_format(house, "/v1/requests/%s/cancel", id);
-    answer = house_control(house, "POST", path, NULL);
-    ck_assert_int_eq(answer.status, 200);
-    answer_clear(&answer);
+    json_decref(answer_take(house_cancel(house, id), 200));
     house_await_jobs(house, id, 1, "canceled");
     service_listen(service, true);
     ck_assert_uint_eq(service_asked_count(service), 0);
-    free(path);
     free(id);
 }
 END_TEST
@@ -738,10 +732,9 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("ask");
-    TCase *tests = tcase_create("ask");
+    TCase *tests = suite_case(suite, "ask", set_up, tear_down);
 
     tcase_set_timeout(tests, 120);
-    tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, what_is_asked_reaches_the_service_with_our_callback);
     tcase_add_test(tests, fields_that_we_do_not_know_are_the_services_matter);
     tcase_add_test(tests, snake_case_is_as_good);
@@ -776,6 +769,5 @@ int main(void)
     tcase_add_loop_test(tests, a_request_whose_submission_is_given_up_has_failed, 0, 2);
     tcase_add_test(tests, the_submission_of_what_is_over_is_not_run_again);
     tcase_add_test(tests, a_notice_is_passed_on_however_long_that_takes);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

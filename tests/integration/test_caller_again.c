@@ -393,11 +393,9 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *caller = suite_create("caller: again");
-    TCase *again = tcase_create("again");
-    TCase *ended = tcase_create("ended");
+    TCase *again = suite_case(caller, "again", start, stop);
+    TCase *ended = suite_case(caller, "ended", start, stop);
 
-    tcase_add_checked_fixture(again, start, stop);
-    tcase_set_timeout(again, 60);
     tcase_add_test(again, what_is_refused_for_now_may_be_made_again);
     tcase_add_test(again, a_broken_server_is_asked_again_only_with_a_key);
     tcase_add_test(again, other_answers_are_final);
@@ -410,10 +408,7 @@ static Suite *suite(void)
     tcase_add_test(again, the_pause_is_found_in_a_body_that_is_not_kept);
     tcase_add_test(again, behind_a_redirect_to_look_at_nothing_is_known);
     tcase_add_test(again, behind_a_redirect_of_the_call_itself_it_counts_as_its_answer);
-    suite_add_tcase(caller, again);
 
-    tcase_add_checked_fixture(ended, start, stop);
-    tcase_set_timeout(ended, 60);
     tcase_add_test(ended, a_call_that_has_no_connection_yet_can_be_canceled);
     tcase_add_test(ended, a_call_that_is_being_sent_can_be_canceled);
     tcase_add_test(ended, a_call_that_waits_for_its_answer_can_be_canceled);
@@ -421,7 +416,6 @@ static Suite *suite(void)
     tcase_add_test(ended, a_call_that_has_succeeded_is_not_canceled);
     tcase_add_test(ended, what_a_canceled_call_was_told_is_kept);
     tcase_add_test(ended, the_stop_leaves_an_answer_its_status);
-    suite_add_tcase(caller, ended);
     return caller;
 }
 

@@ -415,12 +415,10 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *caller = suite_create("caller: calls");
-    TCase *sending = tcase_create("sending");
-    TCase *answers = tcase_create("answers");
-    TCase *redirects = tcase_create("redirects");
+    TCase *sending = suite_case(caller, "sending", start, stop);
+    TCase *answers = suite_case(caller, "answers", start, stop);
+    TCase *redirects = suite_case(caller, "redirects", start, stop);
 
-    tcase_add_checked_fixture(sending, start, stop);
-    tcase_set_timeout(sending, 60);
     tcase_add_test(sending, a_hook_sends_what_its_templates_say);
     tcase_add_test(sending, nothing_is_sent_that_nobody_asked_for);
     tcase_add_test(sending, a_large_body_is_sent_without_waiting_to_be_asked);
@@ -430,25 +428,18 @@ static Suite *suite(void)
     tcase_add_test(sending, a_path_is_sent_as_it_is);
     tcase_add_test(sending, every_method_arrives_as_it_is_called);
     tcase_add_test(sending, a_bearer_token_is_sent_once_and_never_logged);
-    suite_add_tcase(caller, sending);
 
-    tcase_add_checked_fixture(answers, start, stop);
-    tcase_set_timeout(answers, 60);
     tcase_add_test(answers, the_answer_is_kept);
     tcase_add_test(answers, another_status_than_expected_is_a_failure);
     tcase_add_test(answers, what_is_expected_is_a_success_whatever_it_is);
     tcase_add_test(answers, of_a_large_answer_head_and_tail_are_kept);
     tcase_add_test(answers, an_endless_answer_is_not_read_to_its_end);
-    suite_add_tcase(caller, answers);
 
-    tcase_add_checked_fixture(redirects, start, stop);
-    tcase_set_timeout(redirects, 60);
     tcase_add_test(redirects, a_redirect_is_not_followed_by_itself);
     tcase_add_test(redirects, redirects_are_followed_as_far_as_allowed);
     tcase_add_test(redirects, a_method_is_redirected_with_its_body);
     tcase_add_test(redirects, see_other_is_looked_at_with_get);
     tcase_add_test(redirects, a_bearer_token_goes_to_its_own_server_only);
-    suite_add_tcase(caller, redirects);
     return caller;
 }
 

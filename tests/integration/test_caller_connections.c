@@ -423,12 +423,10 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *caller = suite_create("caller: connections");
-    TCase *kept = tcase_create("kept");
-    TCase *unheard = tcase_create("unheard");
-    TCase *second = tcase_create("HTTP/2");
+    TCase *kept = suite_case(caller, "kept", start, stop);
+    TCase *unheard = suite_case(caller, "unheard", start, stop);
+    TCase *second = suite_case(caller, "HTTP/2", start_http2, stop_http2);
 
-    tcase_add_checked_fixture(kept, start, stop);
-    tcase_set_timeout(kept, 60);
     tcase_add_test(kept, calls_with_a_key_share_a_connection);
     tcase_add_test(kept, calls_without_a_key_have_one_each);
     tcase_add_test(kept, a_call_with_a_key_that_a_kept_connection_lost_is_made_again);
@@ -439,26 +437,19 @@ static Suite *suite(void)
     tcase_add_test(kept, a_repeat_does_not_use_what_was_kept);
     tcase_add_test(kept, what_comes_unasked_on_a_kept_connection_answers_no_call);
     tcase_add_test(kept, every_call_has_its_own_token);
-    suite_add_tcase(caller, kept);
 
-    tcase_add_checked_fixture(unheard, start, stop);
-    tcase_set_timeout(unheard, 60);
     tcase_add_test(unheard, passwords_of_the_user_are_not_used);
     tcase_add_test(unheard, a_redirect_with_a_password_is_not_followed);
     tcase_add_test(unheard, a_redirect_does_not_leave_tls);
     tcase_add_test(unheard, a_repeat_does_not_wait_on_a_dead_connection_of_http2);
     tcase_add_loop_test(unheard, what_is_let_go_of_over_http2_is_not_made_again_without_a_key, 0,
                         sizeof let_go);
-    suite_add_tcase(caller, unheard);
 
-    tcase_add_checked_fixture(second, start_http2, stop_http2);
-    tcase_set_timeout(second, 60);
     tcase_add_test(second, http2_is_spoken_where_the_other_end_does);
     tcase_add_test(second, over_http2_many_calls_share_a_connection_at_once);
     tcase_add_test(second, a_large_body_goes_over_http2_whole);
     tcase_add_test(second, trust_is_not_shared);
     tcase_add_test(second, keys_of_connections_are_not_written_down);
-    suite_add_tcase(caller, second);
     return caller;
 }
 

@@ -320,29 +320,21 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *caller = suite_create("caller: failures");
-    TCase *unsent = tcase_create("nothing sent");
-    TCase *tls = tcase_create("TLS");
-    TCase *sent = tcase_create("something sent");
+    TCase *unsent = suite_case(caller, "nothing sent", start, stop);
+    TCase *tls = suite_case(caller, "TLS", start, stop);
+    TCase *sent = suite_case(caller, "something sent", start, stop);
 
-    tcase_add_checked_fixture(unsent, start, stop);
-    tcase_set_timeout(unsent, 60);
     tcase_add_test(unsent, what_can_not_be_rendered_is_not_called);
     tcase_add_test(unsent, a_refused_connection_is_a_failure);
     tcase_add_test(unsent, a_host_that_does_not_exist_is_a_failure);
     tcase_add_test(unsent, a_connection_that_never_comes_is_a_failure);
     tcase_add_test(unsent, a_tls_handshake_that_fails_is_a_failure);
     tcase_add_test(unsent, a_tls_handshake_that_never_ends_is_a_failure);
-    suite_add_tcase(caller, unsent);
 
-    tcase_add_checked_fixture(tls, start, stop);
-    tcase_set_timeout(tls, 60);
     tcase_add_test(tls, only_a_trusted_certificate_is_talked_to);
     tcase_add_test(tls, a_certificate_for_another_name_is_refused);
     tcase_add_test(tls, a_file_that_holds_no_real_certificate_is_a_failure);
-    suite_add_tcase(caller, tls);
 
-    tcase_add_checked_fixture(sent, start, stop);
-    tcase_set_timeout(sent, 60);
     tcase_add_test(sent, an_answer_that_does_not_come_in_time_leaves_it_unknown);
     tcase_add_test(sent, a_connection_cut_before_the_answer_leaves_it_unknown);
     tcase_add_test(sent, a_connection_cut_within_the_header_leaves_it_unknown);
@@ -355,7 +347,6 @@ static Suite *suite(void)
     tcase_add_test(sent, a_redirect_to_a_file_is_not_followed);
     tcase_add_test(sent, an_answer_whose_body_is_cut_counts_by_its_status);
     tcase_add_test(sent, an_endless_header_is_not_read_to_its_end);
-    suite_add_tcase(caller, sent);
     return caller;
 }
 

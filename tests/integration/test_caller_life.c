@@ -181,11 +181,9 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *caller = suite_create("caller: life");
-    TCase *life = tcase_create("life");
-    TCase *descriptors = tcase_create("descriptors");
+    TCase *life = suite_case(caller, "life", start, stop);
+    TCase *descriptors = suite_case(caller, "descriptors", start_open_to_view, stop);
 
-    tcase_add_checked_fixture(life, start, stop);
-    tcase_set_timeout(life, 60);
     tcase_add_test(life, calls_do_not_wait_for_each_other);
     tcase_add_test(life, a_reload_changes_what_is_called_next_but_nothing_under_way);
     tcase_add_test(life, a_call_under_way_survives_a_new_stream);
@@ -194,12 +192,8 @@ static Suite *suite(void)
     tcase_add_test(life, a_stop_cuts_long_calls_off);
     tcase_add_test(life, a_stop_does_not_wait_for_core_for_ever);
     tcase_add_test(life, without_its_supervisor_it_ends_at_once);
-    suite_add_tcase(caller, life);
 
-    tcase_add_checked_fixture(descriptors, start_open_to_view, stop);
-    tcase_set_timeout(descriptors, 60);
     tcase_add_test(descriptors, calls_leave_nothing_open);
-    suite_add_tcase(caller, descriptors);
     return caller;
 }
 

@@ -205,10 +205,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("caller_lookup");
-    TCase *tests = tcase_create("lookup");
+    TCase *tests = suite_case(suite, "lookup", start, stop);
 
-    tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, start, stop);
     tcase_add_test(tests, a_request_is_looked_up_with_the_key_of_its_service);
     tcase_add_test(tests, another_answer_is_an_error_with_its_body);
     tcase_add_test(tests, an_answer_that_is_too_long_is_none);
@@ -218,6 +216,5 @@ int main(void)
     tcase_add_test(tests, a_new_core_hears_nothing_of_what_the_old_one_asked);
     tcase_add_test(tests, a_look_up_goes_on_through_a_reload);
     tcase_add_test(tests, a_stop_does_not_wait_for_look_ups);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

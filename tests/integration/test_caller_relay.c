@@ -216,10 +216,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("caller_relay");
-    TCase *tests = tcase_create("relay");
+    TCase *tests = suite_case(suite, "relay", start, stop);
 
-    tcase_set_timeout(tests, 60);
-    tcase_add_checked_fixture(tests, start, stop);
     tcase_add_test(tests, a_decision_is_posted_and_signed_in_both_ways);
     tcase_add_test(tests, it_goes_nowhere_that_is_not_allowed);
     tcase_add_test(tests, a_record_without_a_decision_to_pass_on_fails);
@@ -227,6 +225,5 @@ int main(void)
     tcase_add_test(tests, what_fails_for_a_while_may_be_tried_again);
     tcase_add_test(tests, a_certificate_that_nobody_vouches_for_is_not_taken);
     tcase_add_test(tests, what_is_allowed_can_be_taken_back);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

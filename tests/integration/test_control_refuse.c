@@ -16,15 +16,10 @@
 
 static struct house *house;
 
-static const char sections[] = "[action note]\n"
-                               "on_granted = note\n"
-                               "[hook note]\n"
-                               "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n";
-
 static void set_up(void)
 {
     house = house_new();
-    house_configure(house, sections);
+    house_configure(house, HOUSE_NOTE);
     house_start(house);
 }
 

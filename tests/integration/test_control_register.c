@@ -17,17 +17,10 @@
 
 static struct house *house;
 
-static const char sections[] = "[action note]\n"
-                               "on_granted = note\n"
-                               "[action hasty]\n"
-                               "expires_in = 5m\n"
-                               "[hook note]\n"
-                               "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n";
-
 static void set_up(void)
 {
     house = house_new();
-    house_configure(house, sections);
+    house_configure(house, HOUSE_NOTE "[action hasty]\nexpires_in = 5m\n");
     house_start(house);
 }
 
@@ -364,8 +357,7 @@ START_TEST(one_id_in_two_services_is_two_requests)
     house_register(house, "{\"requestId\":\"req_1\",\"action\":\"a\",\"service\":\"daimon\"}");
     house_register(house, "{\"requestId\":\"req_1\",\"action\":\"b\",\"service\":\"other\"}");
     answer_expect_error(get("/v1/approvals/req_1"), 409, "ambiguous", "req_1");
-    answer_expect_error(house_control(house, "POST", "/v1/requests/req_1/cancel", NULL), 409,
-                        "ambiguous", "req_1");
+    answer_expect_error(house_cancel(house, "req_1"), 409, "ambiguous", "req_1");
     answer_expect_error(get("/v1/jobs?request=req_1"), 409, "ambiguous", "req_1");
     request = house_get(house, "/v1/approvals/req_1?service=other");
     ck_assert_str_eq(text_at(request, "/action"), "b");

@@ -33,15 +33,6 @@ static void tear_down(void)
     house_free(house);
 }
 
-static struct answer cancel(const char *id)
-{
-    char *path = house_format(house, "/v1/requests/%s/cancel", id);
-    struct answer answer = house_control(house, "POST", path, NULL);
-
-    free(path);
-    return answer;
-}
-
 /* --- one request ------------------------------------------------------------------------------ */
 
 START_TEST(a_request_is_shown_with_all_that_happened)
@@ -141,7 +132,7 @@ START_TEST(lists_are_newest_first_and_filtered)
     house_register_as(house, "d", "pay all");
     house_approve(house, "a");
     house_decide_as(house, "b", "denied", "matched");
-    json_decref(answer_take(cancel("d"), 200));
+    json_decref(answer_take(house_cancel(house, "d"), 200));
     expect_page("/v1/requests", "d c b a");
     expect_page("/v1/requests?state=pending", "c");
     expect_page("/v1/requests?state=approved", "a");
@@ -269,16 +260,16 @@ START_TEST(a_cancel_ends_what_is_pending)
 
     (void)snprintf(owner, sizeof owner, "uid:%d", (int)geteuid());
     house_register_as(house, "req_1", "note");
-    request = answer_take(cancel("req_1"), 200);
+    request = answer_take(house_cancel(house, "req_1"), 200);
     ck_assert_str_eq(text_at(request, "/status"), "canceled");
     ck_assert_str_eq(text_at(request, "/decidedBy"), owner);
     json_decref(request);
-    request = answer_take(cancel("req_1"), 200);
+    request = answer_take(house_cancel(house, "req_1"), 200);
     ck_assert_str_eq(text_at(request, "/status"), "canceled");
     json_decref(request);
     house_decide_as(house, "req_1", "approved", "late");
     house_expect_events(house, "req_1", "request.registered request.canceled decision.late");
-    answer_expect_error(cancel("req_2"), 404, "not_found", "req_2");
+    answer_expect_error(house_cancel(house, "req_2"), 404, "not_found", "req_2");
 }
 END_TEST
 
@@ -286,11 +277,11 @@ START_TEST(a_cancel_after_the_decision_is_409)
 {
     house_register_as(house, "req_1", "note");
     house_approve(house, "req_1");
-    answer_expect_error(cancel("req_1"), 409, "conflict", "req_1 is approved already");
+    answer_expect_error(house_cancel(house, "req_1"), 409, "conflict", "req_1 is approved already");
     house_await_status(house, "req_1", "approved");
     house_register_as(house, "req_2", "note");
     house_decide_as(house, "req_2", "denied", "matched");
-    answer_expect_error(cancel("req_2"), 409, "conflict", "req_2 is denied already");
+    answer_expect_error(house_cancel(house, "req_2"), 409, "conflict", "req_2 is denied already");
     house_await_lines(house, "notes", 2);
 }
 END_TEST

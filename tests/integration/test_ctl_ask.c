@@ -100,14 +100,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("ctl_ask");
-    TCase *tests = tcase_create("ctl_ask");
+    TCase *tests = suite_case(suite, "ctl_ask", set_up, tear_down);
 
     tcase_set_timeout(tests, 120);
-    tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, a_script_waits_for_what_it_asked_for);
     tcase_add_test(tests, what_is_refused_or_wrong_is_no_denial);
     tcase_add_test(tests, explain_names_the_rule);
     tcase_add_test(tests, events_are_all_that_happened);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -434,9 +434,7 @@ int main(void)
     Suite *suite = suite_create("gate");
     TCase *tests;
 
-    tests = tcase_create("a request that goes to core");
-    tcase_add_checked_fixture(tests, start, stop);
-    tcase_set_timeout(tests, 60);
+    tests = suite_case(suite, "a request that goes to core", start, stop);
     tcase_add_test(tests, a_webhook_reaches_core_whole_and_gets_its_answer);
     tcase_add_test(tests, core_says_status_retry_after_and_allow_and_errors_close);
     tcase_add_test(tests, a_connection_carries_one_request_after_another);
@@ -446,11 +444,8 @@ int main(void)
     tcase_add_test(tests, a_chunked_body_arrives_in_one_piece);
     tcase_add_test(tests, who_waits_for_100_continue_gets_it);
     tcase_add_test(tests, sixty_four_at_once_get_each_its_own_answer_in_any_order);
-    suite_add_tcase(suite, tests);
 
-    tests = tcase_create("what the gate answers itself");
-    tcase_add_checked_fixture(tests, start, stop);
-    tcase_set_timeout(tests, 60);
+    tests = suite_case(suite, "what the gate answers itself", start, stop);
     tcase_add_test(tests, an_unknown_path_is_404);
     tcase_add_test(tests, another_method_is_405_and_told_which);
     tcase_add_test(tests, another_content_type_than_json_is_415);
@@ -462,6 +457,5 @@ int main(void)
     tcase_add_test(tests, headers_of_16_kib_are_taken_and_larger_ones_are_431);
     tcase_add_test(tests, more_headers_than_a_frame_holds_are_431);
     tcase_add_test(tests, the_largest_head_of_all_passes_with_its_body);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -174,14 +174,11 @@ int main(void)
     Suite *suite = suite_create("gate control");
     TCase *tests;
 
-    tests = tcase_create("the control gate");
-    tcase_add_checked_fixture(tests, start, stop);
-    tcase_set_timeout(tests, 60);
+    tests = suite_case(suite, "the control gate", start, stop);
     tcase_add_test(tests, every_path_and_method_goes_to_core_as_it_was_sent);
     tcase_add_test(tests, a_call_needs_a_content_type_only_for_a_body);
     tcase_add_test(tests, a_context_of_16_mib_passes_both_ways);
     tcase_add_test(tests, a_core_that_does_not_keep_up_gets_no_more_than_64_mib);
     tcase_add_test(tests, more_may_wait_at_once_than_the_usual_limit_of_descriptors);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -320,25 +320,17 @@ int main(void)
     Suite *suite = suite_create("gate life");
     TCase *tests;
 
-    tests = tcase_create("core and clients that go away");
-    tcase_add_checked_fixture(tests, start, stop);
-    tcase_set_timeout(tests, 60);
+    tests = suite_case(suite, "core and clients that go away", start, stop);
     tcase_add_test(tests, when_core_goes_all_who_wait_get_503_and_a_new_core_goes_on);
     tcase_add_test(tests, what_core_said_before_it_went_is_still_delivered);
     tcase_add_test(tests, core_is_told_that_a_client_left);
     tcase_add_test(tests, a_frame_that_is_no_answer_ends_the_stream);
-    suite_add_tcase(suite, tests);
 
-    tests = tcase_create("reload");
-    tcase_add_checked_fixture(tests, start, stop);
-    tcase_set_timeout(tests, 60);
+    tests = suite_case(suite, "reload", start, stop);
     tcase_add_test(tests, a_reload_changes_paths_and_loses_no_connection);
     tcase_add_test(tests, a_configuration_that_makes_no_sense_changes_nothing);
-    suite_add_tcase(suite, tests);
 
-    tests = tcase_create("the end");
-    tcase_add_checked_fixture(tests, start, NULL);
-    tcase_set_timeout(tests, 60);
+    tests = suite_case(suite, "the end", start, NULL);
     tcase_add_test(tests, a_stop_waits_for_the_answers_in_flight);
     tcase_add_test(tests, a_request_that_arrives_during_the_stop_is_answered_too);
     tcase_add_test(tests, a_stop_does_not_wait_for_idle_connections);
@@ -346,6 +338,5 @@ int main(void)
     tcase_add_test(tests, a_stop_with_core_gone_ends_well);
     tcase_add_test(tests, the_listening_socket_outlives_the_gate);
     tcase_add_test(tests, a_gate_without_its_supervisor_ends_at_once);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -244,16 +244,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gate stream");
-    TCase *tests = tcase_create("streams");
-    TCase *ends = tcase_create("the end");
-    TCase *webhooks = tcase_create("the public gate");
+    TCase *tests = suite_case(suite, "streams", start, stop);
+    TCase *ends = suite_case(suite, "the end", start, NULL);
+    TCase *webhooks = suite_case(suite, "the public gate", start_public, stop);
 
-    tcase_add_checked_fixture(tests, start, stop);
-    tcase_add_checked_fixture(ends, start, NULL);
-    tcase_add_checked_fixture(webhooks, start_public, stop);
-    tcase_set_timeout(tests, 60);
-    tcase_set_timeout(ends, 60);
-    tcase_set_timeout(webhooks, 60);
     tcase_add_test(tests, each_piece_is_asked_for_when_the_one_before_was_taken);
     tcase_add_test(tests, what_the_beginning_brings_comes_first);
     tcase_add_test(tests, a_piece_for_several_comes_to_each_and_one_that_left_is_told);
@@ -262,8 +256,5 @@ int main(void)
     tcase_add_test(tests, streams_end_when_core_goes);
     tcase_add_test(ends, a_stop_asks_core_to_end_them_and_ends_those_that_it_does_not);
     tcase_add_loop_test(webhooks, the_public_gate_knows_no_streams, 0, 2);
-    suite_add_tcase(suite, tests);
-    suite_add_tcase(suite, ends);
-    suite_add_tcase(suite, webhooks);
     return suite_run(suite);
 }

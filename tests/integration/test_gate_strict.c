@@ -368,10 +368,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("gate_strict");
-    TCase *tests = tcase_create("strict");
+    TCase *tests = suite_case(suite, "strict", start, stop);
 
-    tcase_add_checked_fixture(tests, start, stop);
-    tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, what_is_right_is_taken, 0, COUNT(right));
     tcase_add_test(tests, a_head_may_come_byte_for_byte);
     tcase_add_loop_test(tests, lines_that_do_not_end_in_crlf_alone_are_refused, 0,
@@ -391,12 +389,8 @@ int main(void)
     tcase_add_loop_test(tests, the_second_request_of_a_connection_is_looked_at_as_well, 0,
                         COUNT(bad_lines));
     tcase_add_test(tests, behind_a_chunked_body_nothing_is_read);
-    suite_add_tcase(suite, tests);
 
-    tests = tcase_create("control");
-    tcase_add_checked_fixture(tests, start_control, stop);
-    tcase_set_timeout(tests, 60);
+    tests = suite_case(suite, "control", start_control, stop);
     tcase_add_test(tests, the_control_gate_takes_escapes_in_paths_and_is_as_strict_elsewhere);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -154,16 +154,14 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("a hostile gate of agents");
-    TCase *tests = tcase_create("a hostile gate of agents");
+    TCase *tests = suite_case(suite, "a hostile gate of agents", set_up, tear_down);
 
     tcase_set_timeout(tests, 300);
-    tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, no_peer_that_it_names_sees_what_an_operator_made);
     tcase_add_test(tests, no_peer_that_it_names_cancels_what_an_operator_made);
     tcase_add_test(tests, no_peer_that_it_names_touches_a_job);
     tcase_add_test(tests, what_it_registers_is_an_agents);
     tcase_add_test(tests, its_end_and_its_ids_do_not_touch_operators);
     tcase_add_test(tests, frames_of_executors_break_it);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -205,18 +205,6 @@ static int steal_stream(pid_t gate)
     return stream;
 }
 
-static void approve_note(const char *id)
-{
-    char *body = house_format(house, "{\"requestId\":\"%s\",\"action\":\"note\"}", id);
-    char *decision = house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", id);
-
-    house_register(house, body);
-    house_decide(house, decision, "matched");
-    house_await_jobs(house, id, 1, "succeeded");
-    free(body);
-    free(decision);
-}
-
 /* The stolen stream stays open: nobody waits for its end. */
 START_TEST(the_real_gate_is_ended_for_what_is_said_on_its_stream)
 {
@@ -228,7 +216,7 @@ START_TEST(the_real_gate_is_ended_for_what_is_said_on_its_stream)
     configure();
     house_start(house);
     remember_roles();
-    approve_note("before");
+    house_expect_note(house, "before");
     gate = house_role(house, GATE);
     stream = steal_stream(gate);
     if (stream < 0) {
@@ -243,7 +231,7 @@ START_TEST(the_real_gate_is_ended_for_what_is_said_on_its_stream)
         buffer_free(&frame);
         expect_same_roles();
     }
-    approve_note("after");
+    house_expect_note(house, "after");
     ck_assert_int_eq(house_count_lines(house, "notes"), 2);
     (void)close(stream);
     house_free(house);

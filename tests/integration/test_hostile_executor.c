@@ -828,11 +828,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("hostile_executor");
-    TCase *results = tcase_create("results");
-    TCase *sayings = tcase_create("refusals, HELLO and DIGESTS");
-    TCase *together = tcase_create("all together");
+    TCase *results = suite_case(suite, "results", set_up, tear_down);
+    TCase *sayings = suite_case(suite, "refusals, HELLO and DIGESTS", set_up, tear_down);
+    TCase *together = suite_case(suite, "all together", set_up, tear_down);
 
-    tcase_add_checked_fixture(results, set_up, tear_down);
     tcase_set_timeout(results, 120);
     tcase_add_test(results, results_of_what_was_never_started_change_nothing);
     tcase_add_test(results, a_result_of_what_the_other_was_given_ends_the_stream);
@@ -847,7 +846,6 @@ int main(void)
     tcase_add_test(results, output_as_large_as_a_frame_is_kept_and_shown);
     tcase_add_test(results, output_beyond_the_largest_frame_ends_the_stream);
     tcase_add_test(results, who_waits_for_what_it_shows_is_answered_when_it_has_gone);
-    tcase_add_checked_fixture(sayings, set_up, tear_down);
     tcase_set_timeout(sayings, 120);
     tcase_add_test(sayings, one_that_refuses_everything_is_asked_ever_more_seldom);
     tcase_add_test(sayings, what_is_refused_together_does_not_wait_ever_longer);
@@ -860,14 +858,10 @@ int main(void)
     tcase_add_test(sayings, hooks_that_it_does_not_own_are_not_started_there);
     tcase_add_test(sayings, a_digest_that_is_not_cores_own_is_not_started);
     tcase_add_test(sayings, a_flood_of_digests_fills_neither_log_nor_memory);
-    tcase_add_checked_fixture(together, set_up, tear_down);
     tcase_set_timeout(together, 600);
     tcase_add_test(together, one_that_floods_and_does_not_listen_stops_only_itself);
     tcase_add_test(together, it_reads_nothing_beyond_the_records_it_was_sent);
     tcase_add_test(together, restarts_of_what_it_says_was_cut_off_are_counted);
     tcase_add_test(together, anything_at_all);
-    suite_add_tcase(suite, results);
-    suite_add_tcase(suite, sayings);
-    suite_add_tcase(suite, together);
     return suite_run(suite);
 }

@@ -672,11 +672,10 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("hostile_gate");
-    TCase *frames = tcase_create("frames");
-    TCase *requests = tcase_create("requests");
-    TCase *others = tcase_create("others");
+    TCase *frames = suite_case(suite, "frames", set_up, tear_down);
+    TCase *requests = suite_case(suite, "requests", set_up, tear_down);
+    TCase *others = suite_case(suite, "others", set_up, tear_down);
 
-    tcase_add_checked_fixture(frames, set_up, tear_down);
     tcase_set_timeout(frames, 120);
     tcase_add_test(frames, frames_of_other_roles_end_its_stream);
     tcase_add_test(frames, a_frame_that_is_cut_off_was_never_received);
@@ -686,7 +685,6 @@ int main(void)
     tcase_add_test(frames, a_count_that_lies_ends_its_stream);
     tcase_add_test(frames, a_text_that_lies_about_its_length_ends_its_stream);
     tcase_add_test(frames, a_text_with_a_nul_in_it_or_none_behind_it_ends_its_stream);
-    tcase_add_checked_fixture(requests, set_up, tear_down);
     tcase_set_timeout(requests, 120);
     tcase_add_test(requests, texts_that_are_no_text_are_answered_and_forge_no_line_of_the_log);
     tcase_add_test(requests, a_line_of_the_log_stays_short_whoever_the_peer_says_it_is);
@@ -696,7 +694,6 @@ int main(void)
     tcase_add_test(requests, a_decision_without_the_right_signature_decides_nothing);
     tcase_add_test(requests, what_it_saw_once_starts_nothing_twice_and_nothing_elsewhere);
     tcase_add_test(requests, a_decision_brings_nothing_but_itself_into_the_record);
-    tcase_add_checked_fixture(others, set_up, tear_down);
     tcase_set_timeout(others, 600);
     tcase_add_test(others, its_ids_and_its_end_do_not_touch_those_who_wait_elsewhere);
     tcase_add_test(others, a_stream_that_somebody_keeps_open_does_not_keep_the_next_gate_out);
@@ -704,8 +701,5 @@ int main(void)
     tcase_add_test(others, a_gate_that_floods_and_leaves_is_forgotten);
     tcase_add_test(others, a_flood_of_gone_does_not_keep_others_waiting);
     tcase_add_test(others, anything_at_all);
-    suite_add_tcase(suite, frames);
-    suite_add_tcase(suite, requests);
-    suite_add_tcase(suite, others);
     return suite_run(suite);
 }

@@ -93,13 +93,10 @@ END_TEST
 static Suite *suite(void)
 {
     Suite *calls = suite_create("http_call");
-    TCase *kept = tcase_create("kept");
+    TCase *kept = suite_case(calls, "kept", start, stop);
 
-    tcase_add_checked_fixture(kept, start, stop);
-    tcase_set_timeout(kept, 60);
     tcase_add_test(kept, a_connection_that_nobody_uses_is_closed);
     tcase_add_test(kept, what_was_kept_is_closed_with_the_engine);
-    suite_add_tcase(calls, kept);
     return calls;
 }
 

@@ -254,10 +254,7 @@ static struct house *house;
 static void set_up(void)
 {
     house = house_new();
-    house_configure(house, "[action note]\n"
-                           "on_granted = note\n"
-                           "[hook note]\n"
-                           "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n");
+    house_configure(house, HOUSE_NOTE);
     house_start(house);
 }
 
@@ -269,15 +266,10 @@ static void tear_down(void)
 /* A request goes all the way: gates, core and runner work. */
 static void expect_work(const char *id)
 {
-    char *request = house_format(house, "{\"requestId\":\"%s\",\"action\":\"note\"}", id);
-    char *decision = house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", id);
-
     house_await_ready(house);
-    house_register(house, request);
-    house_decide(house, decision, "matched");
+    house_register_as(house, id, "note");
+    house_approve(house, id);
     house_await_jobs(house, id, 1, "succeeded");
-    free(decision);
-    free(request);
 }
 
 static enum fate fate_of(const struct attempt *attempt, int role)
@@ -592,14 +584,9 @@ static void write_hosts(const char *name)
 
 static void expect_call(const char *id, const char *action)
 {
-    char *request = house_format(house, "{\"requestId\":\"%s\",\"action\":\"%s\"}", id, action);
-    char *decision = house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", id);
-
-    house_register(house, request);
-    house_decide(house, decision, "matched");
+    house_register_as(house, id, action);
+    house_approve(house, id);
     house_await_jobs(house, id, 1, "succeeded");
-    free(decision);
-    free(request);
 }
 
 static void configure_calls(int port)

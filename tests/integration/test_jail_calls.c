@@ -50,14 +50,9 @@ static void decide_one(int number)
 /* A name is looked up, and the trusted certificates are read, even if nothing comes of it. */
 static void call_in_vain(const char *id)
 {
-    char *request = house_format(house, "{\"requestId\":\"%s\",\"action\":\"vain\"}", id);
-    char *decision = house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", id);
-
-    house_register(house, request);
-    house_decide(house, decision, "matched");
+    house_register_as(house, id, "vain");
+    house_approve(house, id);
     house_await_jobs(house, id, 2, "failed");
-    free(decision);
-    free(request);
 }
 
 static void refuse_some(void)

@@ -24,19 +24,10 @@ static const char *const titles[ROLES] = {
 
 static struct house *house;
 
-static const char note[] = "[action note]\n"
-                           "on_granted = note\n"
-                           "[hook note]\n"
-                           "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n";
-
 static void start(const char *sections)
 {
-    char *all = NULL;
-
-    ck_assert_int_ge(asprintf(&all, "%s%s", note, sections), 0);
-    house_configure(house, all);
+    house_configure(house, sections);
     house_start(house);
-    free(all);
 }
 
 static void set_up(void)
@@ -49,29 +40,13 @@ static void tear_down(void)
     house_free(house);
 }
 
-static char *approval_of(const char *id)
-{
-    return house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", id);
-}
-
-/* From the registration to the end of the hook. */
-static void expect_to_work(const char *id)
-{
-    int before = house_count_lines(house, "notes");
-
-    house_register_as(house, id, "note");
-    house_approve(house, id);
-    house_await_jobs(house, id, 1, "succeeded");
-    ck_assert_int_eq(house_count_lines(house, "notes"), before + 1);
-}
-
 /* --- the processes ---------------------------------------------------------------------------- */
 
 START_TEST(each_process_says_in_ps_what_it_is)
 {
     struct process_tree all;
 
-    start("");
+    start(HOUSE_NOTE);
     all = house_processes(house);
     ck_assert_uint_eq(all.count, 1 + ROLES);
     for (int i = 0; i < ROLES; i++) {
@@ -91,13 +66,13 @@ START_TEST(a_role_that_dies_is_replaced)
 {
     pid_t old;
 
-    start("");
-    expect_to_work("before");
+    start(HOUSE_NOTE);
+    house_expect_note(house, "before");
     old = house_kill_role(house, titles[_i]);
     ck_assert_int_ne(house_next_role(house, titles[_i], old), old);
     house_await_ready(house);
     house_await_health(house, 200);
-    expect_to_work("after");
+    house_expect_note(house, "after");
     house_await_log(house, "a role ended and is started again");
 }
 END_TEST
@@ -106,7 +81,7 @@ START_TEST(all_roles_may_die_at_once)
 {
     pid_t old[ROLES];
 
-    start("");
+    start(HOUSE_NOTE);
     house_register_as(house, "req_1", "note");
     for (int i = 0; i < ROLES; i++) {
         old[i] = house_role(house, titles[i]);
@@ -128,13 +103,13 @@ START_TEST(only_the_supervisor_listens_to_signals)
 {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
-    start("");
+    start(HOUSE_NOTE);
     for (int i = 0; i < ROLES; i++) {
         for (size_t j = 0; j < sizeof signals / sizeof signals[0]; j++) {
             (void)kill(house_role(house, titles[i]), signals[j]);
         }
     }
-    expect_to_work("req_1");
+    house_expect_note(house, "req_1");
     {
         char *log = house_log(house);
 
@@ -160,7 +135,7 @@ START_TEST(a_role_that_dies_at_once_again_and_again_is_given_time)
     pid_t pid;
     int64_t pause = 0;
 
-    start("");
+    start(HOUSE_NOTE);
     pid = house_role(house, "assentd: runner");
     /* One that lives long enough on a busy machine is forgiven, so it may take more than five. */
     for (int i = 0; i < 20 && pause < 750; i++) {
@@ -168,7 +143,7 @@ START_TEST(a_role_that_dies_at_once_again_and_again_is_given_time)
     }
     ck_assert_int_ge(pause, 750);
     house_await_ready(house);
-    expect_to_work("req_1");
+    house_expect_note(house, "req_1");
 }
 END_TEST
 
@@ -184,27 +159,19 @@ static void send_core_away(void)
     process_await_end(pid);
 }
 
-static void expect_to_be_put_off(struct answer answer)
-{
-    ck_assert_msg(strstr(answer.headers, "\nRetry-After: ") != NULL, "%d %s", answer.status,
-                  answer.headers);
-    answer_expect_error(answer, 503, "unavailable", NULL);
-}
-
 START_TEST(while_core_is_away_everyone_is_asked_to_come_again)
 {
-    char *approval = approval_of("req_1");
+    static const char approval[] = "{\"requestId\":\"req_1\",\"status\":\"approved\"}";
 
-    start("");
+    start(HOUSE_NOTE);
     house_register_as(house, "req_1", "note");
     send_core_away();
-    expect_to_be_put_off(house_webhook(house, approval));
-    expect_to_be_put_off(house_control(house, "GET", "/v1/approvals/req_1", NULL));
-    expect_to_be_put_off(house_public(house, "GET", "/healthz", NULL, NULL));
+    answer_expect_put_off(house_webhook(house, approval));
+    answer_expect_put_off(house_control(house, "GET", "/v1/approvals/req_1", NULL));
+    answer_expect_put_off(house_public(house, "GET", "/healthz", NULL, NULL));
     house_await_ready(house);
     house_decide(house, approval, "matched");
     house_await_jobs(house, "req_1", 1, "succeeded");
-    free(approval);
 }
 END_TEST
 
@@ -218,7 +185,7 @@ END_TEST
 
 START_TEST(nothing_outlives_a_supervisor_that_is_killed)
 {
-    start(WORK
+    start(HOUSE_NOTE WORK
           "  trap '' TERM\n"
           "  setsid sh -c 'trap \"\" TERM; echo $$ >%DIR%/child; while :; do sleep 1; done' &\n"
           "  echo $$ >>%DIR%/pid\n"
@@ -239,10 +206,10 @@ END_TEST
 
 START_TEST(one_that_starts_at_once_waits_for_what_is_left)
 {
-    start(WORK "  echo $$ >>%DIR%/pid\n"
-               "  echo \"$ASSENT_ATTEMPT\" >>%DIR%/attempts\n"
-               "  [ \"$ASSENT_ATTEMPT\" != 1 ] || sleep 60\n"
-               "on_interrupt = retry\n");
+    start(HOUSE_NOTE WORK "  echo $$ >>%DIR%/pid\n"
+                          "  echo \"$ASSENT_ATTEMPT\" >>%DIR%/attempts\n"
+                          "  [ \"$ASSENT_ATTEMPT\" != 1 ] || sleep 60\n"
+                          "on_interrupt = retry\n");
     house_register_as(house, "req_1", "work");
     house_approve(house, "req_1");
     {
@@ -255,7 +222,7 @@ START_TEST(one_that_starts_at_once_waits_for_what_is_left)
     }
     house_await_jobs(house, "req_1", 1, "succeeded");
     ck_assert_int_eq(house_count_lines(house, "attempts"), 2);
-    expect_to_work("req_2");
+    house_expect_note(house, "req_2");
 }
 END_TEST
 
@@ -265,8 +232,8 @@ START_TEST(what_only_bears_the_mark_of_the_store_is_ended_too)
     struct process_tree processes;
     pid_t program;
 
-    start(WORK "  echo $$ >>%DIR%/pid\n"
-               "  exec sleep 60\n");
+    start(HOUSE_NOTE WORK "  echo $$ >>%DIR%/pid\n"
+                          "  exec sleep 60\n");
     house_register_as(house, "req_1", "work");
     house_approve(house, "req_1");
     program = house_pid_in(house, "pid");
@@ -307,15 +274,15 @@ START_TEST(a_role_that_hangs_is_replaced)
     pid_t old;
 
     house_prepare(house, give_a_span, NULL);
-    start("");
-    expect_to_work("before");
+    start(HOUSE_NOTE);
+    house_expect_note(house, "before");
     old = house_role(house, titles[_i]);
     ck_assert_int_eq(kill(old, SIGSTOP), 0);
     house_await_log(house, "a role hangs and is ended");
     ck_assert_int_ne(house_next_role(house, titles[_i], old), old);
     house_await_ready(house);
     house_await_health(house, 200);
-    expect_to_work("after");
+    house_expect_note(house, "after");
 }
 END_TEST
 
@@ -324,7 +291,7 @@ START_TEST(roles_that_do_not_hang_stay_and_the_service_manager_hears_of_us)
     pid_t roles[ROLES];
 
     house_prepare(house, give_a_span, NULL);
-    start("");
+    start(HOUSE_NOTE);
     for (int i = 0; i < ROLES; i++) {
         roles[i] = house_role(house, titles[i]);
     }
@@ -354,7 +321,7 @@ static pid_t start_without_a_stream_after_it(void)
     pid_t strace;
 
     house_prepare(house, tracer_await, NULL);
-    house_configure(house, note);
+    house_configure(house, HOUSE_NOTE);
     house_begin_start(house);
     strace = tracer_start(house_pid(house), options);
     ck_assert(house_await_start(house));
@@ -376,7 +343,7 @@ START_TEST(a_role_that_got_no_stream_is_started_again)
     house_await_log(house, "can't start a role, trying again");
     house_await_ready(house);
     house_await_health(house, 200);
-    expect_to_work("req_1");
+    house_expect_note(house, "req_1");
     ck_assert_int_eq(house_stop(house), 0);
     ck_assert_int_eq(waitpid(strace, NULL, 0), strace);
 }

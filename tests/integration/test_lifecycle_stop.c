@@ -3,7 +3,6 @@
  */
 #include <check.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,19 +15,10 @@
 static struct house *house;
 static struct http_server *server;
 
-static const char note[] = "[action note]\n"
-                           "on_granted = note\n"
-                           "[hook note]\n"
-                           "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n";
-
 static void start(const char *sections)
 {
-    char *all = NULL;
-
-    ck_assert_int_ge(asprintf(&all, "%s%s", note, sections), 0);
-    house_configure(house, all);
+    house_configure(house, sections);
     house_start(house);
-    free(all);
 }
 
 static void set_up(void)
@@ -41,22 +31,6 @@ static void tear_down(void)
     house_free(house);
     http_server_stop(server);
     server = NULL;
-}
-
-static char *approval_of(const char *id)
-{
-    return house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", id);
-}
-
-/* From the registration to the end of the hook. */
-static void expect_to_work(const char *id)
-{
-    int before = house_count_lines(house, "notes");
-
-    house_register_as(house, id, "note");
-    house_approve(house, id);
-    house_await_jobs(house, id, 1, "succeeded");
-    ck_assert_int_eq(house_count_lines(house, "notes"), before + 1);
 }
 
 /* --- stopping --------------------------------------------------------------------------------- */
@@ -78,8 +52,8 @@ START_TEST(a_stop_takes_no_time_if_nothing_is_under_way)
 {
     int64_t begin;
 
-    start("");
-    expect_to_work("req_1");
+    start(HOUSE_NOTE);
+    house_expect_note(house, "req_1");
     begin = house_now_ms();
     ck_assert_int_eq(house_stop(house), 0);
     ck_assert_int_lt(house_now_ms() - begin, patience_ms(3000));
@@ -93,7 +67,7 @@ START_TEST(requests_under_way_are_answered_before_the_end)
     struct exchange *exchanges[40];
     bool taken[40];
 
-    start("");
+    start(HOUSE_NOTE);
     for (int i = 0; i < 40; i++) {
         char *body = house_format(house, "{\"requestId\":\"req_%d\",\"status\":\"approved\"}", i);
 
@@ -131,9 +105,9 @@ END_TEST
 
 START_TEST(a_program_is_asked_to_end_and_its_run_is_interrupted)
 {
-    start(WORK "  trap 'echo ended >>%DIR%/ends; exit 0' TERM\n"
-               "  echo $$ >>%DIR%/pid\n"
-               "  while :; do sleep 0.02; done\n");
+    start(HOUSE_NOTE WORK "  trap 'echo ended >>%DIR%/ends; exit 0' TERM\n"
+                          "  echo $$ >>%DIR%/pid\n"
+                          "  while :; do sleep 0.02; done\n");
     house_register_as(house, "req_1", "work");
     house_approve(house, "req_1");
     (void)house_pid_in(house, "pid");
@@ -147,7 +121,7 @@ END_TEST
 
 START_TEST(a_program_that_does_not_listen_is_killed)
 {
-    start(WORK
+    start(HOUSE_NOTE WORK
           "  trap '' TERM\n"
           "  setsid sh -c 'trap \"\" TERM; echo $$ >%DIR%/child; while :; do sleep 1; done' &\n"
           "  echo $$ >>%DIR%/pid\n"
@@ -220,15 +194,15 @@ static void expect_run_or_cut_off(const char *id)
 
 START_TEST(nothing_new_is_started_during_the_stop)
 {
-    start(WORK "  trap '' TERM\n"
-               "  echo $$ >>%DIR%/pid\n"
-               "  while :; do sleep 1; done\n");
+    start(HOUSE_NOTE WORK "  trap '' TERM\n"
+                          "  echo $$ >>%DIR%/pid\n"
+                          "  while :; do sleep 1; done\n");
     house_register_as(house, "req_1", "work");
     house_register_as(house, "req_2", "note");
     house_approve(house, "req_1");
     (void)house_pid_in(house, "pid");
     {
-        char *approval = approval_of("req_2");
+        static const char approval[] = "{\"requestId\":\"req_2\",\"status\":\"approved\"}";
         struct answer answer;
 
         (void)kill(house_pid(house), SIGTERM);
@@ -241,7 +215,6 @@ START_TEST(nothing_new_is_started_during_the_stop)
             house_await_status(house, "req_2", "pending");
         }
         answer_clear(&answer);
-        free(approval);
     }
 }
 END_TEST

@@ -18,19 +18,10 @@
 
 static struct house *house;
 
-static const char note[] = "[action note]\n"
-                           "on_granted = note\n"
-                           "[hook note]\n"
-                           "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n";
-
 static void start(const char *sections)
 {
-    char *all = NULL;
-
-    ck_assert_int_ge(asprintf(&all, "%s%s", note, sections), 0);
-    house_configure(house, all);
+    house_configure(house, sections);
     house_start(house);
-    free(all);
 }
 
 static void set_up(void)
@@ -41,18 +32,6 @@ static void set_up(void)
 static void tear_down(void)
 {
     house_free(house);
-}
-
-static char *approval_of(const char *id)
-{
-    return house_format(house, "{\"requestId\":\"%s\",\"status\":\"approved\"}", id);
-}
-
-static void expect_to_be_put_off(struct answer answer)
-{
-    ck_assert_msg(strstr(answer.headers, "\nRetry-After: ") != NULL, "%d %s", answer.status,
-                  answer.headers);
-    answer_expect_error(answer, 503, "unavailable", NULL);
 }
 
 #define WORK              \
@@ -69,7 +48,7 @@ START_TEST(a_second_one_on_the_same_store_waits)
     struct answer answer;
     char *configuration;
 
-    start("");
+    start(HOUSE_NOTE);
     configuration = house_format(second,
                                  "[server]\nlisten = 127.0.0.1:%%PORT%%\n%%JAIL%%"
                                  "[control]\nsocket = %%DIR%%/control.sock\n"
@@ -99,7 +78,7 @@ static void expect_refused_store(const char *bytes, size_t length, const char *t
     unsigned char after[256];
     int fd;
 
-    house_configure(house, note);
+    house_configure(house, HOUSE_NOTE);
     ck_assert_int_eq(mkdir(directory, 0700), 0);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     ck_assert_int_eq(write(fd, bytes, length), (ssize_t)length);
@@ -136,7 +115,7 @@ START_TEST(an_address_in_use_is_told)
     struct house *second = house_new();
     char *configuration;
 
-    start("");
+    start(HOUSE_NOTE);
     configuration = house_format(second,
                                  "[server]\nlisten = 127.0.0.1:%d\n%%JAIL%%"
                                  "[control]\nsocket = %%DIR%%/control.sock\n"
@@ -212,10 +191,11 @@ static void leave_small_disk(void)
 
 START_TEST(with_little_room_new_work_is_put_off_and_old_work_goes_on)
 {
-    char *approval = approval_of("req_2");
+    static const char approval[] = "{\"requestId\":\"req_2\",\"status\":\"approved\"}";
 
-    if (!start_on_small_disk(WORK "  echo $$ >>%DIR%/pid\n"
-                                  "  until [ -e %DIR%/enough ]; do sleep 0.02; done\n")) {
+    if (!start_on_small_disk(HOUSE_NOTE WORK
+                             "  echo $$ >>%DIR%/pid\n"
+                             "  until [ -e %DIR%/enough ]; do sleep 0.02; done\n")) {
         return;
     }
     house_register_as(house, "req_1", "work");
@@ -224,9 +204,9 @@ START_TEST(with_little_room_new_work_is_put_off_and_old_work_goes_on)
     (void)house_pid_in(house, "pid");
     fill_disk(512 << 10);
     house_await_health(house, 503);
-    expect_to_be_put_off(house_webhook(house, approval));
-    expect_to_be_put_off(house_control(house, "POST", "/v1/requests",
-                                       "{\"requestId\":\"req_3\",\"action\":\"note\"}"));
+    answer_expect_put_off(house_webhook(house, approval));
+    answer_expect_put_off(house_control(house, "POST", "/v1/requests",
+                                        "{\"requestId\":\"req_3\",\"action\":\"note\"}"));
     house_await_status(house, "req_2", "pending");
     house_write(house, "enough", "");
     house_await_jobs(house, "req_1", 1, "succeeded");
@@ -235,7 +215,6 @@ START_TEST(with_little_room_new_work_is_put_off_and_old_work_goes_on)
     house_decide(house, approval, "matched");
     house_await_jobs(house, "req_2", 1, "succeeded");
     leave_small_disk();
-    free(approval);
 }
 END_TEST
 
@@ -349,7 +328,7 @@ START_TEST(a_disk_that_takes_no_file_more_is_told)
     if (!make_small_disk("size=8m,nr_inodes=2")) {
         return;
     }
-    house_configure(house, note);
+    house_configure(house, HOUSE_NOTE);
     house_begin_start(house);
     house_await_log(house, "the database can't be opened: unable to open database file (opening "
                            "it): No space left on device");
@@ -364,7 +343,7 @@ START_TEST(a_store_that_can_not_be_made_is_told_why)
     if (!make_small_disk("size=64k")) {
         return;
     }
-    house_configure(house, note);
+    house_configure(house, HOUSE_NOTE);
     house_begin_start(house);
     house_await_log(house, "the database can't be made: database or disk is full");
     ck_assert_int_eq(mount("tmpfs", disk, "tmpfs", MS_REMOUNT, "size=8m"), 0);
@@ -375,11 +354,11 @@ END_TEST
 
 START_TEST(without_any_room_nothing_is_lost)
 {
-    char *approval = approval_of("req_2");
+    static const char approval[] = "{\"requestId\":\"req_2\",\"status\":\"approved\"}";
 
-    if (!start_on_small_disk(WORK "  echo $$ >>%DIR%/pid\n"
-                                  "  until [ -e %DIR%/enough ]; do sleep 0.02; done\n"
-                                  "  head -c 60000 /dev/zero | tr '\\0' x\n")) {
+    if (!start_on_small_disk(HOUSE_NOTE WORK "  echo $$ >>%DIR%/pid\n"
+                                             "  until [ -e %DIR%/enough ]; do sleep 0.02; done\n"
+                                             "  head -c 60000 /dev/zero | tr '\\0' x\n")) {
         return;
     }
     house_register_as(house, "req_1", "work");
@@ -388,10 +367,10 @@ START_TEST(without_any_room_nothing_is_lost)
     (void)house_pid_in(house, "pid");
     fill_disk(0);
     house_await_health(house, 503);
-    expect_to_be_put_off(house_webhook(house, approval));
+    answer_expect_put_off(house_webhook(house, approval));
     house_write(house, "enough", "");
     house_await_log(house, "ending, to start again from what is on disk");
-    expect_to_be_put_off(house_webhook(house, approval));
+    answer_expect_put_off(house_webhook(house, approval));
     make_room();
     house_await_ready(house);
     house_await_jobs(house, "req_1", 1, "succeeded");
@@ -399,7 +378,6 @@ START_TEST(without_any_room_nothing_is_lost)
     house_decide(house, approval, "matched");
     house_await_jobs(house, "req_2", 1, "succeeded");
     leave_small_disk();
-    free(approval);
 }
 END_TEST
 

@@ -206,16 +206,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("placeholders");
-    TCase *calls = tcase_create("calls");
-    TCase *programs = tcase_create("programs");
+    TCase *calls = suite_case(suite, "calls", start_caller, stop_caller);
+    TCase *programs = suite_case(suite, "programs", start_runner, stop_runner);
 
     tcase_set_timeout(calls, 120);
-    tcase_add_checked_fixture(calls, start_caller, stop_caller);
     tcase_add_test(calls, no_request_can_change_what_a_call_is);
-    suite_add_tcase(suite, calls);
     tcase_set_timeout(programs, 120);
-    tcase_add_checked_fixture(programs, start_runner, stop_runner);
     tcase_add_test(programs, no_request_can_change_how_many_words_a_program_gets);
-    suite_add_tcase(suite, programs);
     return suite_run(suite);
 }

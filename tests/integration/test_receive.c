@@ -41,14 +41,6 @@ static void expect_error(struct answer answer, int status, const char *code)
     answer_clear(&answer);
 }
 
-static void register_note(const char *id)
-{
-    char *body = house_format(house, "{\"requestId\":\"%s\",\"action\":\"note\"}", id);
-
-    house_register(house, body);
-    free(body);
-}
-
 static void expect_note(const char *line)
 {
     char *notes;
@@ -63,7 +55,7 @@ static void expect_note(const char *line)
 
 START_TEST(takes_the_javascript_form)
 {
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     house_decide(house,
                  "{\"requestId\":\"req_1\",\"status\":\"approved\",\"approvedAt\":"
                  "\"2026-03-16T10:30:45.123Z\",\"approvedBy\":\"ops@example.com\"}",
@@ -76,7 +68,7 @@ START_TEST(takes_the_python_form)
 {
     json_t *request;
 
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     house_decide(house,
                  "{\"request_id\":\"req_1\",\"status\":\"denied\",\"denied_at\":"
                  "\"2026-03-16T10:30:45Z\",\"approved_by\":\"ops@example.com\",\"denial_reason\":"
@@ -94,7 +86,7 @@ END_TEST
 
 START_TEST(takes_the_flat_event)
 {
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     house_decide(house,
                  "{\"event\":\"approval.expired\",\"event_id\":\"evt_9\",\"timestamp\":"
                  "\"2026-03-16T11:30:45.123Z\",\"requestId\":\"req_1\",\"status\":\"expired\"}",
@@ -105,7 +97,7 @@ END_TEST
 
 START_TEST(takes_the_event_with_data)
 {
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     house_decide(house,
                  "{\"event\":\"approval.granted\",\"webhook_id\":\"wh_xyz\",\"timestamp\":"
                  "\"2026-03-16T10:30:45Z\",\"data\":{\"requestId\":\"req_1\",\"status\":"
@@ -123,7 +115,7 @@ START_TEST(takes_a_bare_signature)
     const char *headers[] = {"Content-Type: application/json; charset=utf-8", bare, NULL};
     struct answer answer;
 
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     house_sign(body, strlen(body), signature);
     (void)snprintf(bare, sizeof bare, "X-Daimon-Signature: %s", strchr(signature, '=') + 1);
     answer = house_public(house, "POST", "/webhook/approval", headers, body);
@@ -134,7 +126,7 @@ END_TEST
 
 START_TEST(ignores_what_is_no_approval)
 {
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     house_decide(house,
                  "{\"event\":\"message.received\",\"event_id\":\"evt_1\",\"requestId\":\"req_1\","
                  "\"status\":\"approved\"}",
@@ -171,7 +163,7 @@ START_TEST(a_repeat_is_a_duplicate_and_runs_nothing)
 {
     static const char body[] = "{\"requestId\":\"req_1\",\"status\":\"approved\"}";
 
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     house_decide(house, body, "matched");
     house_decide(house, body, "duplicate");
     house_await_jobs(house, "req_1", 1, "succeeded");
@@ -182,7 +174,7 @@ END_TEST
 
 START_TEST(the_same_decision_in_another_delivery_is_late)
 {
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     house_decide(house, "{\"event_id\":\"a\",\"requestId\":\"req_1\",\"status\":\"approved\"}",
                  "matched");
     house_decide(house, "{\"event_id\":\"b\",\"requestId\":\"req_1\",\"status\":\"approved\"}",
@@ -193,7 +185,7 @@ END_TEST
 
 START_TEST(the_first_decision_stands)
 {
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     house_decide(house, "{\"requestId\":\"req_1\",\"status\":\"denied\"}", "matched");
     house_decide(house, "{\"requestId\":\"req_1\",\"status\":\"approved\"}", "conflict");
     house_await_jobs(house, "req_1", 1, "succeeded");
@@ -211,7 +203,7 @@ START_TEST(an_early_decision_is_applied_when_the_request_comes)
     house_kill_role(house, "assentd: core");
     house_await_ready(house);
     ck_assert_int_eq(house_count_lines(house, "notes"), 0);
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     expect_note("req_1 approved ann\n");
     house_await_jobs(house, "req_1", 1, "succeeded");
 }
@@ -221,7 +213,7 @@ START_TEST(a_decision_after_a_cancel_is_late)
 {
     struct answer answer;
 
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     answer = house_control(house, "POST", "/v1/requests/req_1/cancel", "{}");
     ck_assert_int_eq(answer.status, 200);
     answer_clear(&answer);
@@ -302,7 +294,7 @@ START_TEST(every_lack_of_a_right_signature_has_one_answer)
     };
     char *first = NULL;
 
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++) {
         const char *headers[] = {"Content-Type: application/json", signatures[i], NULL};
         struct answer answer = house_public(house, "POST", "/webhook/approval", headers,
@@ -353,7 +345,7 @@ static const char *const bad_bodies[] = {
 
 START_TEST(a_signed_body_that_is_not_understood_is_400)
 {
-    register_note("req_1");
+    house_register_as(house, "req_1", "note");
     expect_error(house_webhook(house, bad_bodies[_i]), 400, "invalid_request");
     house_await_status(house, "req_1", "pending");
 }

@@ -9,17 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "integration/broken_config.h"
 #include "integration/harness.h"
 #include "support/suite.h"
 
 #define OTHER_SECRET "whsec_another-secret"
 
 static struct house *house;
-
-static const char note[] = "[action note]\n"
-                           "on_granted = note\n"
-                           "[hook note]\n"
-                           "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n";
 
 static void set_up(void)
 {
@@ -45,41 +41,6 @@ static void expect_outcome(struct answer answer, const char *outcome)
                   "expected %s, got %d %s", outcome, answer.status, answer.body);
     answer_clear(&answer);
 }
-
-static void expect_to_work(const char *id)
-{
-    house_register_as(house, id, "note");
-    house_approve(house, id);
-    house_await_jobs(house, id, 1, "succeeded");
-}
-
-static const char broken[] = "[server]\n"
-                             "listen = 127.0.0.1:%PORT%\n"
-                             "max_body = much\n"
-                             "[control]\n"
-                             "socket = control.sock\n"
-                             "[store]\n"
-                             "path = %DIR%/state/assentd.db\n"
-                             "retention = 1d\n"
-                             "retention = 2d\n"
-                             "[service daimon]\n"
-                             "path = /webhook/approval\n"
-                             "scheme = daimon\n"
-                             "secret_file = missing-secret\n"
-                             "[action note]\n"
-                             "on_granted = nobody\n"
-                             "[hok note]\n";
-
-static const char *const broken_places[] = {
-    "assentd.conf:3: [server] max_body: ",
-    "assentd.conf:5: [control] socket: ",
-    "assentd.conf:9: [store] retention: ",
-    "assentd.conf:13: [service daimon] secret_file: ",
-    "assentd.conf:15: [action note] on_granted: ",
-    "assentd.conf:16: [hok note]: ",
-};
-
-#define BROKEN_PLACES (sizeof broken_places / sizeof broken_places[0])
 
 #define OTHER_SERVICE         \
     "[service other]\n"       \
@@ -109,7 +70,7 @@ START_TEST(a_reload_brings_secrets_hooks_and_paths)
     expect_outcome(house_webhook_to(house, "/webhook/third", "whsec_third", approval), "early");
     house_register(house, "{\"requestId\":\"req_1\",\"action\":\"x\",\"service\":\"third\"}");
     house_await_jobs(house, "req_1", 1, "succeeded");
-    house_configure(house, note);
+    house_configure(house, HOUSE_NOTE);
     house_write(house, "secret", OTHER_SECRET "\n");
     house_reload(house);
     answer_expect_error(house_webhook(house, approval), 401, "unauthorized", NULL);
@@ -124,13 +85,13 @@ START_TEST(when_a_reload_is_told_to_be_over_it_is)
 {
     static const char approval[] = "{\"requestId\":\"req_1\",\"status\":\"approved\"}";
 
-    start(note);
+    start(HOUSE_NOTE);
     for (int i = 0; i < 20; i++) {
         house_configure(house, OTHER_SERVICE);
         house_reload(house);
         expect_outcome(house_webhook_to(house, "/webhook/other", OTHER_SECRET, approval),
                        i == 0 ? "early" : "duplicate");
-        house_configure(house, note);
+        house_configure(house, HOUSE_NOTE);
         house_reload(house);
         answer_expect_error(house_webhook_to(house, "/webhook/other", OTHER_SECRET, approval), 404,
                             "not_found", NULL);
@@ -172,13 +133,13 @@ START_TEST(nobody_notices_a_reload)
 {
     struct sender senders[4] = {0};
 
-    start(note);
+    start(HOUSE_NOTE);
     for (int i = 0; i < 4; i++) {
         senders[i].number = i;
         ck_assert_int_eq(pthread_create(&senders[i].thread, NULL, send_webhooks, &senders[i]), 0);
     }
     for (int i = 0; i < 10; i++) {
-        house_configure(house, i % 2 ? note : "secret_file = other-secret\n");
+        house_configure(house, i % 2 ? HOUSE_NOTE : "secret_file = other-secret\n");
         house_reload(house);
         expect_outcome(house_webhook(house, "{\"requestId\":\"x\",\"status\":\"approved\"}"),
                        i == 0 ? "early" : "duplicate");
@@ -194,17 +155,17 @@ END_TEST
 
 START_TEST(a_broken_file_changes_nothing)
 {
-    start(note);
-    house_configure_all(house, broken);
+    start(HOUSE_NOTE);
+    house_configure_all(house, broken_config);
     house_reload(house);
-    for (size_t i = 0; i < BROKEN_PLACES; i++) {
+    for (size_t i = 0; broken_places[i]; i++) {
         house_await_log(house, broken_places[i]);
     }
     house_await_log(house, "not reloaded: the configuration is as it was");
-    expect_to_work("req_1");
+    house_expect_note(house, "req_1");
     (void)house_kill_role(house, "assentd: core");
     house_await_ready(house);
-    expect_to_work("req_2");
+    house_expect_note(house, "req_2");
     house_configure(house, "[action note]\non_granted = other\n[hook other]\nshell = exit 7\n");
     house_reload(house);
     house_register(house, "{\"requestId\":\"req_3\",\"action\":\"note\"}");

@@ -9,72 +9,10 @@
 #include <unistd.h>
 
 #include "assent/base/json.h"
-#include "integration/harness.h"
-#include "support/http_server.h"
+#include "integration/run_rig.h"
 #include "support/suite.h"
 
 #define MEBIBYTE ((size_t)1 << 20)
-
-static struct house *house;
-static struct http_server *server;
-
-static void set_up(void)
-{
-    house = house_new();
-}
-
-static void tear_down(void)
-{
-    house_free(house);
-    http_server_stop(server);
-    server = NULL;
-}
-
-/* Starts with these hooks; `%%HTTP%%` is the address of a server that runs beside it. */
-static void start(const char *sections)
-{
-    const char *place = strstr(sections, "%HTTP%");
-    char *text;
-
-    if (!place) {
-        house_configure(house, sections);
-    } else {
-        server = http_server_start();
-        text = house_format(house, "%.*shttp://127.0.0.1:%d%s", (int)(place - sections), sections,
-                            http_server_port(server), place + strlen("%HTTP%"));
-        house_configure(house, text);
-        free(text);
-    }
-    house_start(house);
-}
-
-static void register_with(const char *members)
-{
-    char *body = house_format(house, "{\"requestId\":\"req_1\",\"action\":\"go\"%s}", members);
-
-    house_register(house, body);
-    free(body);
-}
-
-static void approve(void)
-{
-    house_decide(house,
-                 "{\"requestId\":\"req_1\",\"status\":\"approved\",\"approvedAt\":"
-                 "\"2026-03-16T10:30:45.123Z\",\"approvedBy\":\"ops@example.com\"}",
-                 "matched");
-}
-
-static void expect_output(const char *expected)
-{
-    json_t *output;
-
-    json_decref(house_job_in(house, "req_1", "succeeded"));
-    output = house_output(house, "req_1");
-    ck_assert_str_eq(text_at(output, "/stdout/head"), expected);
-    ck_assert_str_eq(text_at(output, "/stderr/head"), "");
-    ck_assert_int_eq(number_at(output, "/stdout/dropped"), 0);
-    json_decref(output);
-}
 
 /* --- programs --------------------------------------------------------------------------------- */
 

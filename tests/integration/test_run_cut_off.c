@@ -7,30 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "integration/harness.h"
-#include "support/http_server.h"
+#include "integration/run_rig.h"
 #include "support/suite.h"
-
-static struct house *house;
-static struct http_server *server;
-
-static void set_up(void)
-{
-    house = house_new();
-}
-
-static void tear_down(void)
-{
-    house_free(house);
-    http_server_stop(server);
-    server = NULL;
-}
-
-static void start(const char *sections)
-{
-    house_configure(house, sections);
-    house_start(house);
-}
 
 /* Starts with a hook `tell` that calls a server, with these keys. */
 static void start_calling(const char *keys)
@@ -44,20 +22,6 @@ static void start_calling(const char *keys)
                             http_server_port(server), keys);
     start(sections);
     free(sections);
-}
-
-static void go(const char *id)
-{
-    house_register_as(house, id, "go");
-    house_approve(house, id);
-}
-
-static void expect_error(const char *id, const char *error)
-{
-    json_t *job = house_job(house, id);
-
-    ck_assert_str_eq(text_at(job, "/error"), error);
-    json_decref(job);
 }
 
 /* --- timeouts --------------------------------------------------------------------------------- */

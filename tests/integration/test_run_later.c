@@ -11,42 +11,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "integration/harness.h"
+#include "integration/run_rig.h"
 #include "support/suite.h"
 
 #define CONCURRENCY 16 /* runs of one executor at a time */
-
-static struct house *house;
-
-static void set_up(void)
-{
-    house = house_new();
-}
-
-static void tear_down(void)
-{
-    house_free(house);
-}
-
-static void start(const char *sections)
-{
-    house_configure(house, sections);
-    house_start(house);
-}
-
-static void go(const char *id)
-{
-    house_register_as(house, id, "go");
-    house_approve(house, id);
-}
-
-static void expect_error(const char *id, const char *error)
-{
-    json_t *job = house_job(house, id);
-
-    ck_assert_str_eq(text_at(job, "/error"), error);
-    json_decref(job);
-}
 
 /* --- hooks that change ------------------------------------------------------------------------ */
 
@@ -60,14 +28,11 @@ static void expect_error(const char *id, const char *error)
 static void block_runner(void)
 {
     for (int i = 0; i < CONCURRENCY; i++) {
-        char *body = house_format(house, "{\"requestId\":\"block_%d\",\"action\":\"block\"}", i);
-        char *decision =
-            house_format(house, "{\"requestId\":\"block_%d\",\"status\":\"approved\"}", i);
+        char *id = house_format(house, "block_%d", i);
 
-        house_register(house, body);
-        house_decide(house, decision, "matched");
-        free(body);
-        free(decision);
+        house_register_as(house, id, "block");
+        house_approve(house, id);
+        free(id);
     }
     house_await_lines(house, "blocks", CONCURRENCY);
 }

@@ -414,10 +414,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("runner");
-    TCase *tests = tcase_create("runner");
+    TCase *tests = suite_case(suite, "runner", set_up, tear_down);
 
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_program_that_ends_well_has_succeeded);
     tcase_add_test(tests, an_exit_status_is_a_failure_and_both_outputs_are_kept);
     tcase_add_test(tests, a_signal_is_a_failure_with_its_name);
@@ -443,6 +441,5 @@ int main(void)
     tcase_add_test(tests, a_repeated_start_runs_once);
     tcase_add_test(tests, a_run_goes_on_while_core_is_away);
     tcase_add_test(tests, a_reload_brings_new_hooks_and_a_broken_one_changes_nothing);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -150,15 +150,12 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("runner_output");
-    TCase *tests = tcase_create("runner_output");
+    TCase *tests = suite_case(suite, "runner_output", set_up, tear_down);
 
-    tcase_add_checked_fixture(tests, set_up, tear_down);
-    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, endless_output_is_kept_in_bounded_memory);
     tcase_add_test(tests, what_both_streams_write_at_once_is_all_counted);
     tcase_add_test(tests, output_can_be_seen_while_the_program_runs);
     tcase_add_test(tests, a_flood_of_output_holds_nobody_up);
     tcase_add_test(tests, nobody_is_answered_who_peeks_at_what_does_not_run);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -31,32 +31,6 @@ static void tear_down(void)
     house_free(house);
 }
 
-struct told {
-    int status;
-    char *out;
-    char *error;
-};
-
-static struct told run(const char *first, const char *second, const char *third)
-{
-    const char *const arguments[] = {first, second, third, NULL};
-    struct told told;
-
-    told.status = house_run(house, arguments, &told.out, &told.error);
-    return told;
-}
-
-static void told_clear(struct told *told)
-{
-    free(told->out);
-    free(told->error);
-}
-
-static void expect_part(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in: %s", part, text);
-}
-
 static void expect_silence(const char *where, const char *text)
 {
     ck_assert_msg(!strstr(text, HOUSE_SECRET) && !strstr(text, BEARER), "%s tells a secret", where);
@@ -186,7 +160,7 @@ START_TEST(a_secret_that_others_can_read_is_refused)
 
     ck_assert_int_eq(chmod(path, 0604), 0);
     house_configure(house, "");
-    told = run("--check", "-c", "%DIR%/assentd.conf");
+    told = house_run(house, "--check", "-c", "%DIR%/assentd.conf", NULL);
     ck_assert_int_eq(told.status, 78);
     expect_part(told.error, "[service daimon] secret_file: ");
     told_clear(&told);

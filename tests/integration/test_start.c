@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "integration/broken_config.h"
 #include "integration/harness.h"
 #include "support/jail_setting.h"
 #include "support/suite.h"
@@ -23,11 +24,6 @@
 #define NOBODY       65534
 
 static struct house *house;
-
-static const char note[] = "[action note]\n"
-                           "on_granted = note\n"
-                           "[hook note]\n"
-                           "shell = echo \"$ASSENT_REQUEST_ID\" >>%DIR%/notes\n";
 
 static void set_up(void)
 {
@@ -46,45 +42,12 @@ static void start(const char *sections)
     house_start(house);
 }
 
-static void expect_to_work(const char *id)
-{
-    house_register_as(house, id, "note");
-    house_approve(house, id);
-    house_await_jobs(house, id, 1, "succeeded");
-}
-
 /* --- options ---------------------------------------------------------------------------------- */
-
-struct told {
-    int status;
-    char *out;
-    char *error;
-};
-
-static struct told run(const char *first, const char *second, const char *third)
-{
-    const char *const arguments[] = {first, second, third, NULL};
-    struct told told;
-
-    told.status = house_run(house, arguments, &told.out, &told.error);
-    return told;
-}
-
-static void told_clear(struct told *told)
-{
-    free(told->out);
-    free(told->error);
-}
-
-static void expect_part(const char *text, const char *part)
-{
-    ck_assert_msg(strstr(text, part) != NULL, "\"%s\" is not in: %s", part, text);
-}
 
 START_TEST(it_says_its_version_and_how_it_is_used)
 {
-    struct told version = run("--version", NULL, NULL);
-    struct told help = run("--help", NULL, NULL);
+    struct told version = house_run(house, "--version", NULL);
+    struct told help = house_run(house, "--help", NULL);
 
     ck_assert_int_eq(version.status, 0);
     ck_assert_str_eq(version.out, "assentd " ASSENT_VERSION "\n");
@@ -99,8 +62,8 @@ END_TEST
 
 START_TEST(what_it_does_not_know_is_a_wrong_use)
 {
-    struct told option = run("--nonsense", NULL, NULL);
-    struct told argument = run("start", NULL, NULL);
+    struct told option = house_run(house, "--nonsense", NULL);
+    struct told argument = house_run(house, "start", NULL);
 
     ck_assert_int_eq(option.status, 64);
     expect_part(option.error, "nonsense");
@@ -114,7 +77,7 @@ END_TEST
 
 START_TEST(without_a_configuration_it_says_where_it_looked)
 {
-    struct told missing = run("-c", "%DIR%/nothing.conf", NULL);
+    struct told missing = house_run(house, "-c", "%DIR%/nothing.conf", NULL);
     char *path = house_file(house, "nothing.conf");
 
     ck_assert_int_eq(missing.status, 78);
@@ -122,7 +85,7 @@ START_TEST(without_a_configuration_it_says_where_it_looked)
     free(path);
     told_clear(&missing);
     if (access(DEFAULT_PATH, F_OK) != 0) {
-        struct told none = run(NULL, NULL, NULL);
+        struct told none = house_run(house, NULL);
 
         ck_assert_int_eq(none.status, 78);
         expect_part(none.error, DEFAULT_PATH);
@@ -132,42 +95,14 @@ START_TEST(without_a_configuration_it_says_where_it_looked)
 }
 END_TEST
 
-static const char broken[] = "[server]\n"
-                             "listen = 127.0.0.1:%PORT%\n"
-                             "max_body = much\n"
-                             "[control]\n"
-                             "socket = control.sock\n"
-                             "[store]\n"
-                             "path = %DIR%/state/assentd.db\n"
-                             "retention = 1d\n"
-                             "retention = 2d\n"
-                             "[service daimon]\n"
-                             "path = /webhook/approval\n"
-                             "scheme = daimon\n"
-                             "secret_file = missing-secret\n"
-                             "[action note]\n"
-                             "on_granted = nobody\n"
-                             "[hok note]\n";
-
-static const char *const broken_places[] = {
-    "assentd.conf:3: [server] max_body: ",
-    "assentd.conf:5: [control] socket: ",
-    "assentd.conf:9: [store] retention: ",
-    "assentd.conf:13: [service daimon] secret_file: ",
-    "assentd.conf:15: [action note] on_granted: ",
-    "assentd.conf:16: [hok note]: ",
-};
-
-#define BROKEN_PLACES (sizeof broken_places / sizeof broken_places[0])
-
 START_TEST(a_check_tells_all_errors_with_their_places)
 {
     struct told told;
 
-    house_configure_all(house, broken);
-    told = run("--check", "-c", "%DIR%/assentd.conf");
+    house_configure_all(house, broken_config);
+    told = house_run(house, "--check", "-c", "%DIR%/assentd.conf", NULL);
     ck_assert_int_eq(told.status, 78);
-    for (size_t i = 0; i < BROKEN_PLACES; i++) {
+    for (size_t i = 0; broken_places[i]; i++) {
         expect_part(told.error, broken_places[i]);
     }
     ck_assert_str_eq(told.out, "");
@@ -183,8 +118,8 @@ START_TEST(a_check_says_ok_and_starts_nothing)
     char *state = house_file(house, "state");
     struct told told;
 
-    house_configure(house, note);
-    told = run("--check", "-c", "%DIR%/assentd.conf");
+    house_configure(house, HOUSE_NOTE);
+    told = house_run(house, "--check", "-c", "%DIR%/assentd.conf", NULL);
     ck_assert_msg(told.status == 0, "%s", told.error);
     ck_assert_str_eq(told.out, "ok\n");
     ck_assert_int_ne(access(state, F_OK), 0);
@@ -201,7 +136,7 @@ START_TEST(a_dump_has_everything_but_secrets)
     house_configure(house, "[action note]\non_granted = note, tell\n"
                            "[hook note]\nshell = echo\n"
                            "[hook tell]\nhttp = POST http://127.0.0.1:9/\nbearer_file = token\n");
-    told = run("--dump", "-c", "%DIR%/assentd.conf");
+    told = house_run(house, "--dump", "-c", "%DIR%/assentd.conf", NULL);
     ck_assert_int_eq(told.status, 0);
     expect_part(told.out, "expiry_grace = 30s\n");
     expect_part(told.out, "secret_file = secret\n");
@@ -209,7 +144,7 @@ START_TEST(a_dump_has_everything_but_secrets)
     ck_assert_ptr_null(strstr(told.out, HOUSE_SECRET));
     ck_assert_ptr_null(strstr(told.out, BEARER));
     house_write(house, "dumped.conf", told.out);
-    again = run("--dump", "-c", "%DIR%/dumped.conf");
+    again = house_run(house, "--dump", "-c", "%DIR%/dumped.conf", NULL);
     ck_assert_int_eq(again.status, 0);
     ck_assert_str_eq(again.out, told.out);
     told_clear(&told);
@@ -286,7 +221,7 @@ START_TEST(passed_sockets_replace_configured_ones)
 
     open_passed(&passed);
     house_prepare(house, pass, &passed);
-    start(note);
+    start(HOUSE_NOTE);
     house_await_log(house, "listening on the sockets that systemd passed");
     ck_assert(!listens_at(house_port(house)));
     ck_assert(listens_at(passed.port));
@@ -322,7 +257,7 @@ static void expect_to_be_left_alone(int type)
         ck_assert_int_eq(listen(fd, 0), 0);
         ck_assert_int_eq(connect(client, (struct sockaddr *)&local, sizeof local), 0);
     }
-    house_configure(house, note);
+    house_configure(house, HOUSE_NOTE);
     ck_assert(!house_try_start(house));
     ck_assert_int_eq(house_wait(house), EXIT_FAILURE);
     house_await_log(house, "Address already in use");
@@ -370,7 +305,7 @@ START_TEST(passed_sockets_that_nobody_hears_are_told)
     open_passed(&passed);
     ck_assert_int_eq(unlink(house_socket(house)), 0);
     house_prepare(house, pass_many, &passed);
-    start(note);
+    start(HOUSE_NOTE);
     house_await_log(house, "nobody hears the last ones\" section=server unheard=2");
     ck_assert(listens_at(passed.port));
 }
@@ -385,7 +320,7 @@ START_TEST(a_passed_socket_without_a_name_is_the_public_one)
     ck_assert_int_eq(unlink(house_socket(house)), 0);
     passed.fds[1] = passed.fds[0];
     house_prepare(house, pass, &passed);
-    start(note);
+    start(HOUSE_NOTE);
     ck_assert(listens_at(passed.port));
     house_await_ready(house);
 }
@@ -435,7 +370,7 @@ START_TEST(it_needs_no_rights_of_its_own)
         (void)fputs("skipped: nobody can't be made to run assentd here\n", stderr);
         return;
     }
-    house_configure(house, note);
+    house_configure(house, HOUSE_NOTE);
     give_away("");
     give_away("assentd.conf");
     give_away("secret");
@@ -446,10 +381,10 @@ START_TEST(it_needs_no_rights_of_its_own)
 
         ck_abort_msg("as nobody it does not start: %s", log);
     }
-    expect_to_work("req_1");
+    house_expect_note(house, "req_1");
     house_kill(house);
     house_start(house);
-    expect_to_work("req_2");
+    house_expect_note(house, "req_2");
 }
 END_TEST
 
@@ -483,12 +418,12 @@ START_TEST(standard_streams_that_are_closed_become_nothing_else)
 
     jail_allow_looking_inside();
     house_prepare(house, close_standard_streams, NULL);
-    start(note);
+    start(HOUSE_NOTE);
     for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++) {
         expect_no_stream_elsewhere(house_role(house, titles[i]));
     }
     expect_no_stream_elsewhere(house_pid(house));
-    expect_to_work("req_1");
+    house_expect_note(house, "req_1");
 }
 END_TEST
 

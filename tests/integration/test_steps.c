@@ -230,19 +230,17 @@ END_TEST
 START_TEST(after_what_is_over_it_is_over_at_once)
 {
     char *first = asked("work", "", 200);
-    char *path = house_format(house, "/v1/requests/%s/cancel", first);
     char *after = house_format(house, "\"%s\"", first);
     char *body = house_format(house, "{\"action\":\"work\",\"after\":%s}", after);
     json_t *answer;
 
-    json_decref(answer_take(house_control(house, "POST", path, NULL), 200));
+    json_decref(answer_take(house_cancel(house, first), 200));
     answer = answer_take(house_control(house, "POST", "/v1/notify-operator", body), 200);
     ck_assert_str_eq(text_at(answer, "/status"), "canceled");
     json_decref(answer);
     ck_assert_uint_eq(service_asked_count(service), 1);
     free(body);
     free(after);
-    free(path);
     free(first);
 }
 END_TEST

@@ -297,9 +297,8 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("tls");
-    TCase *tests = tcase_create("served");
+    TCase *tests = suite_case(suite, "served", start, stop);
 
-    tcase_add_checked_fixture(tests, start, stop);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, https_is_answered_and_http_is_not);
     tcase_add_test(tests, unix_sockets_go_without);
@@ -308,13 +307,10 @@ int main(void)
     tcase_add_test(tests, clients_can_not_renegotiate);
     tcase_add_test(tests, a_reload_takes_a_new_certificate_and_no_connection);
     tcase_add_test(tests, a_certificate_without_its_key_changes_nothing_at_a_reload);
-    suite_add_tcase(suite, tests);
 
-    tests = tcase_create("configured otherwise");
-    tcase_add_checked_fixture(tests, NULL, stop);
+    tests = suite_case(suite, "configured otherwise", NULL, stop);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, with_client_ca_only_clients_with_its_certificates_are_heard);
     tcase_add_test(tests, a_certificate_that_is_over_serves_with_a_warning);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

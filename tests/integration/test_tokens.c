@@ -369,10 +369,9 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("tokens");
-    TCase *tests = tcase_create("tokens");
+    TCase *tests = suite_case(suite, "tokens", begin, end);
 
     tcase_set_timeout(tests, 300);
-    tcase_add_checked_fixture(tests, begin, end);
     tcase_add_test(tests, without_the_right_token_nothing_is_told);
     tcase_add_test(tests, two_tokens_in_one_request_are_none);
     tcase_add_test(tests, the_scheme_is_known_in_any_case);
@@ -387,6 +386,5 @@ int main(void)
     tcase_add_test(tests, assentctl_asks_over_tcp);
     tcase_add_test(tests, assentctl_says_what_is_wrong_with_url_and_token);
     tcase_add_test(tests, assentctl_finds_url_and_token_in_its_environment);
-    suite_add_tcase(suite, tests);
     return suite_run(suite);
 }

@@ -28,33 +28,7 @@
 #include "assent/runner/runner.h"
 #include "assent/supervisor/supervisor.h"
 #include "support/nasty.h"
-
-#define DESCRIPTORS 8
-
-static void say_raw(const void *bytes, size_t length, int descriptors)
-{
-    union {
-        char bytes[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
-        struct cmsghdr align;
-    } control = {{0}};
-    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-
-    if (descriptors > 0) {
-        size_t size = (size_t)descriptors * sizeof(int);
-        struct cmsghdr *cmsg;
-        int fds[DESCRIPTORS] = {0};
-
-        header.msg_control = control.bytes;
-        header.msg_controllen = CMSG_SPACE(size);
-        cmsg = CMSG_FIRSTHDR(&header);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(cmsg), fds, size);
-    }
-    (void)sendmsg(CHANNEL_FD, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
+#include "support/raw_packet.h"
 
 /* One kind of packet in each life, again and again until it is ended. */
 static _Noreturn void attack_channel(struct nasty *nasty)
@@ -76,16 +50,17 @@ static _Noreturn void attack_channel(struct nasty *nasty)
             (void)channel_send(CHANNEL_FD, CHANNEL_BROKEN, packet[1], -1);
             break;
         case 3:
-            say_raw(long_one, nasty_below(nasty, sizeof long_one), 0);
+            (void)raw_packet_send(CHANNEL_FD, long_one, nasty_below(nasty, sizeof long_one), 0);
             break;
         case 4:
-            say_raw(packet, sizeof packet, 1 + (int)nasty_below(nasty, DESCRIPTORS));
+            (void)raw_packet_send(CHANNEL_FD, packet, sizeof packet,
+                                  1 + nasty_below(nasty, RAW_PACKET_DESCRIPTORS));
             break;
         case 5:
-            say_raw(packet, 0, 0);
+            (void)raw_packet_send(CHANNEL_FD, packet, 0, 0);
             break;
         default:
-            say_raw(packet, sizeof packet, 0);
+            (void)raw_packet_send(CHANNEL_FD, packet, sizeof packet, 0);
             break;
         }
     }

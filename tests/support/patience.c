@@ -1,7 +1,10 @@
 #include "support/patience.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define PAUSE_MS 10
 
 int64_t patience_ms(int64_t span)
 {
@@ -13,4 +16,9 @@ int64_t patience_ms(int64_t span)
     (void)getloadavg(&load, 1);
     slowness *= load > processors ? load / processors : 1;
     return slowness > 1 ? (int64_t)((double)span * slowness) : span;
+}
+
+void pause_a_little(void)
+{
+    (void)poll(NULL, 0, PAUSE_MS);
 }

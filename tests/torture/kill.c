@@ -6,9 +6,9 @@
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "support/ordeal.h"
+#include "support/suite.h"
 
 static void kill_core(struct ordeal *ordeal)
 {
@@ -63,16 +63,6 @@ START_TEST(what_was_answered_runs_once)
 }
 END_TEST
 
-static bool is_wanted(const char *name, int count, char **names)
-{
-    bool wanted = count == 0;
-
-    for (int i = 0; i < count; i++) {
-        wanted = wanted || strcmp(names[i], name) == 0;
-    }
-    return wanted;
-}
-
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("kill");
@@ -86,7 +76,7 @@ int main(int argc, char **argv)
         tcase_set_timeout(tcase, ordeal_limit_seconds());
         tcase_add_unchecked_fixture(tcase, NULL, ordeal_tell_failure);
         tcase_add_loop_test(tcase, what_was_answered_runs_once, i, i + 1);
-        if (is_wanted(victims[i].name, argc - 1, argv + 1)) {
+        if (suite_wants(victims[i].name, argc, argv)) {
             suite_add_tcase(suite, tcase);
         }
     }

@@ -7,11 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "assent/base/channel.h"
+#include "support/raw_packet.h"
 #include "support/suite.h"
 
 static int ends[2];
@@ -38,37 +38,6 @@ static int open_descriptors(void)
     }
     (void)closedir(directory);
     return count;
-}
-
-#define DESCRIPTORS_MOST 8
-
-/* A packet as channel_send would never make it. */
-static void send_raw(const void *bytes, size_t length, int descriptors)
-{
-    union {
-        char bytes[CMSG_SPACE(DESCRIPTORS_MOST * sizeof(int))];
-        struct cmsghdr align;
-    } control = {{0}};
-    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = length};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-    int fds[DESCRIPTORS_MOST];
-
-    for (int i = 0; i < descriptors; i++) {
-        fds[i] = STDIN_FILENO;
-    }
-    if (descriptors > 0) {
-        size_t size = (size_t)descriptors * sizeof(int);
-        struct cmsghdr *cmsg;
-
-        header.msg_control = control.bytes;
-        header.msg_controllen = CMSG_SPACE(size);
-        cmsg = CMSG_FIRSTHDR(&header);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(size);
-        memcpy(CMSG_DATA(cmsg), fds, size);
-    }
-    ck_assert_int_eq(sendmsg(ends[0], &header, MSG_NOSIGNAL), (ssize_t)length);
 }
 
 START_TEST(a_message_arrives_with_its_descriptor)
@@ -114,7 +83,7 @@ START_TEST(packets_of_any_other_size_are_refused)
     struct channel_packet packet;
 
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        send_raw(bytes, sizes[i], 0);
+        ck_assert(raw_packet_send(ends[0], bytes, sizes[i], 0));
         ck_assert_msg(channel_receive(ends[1], &packet) == -EBADMSG, "%zu bytes are taken",
                       sizes[i]);
     }
@@ -127,13 +96,13 @@ START_TEST(descriptors_that_were_not_asked_for_are_not_kept)
     struct channel_packet packet;
     int before = open_descriptors();
 
-    for (int count = 2; count <= DESCRIPTORS_MOST; count++) {
-        send_raw(bytes, sizeof bytes, count);
+    for (size_t count = 2; count <= RAW_PACKET_DESCRIPTORS; count++) {
+        ck_assert(raw_packet_send(ends[0], bytes, sizeof bytes, count));
         ck_assert_int_eq(channel_receive(ends[1], &packet), -EBADMSG);
-        ck_assert_msg(open_descriptors() == before, "of %d descriptors some were left", count);
+        ck_assert_msg(open_descriptors() == before, "of %zu descriptors some were left", count);
     }
     for (size_t length = 0; length < sizeof bytes; length++) {
-        send_raw(bytes, length, 1);
+        ck_assert(raw_packet_send(ends[0], bytes, length, 1));
         ck_assert_int_eq(channel_receive(ends[1], &packet), -EBADMSG);
         ck_assert_msg(open_descriptors() == before, "one was left of %zu bytes", length);
     }
