@@ -61,6 +61,20 @@ static int parse_record(const json_t *record, const char *request_id, struct eve
     return r;
 }
 
+/* Where it waits for a person, that place has another word, or null. */
+static int parse_at_pointers(const json_t *answer, const void *body, size_t length,
+                             const struct event_pointers *pointers, struct event *ret_event,
+                             struct problem *ret_problem)
+{
+    const json_t *status = json_at_pointer(answer, pointers->decision);
+    const char *word = json_string_value(status);
+
+    if (json_is_null(status) || (word && !event_word_decides(word))) {
+        return 1;
+    }
+    return event_parse(body, length, pointers, ret_event, ret_problem);
+}
+
 static int parse(json_t *answer, const void *body, size_t length, const char *request_id,
                  const struct event_pointers *pointers, struct event *ret_event,
                  struct problem *ret_problem)
@@ -68,7 +82,7 @@ static int parse(json_t *answer, const void *body, size_t length, const char *re
     const json_t *record = record_in(answer);
 
     if (pointers && pointers->decision) {
-        return event_parse(body, length, pointers, ret_event, ret_problem);
+        return parse_at_pointers(answer, body, length, pointers, ret_event, ret_problem);
     }
     if (!json_is_object(record) || !json_is_string(json_object_get(record, "status"))) {
         problem_set(ret_problem, "status: expected a text");
