@@ -24,19 +24,6 @@ static json_t *record_in(json_t *answer)
     return answer;
 }
 
-static bool is_decided(const json_t *record)
-{
-    static const char *const decided[] = {"approved", "granted", "denied", "rejected", "expired"};
-    const char *status = json_string_value(json_object_get(record, "status"));
-
-    for (size_t i = 0; status && i < sizeof decided / sizeof decided[0]; i++) {
-        if (strcmp(status, decided[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The same words as a webhook says them. `type` tells there what happened, here what was asked for. */
 static int parse_record(const json_t *record, const char *request_id, struct event *ret_event,
                         struct problem *ret_problem)
@@ -80,15 +67,18 @@ static int parse(json_t *answer, const void *body, size_t length, const char *re
                  struct problem *ret_problem)
 {
     const json_t *record = record_in(answer);
+    const char *status;
 
     if (pointers && pointers->decision) {
         return parse_at_pointers(answer, body, length, pointers, ret_event, ret_problem);
     }
-    if (!json_is_object(record) || !json_is_string(json_object_get(record, "status"))) {
+    status = json_string_value(json_object_get(record, "status"));
+    if (!status) {
         problem_set(ret_problem, "status: expected a text");
         return -EBADMSG;
     }
-    return is_decided(record) ? parse_record(record, request_id, ret_event, ret_problem) : 1;
+    return event_word_decides(status) ? parse_record(record, request_id, ret_event, ret_problem)
+                                      : 1;
 }
 
 int approval_status_parse(const void *body, size_t length, const char *request_id,

@@ -54,6 +54,17 @@ START_TEST(a_decision_is_found_wherever_the_service_has_it)
 }
 END_TEST
 
+/* As in a webhook. */
+START_TEST(every_word_for_a_decision_is_one)
+{
+    assert_decided(NULL, "{\"status\":\"approval.granted\"}", DECISION_GRANTED);
+    assert_decided(NULL, "{\"status\":\"approval.approved\"}", DECISION_GRANTED);
+    assert_decided(NULL, "{\"status\":\"approval.denied\"}", DECISION_DENIED);
+    assert_decided(NULL, "{\"status\":\"approval.rejected\"}", DECISION_DENIED);
+    assert_decided(NULL, "{\"status\":\"approval.expired\"}", DECISION_EXPIRED);
+}
+END_TEST
+
 START_TEST(every_other_status_is_no_decision)
 {
     assert_undecided(NULL, "{\"requestId\":\"req_1\",\"status\":\"pending\"}");
@@ -118,6 +129,7 @@ int main(void)
     TCase *own = tcase_create("places of the service's own");
 
     tcase_add_test(usual, a_decision_is_found_wherever_the_service_has_it);
+    tcase_add_test(usual, every_word_for_a_decision_is_one);
     tcase_add_test(usual, every_other_status_is_no_decision);
     tcase_add_test(usual, what_is_no_status_is_an_error);
     tcase_add_test(usual, an_answer_about_another_request_decides_nothing);
