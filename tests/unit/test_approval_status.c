@@ -83,11 +83,36 @@ START_TEST(what_is_no_status_is_an_error)
 }
 END_TEST
 
+/* A service may use that name for the call that it answers. */
+START_TEST(the_id_of_the_record_counts_before_one_beside_it)
+{
+    assert_decided(NULL,
+                   "{\"request_id\":\"call-7\",\"result\":{\"requestId\":\"req_1\","
+                   "\"status\":\"approved\"}}",
+                   DECISION_GRANTED);
+}
+END_TEST
+
+START_TEST(an_id_that_is_null_is_none)
+{
+    assert_decided(NULL, "{\"requestId\":null,\"status\":\"approved\"}", DECISION_GRANTED);
+    assert_decided(NULL, "{\"requestId\":null,\"request_id\":\"req_1\",\"status\":\"denied\"}",
+                   DECISION_DENIED);
+    assert_refused(NULL,
+                   "{\"requestId\":\"req_2\",\"result\":{\"requestId\":null,"
+                   "\"status\":\"approved\"}}",
+                   "another request");
+}
+END_TEST
+
 START_TEST(an_answer_about_another_request_decides_nothing)
 {
     assert_refused(NULL, "{\"requestId\":\"req_2\",\"status\":\"approved\"}", "another request");
     assert_refused(NULL, "{\"result\":{\"requestId\":\"req_2\",\"status\":\"approved\"}}",
                    "another request");
+    assert_refused(NULL, "{\"requestId\":\"req_2\",\"result\":{\"status\":\"approved\"}}",
+                   "another request");
+    assert_refused(NULL, "{\"approval_id\":7,\"data\":{\"status\":\"approved\"}}", "not a string");
 }
 END_TEST
 
@@ -132,6 +157,8 @@ int main(void)
     tcase_add_test(usual, every_word_for_a_decision_is_one);
     tcase_add_test(usual, every_other_status_is_no_decision);
     tcase_add_test(usual, what_is_no_status_is_an_error);
+    tcase_add_test(usual, the_id_of_the_record_counts_before_one_beside_it);
+    tcase_add_test(usual, an_id_that_is_null_is_none);
     tcase_add_test(usual, an_answer_about_another_request_decides_nothing);
     suite_add_tcase(suite, usual);
     tcase_add_test(own, a_decision_is_found_where_its_pointer_says);
