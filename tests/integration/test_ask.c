@@ -9,6 +9,7 @@
 
 #include "integration/harness.h"
 #include "integration/service_rig.h"
+#include "support/http_server.h"
 #include "support/suite.h"
 
 static struct house *house;
@@ -29,6 +30,20 @@ static void tear_down(void)
 static void start(const char *sections)
 {
     service_configure(service, house, sections);
+    house_start(house);
+}
+
+/* The service is that server. */
+static void start_with(const struct http_server *server)
+{
+    char *text = house_format(house,
+                              "url = http://127.0.0.1:%d\napi_key_file = api-key\n"
+                              "callback_url = http://127.0.0.1:%d/webhook/approval\n",
+                              http_server_port(server), house_port(house));
+
+    house_write(house, "api-key", SERVICE_KEY "\n");
+    house_configure(house, text);
+    free(text);
     house_start(house);
 }
 
@@ -309,6 +324,34 @@ START_TEST(an_answer_without_an_id_is_no_submission)
     start("");
     service_fail(service, "notify", "no_id", 1);
     answer_expect_error(ask(BULK), 502, "submission_failed", "no id");
+}
+END_TEST
+
+/* What services that are not ours may say of what they took, and the id that decisions come for. */
+static const struct {
+    const char *body;
+    const char *id;
+} answers[] = {
+    {"{\"result\":{\"requestId\":\"req_1\"}}", "req_1"},
+    {"{\"id\":\"req_1\"}", "req_1"},
+    {"{\"result\":{\"id\":\"req_1\"}}", "req_1"},
+    {"{\"requestId\":null,\"request_id\":\"req_1\"}", "req_1"},
+    {"{\"requestId\":\"\",\"result\":{\"request_id\":null,\"approval_id\":\"req_1\"}}", "req_1"},
+    {"{\"id\":\"call-7\",\"result\":{\"requestId\":\"req_1\"}}", "req_1"},
+};
+
+START_TEST(the_id_is_found_wherever_the_service_has_it)
+{
+    struct http_server *other = http_server_start();
+    char *id;
+
+    http_server_script(other, &(struct http_server_script){.path = "/v1/notify-operator",
+                                                           .body = answers[_i].body});
+    start_with(other);
+    id = asked_id(BULK, 200);
+    ck_assert_str_eq(id, answers[_i].id);
+    free(id);
+    http_server_stop(other);
 }
 END_TEST
 
@@ -756,6 +799,8 @@ int main(void)
     tcase_add_test(tests, a_decision_on_either_of_two_links_counts_once);
     tcase_add_test(tests, what_came_early_counts_before_what_comes_by_the_url);
     tcase_add_test(tests, an_answer_without_an_id_is_no_submission);
+    tcase_add_loop_test(tests, the_id_is_found_wherever_the_service_has_it, 0,
+                        sizeof answers / sizeof *answers);
     tcase_add_test(tests, the_same_client_id_is_the_same_request);
     tcase_add_test(tests, below_the_threshold_nobody_is_asked_up_to_a_number_a_day);
     tcase_add_test(tests, what_can_not_be_evaluated_needs_approval);
