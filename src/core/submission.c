@@ -12,6 +12,7 @@
 #include "assent/core/lookups.h"
 #include "assent/core/record.h"
 #include "assent/core/work.h"
+#include "assent/domain/event.h"
 #include "assent/domain/request_id.h"
 
 #define HOOK_PREFIX   "submit "
@@ -345,14 +346,16 @@ static bool tells_token(struct core *core, const struct store_request *request, 
     return tells;
 }
 
-/* `error` is what the caller says; the service may say it better, but not with the URL by which a
- * decision comes: the reason is for the agent and for the log. */
+/* `error` is what the caller says; the service may say it better, but no longer than a webhook, and not
+ * with the URL by which a decision comes: the reason is for the agent and for the log. */
 static const char *reason_in(struct core *core, const struct store_request *request,
                              const json_t *answer, const char *error)
 {
-    const char *message = json_string_value(json_object_get(answer, "message"));
+    const json_t *said = json_object_get(answer, "message");
+    const char *message = json_string_value(said);
+    size_t length = json_string_length(said);
 
-    if (message && !tells_token(core, request, message)) {
+    if (length > 0 && length <= EVENT_TEXT_LIMIT && !tells_token(core, request, message)) {
         return message;
     }
     return error ? error : "the service did not take it";

@@ -234,6 +234,35 @@ START_TEST(a_refusal_that_quotes_our_url_is_not_passed_on)
 }
 END_TEST
 
+/* Each list of requests would have it, and each line of the log about this one. */
+START_TEST(what_a_refusal_says_at_length_or_not_at_all_is_no_reason)
+{
+    const size_t length = _i == 0 ? 0 : 100000;
+    struct http_server *other = http_server_start();
+    char *message = calloc(length + 1, 1);
+    struct answer answer;
+    json_t *list;
+    char *body;
+
+    ck_assert_ptr_nonnull(message);
+    memset(message, 'x', length);
+    body = house_format(house, "{\"error\":\"refused\",\"message\":\"%s\"}", message);
+    http_server_script(other, &(struct http_server_script){
+                                  .path = "/v1/notify-operator", .status = 422, .body = body});
+    start_with(other);
+    answer = ask(BULK);
+    ck_assert_int_eq(answer.status, 422);
+    ck_assert_str_eq(text_at(answer.json, "/message"), message);
+    answer_clear(&answer);
+    list = house_get(house, "/v1/requests?state=failed");
+    ck_assert_ptr_nonnull(strstr(text_at(list, "/requests/0/denialReason"), "HTTP 422"));
+    json_decref(list);
+    free(body);
+    free(message);
+    http_server_stop(other);
+}
+END_TEST
+
 /* What fails for a while: how, and whether the service takes the request all the same. */
 static const char *const passing[] = {"429", "500", "503", "close", "cut", "take"};
 
@@ -793,6 +822,7 @@ int main(void)
     tcase_add_test(tests, a_notice_is_passed_on_and_counts_as_delivered);
     tcase_add_test(tests, a_refusal_of_the_service_is_passed_on);
     tcase_add_test(tests, a_refusal_that_quotes_our_url_is_not_passed_on);
+    tcase_add_loop_test(tests, what_a_refusal_says_at_length_or_not_at_all_is_no_reason, 0, 2);
     tcase_add_loop_test(tests, what_fails_for_a_while_is_made_up_for, 0,
                         sizeof passing / sizeof *passing);
     tcase_add_test(tests, nothing_is_lost_while_nobody_is_there);
