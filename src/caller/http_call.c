@@ -45,11 +45,14 @@ struct http_engine {
     bool global;
     unsigned kept_s;
     size_t calls;
-    bool used; /* since it was last tidied up */
+    bool used;                 /* since it was last tidied up */
+    struct http_call *unbound; /* a list of calls whose socket libcurl let go of */
 };
 
 struct http_call {
     struct http_engine *engine;
+    struct http_call *next_unbound;
+    bool unbound; /* it is in that list */
     CURL *easy;
     struct curl_slist *headers;
     struct capture *capture;
@@ -412,13 +415,30 @@ int http_call_begin(struct http_engine *engine, const struct http_request *reque
     return 0;
 }
 
+static void take_off_unbound(struct http_call *call)
+{
+    struct http_call **place = &call->engine->unbound;
+
+    while (*place && *place != call) {
+        place = &(*place)->next_unbound;
+    }
+    if (*place) {
+        *place = call->next_unbound;
+    }
+    call->unbound = false;
+}
+
 /* From here on the body that is sent may go. */
 static void leave_engine(struct http_call *call)
 {
-    if (call->engine) {
-        (void)curl_multi_remove_handle(call->engine->multi, call->easy);
-        call->engine->calls--;
+    struct http_engine *engine = call->engine;
+
+    if (engine) {
+        take_off_unbound(call);
+        /* What libcurl lets go of from here on is not noted any more. */
         call->engine = NULL;
+        (void)curl_multi_remove_handle(engine->multi, call->easy);
+        engine->calls--;
     }
 }
 
@@ -567,6 +587,29 @@ static int act(struct http_engine *engine, curl_socket_t fd, int events)
     return 0;
 }
 
+static bool is_sent(const struct http_call *call)
+{
+    long hop = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_COUNT, &hop);
+    return call->sent_hop == hop;
+}
+
+/* libcurl 7.88 gives up an address that does not answer, and tries the next of the name only when it is
+ * called again: but it has no socket then, and asks for no time. To go on after a pause, it asks for one. */
+static void rouse_unbound(struct http_engine *engine)
+{
+    while (engine->unbound) {
+        struct http_call *call = engine->unbound;
+
+        take_off_unbound(call);
+        if (!is_sent(call)) {
+            (void)curl_easy_pause(call->easy, CURLPAUSE_RECV);
+            (void)curl_easy_pause(call->easy, CURLPAUSE_CONT);
+        }
+    }
+}
+
 static int serve(struct http_engine *engine, const struct epoll_event *ready)
 {
     uint32_t events;
@@ -595,6 +638,7 @@ static int on_sockets(sd_event_source *source, int epoll, uint32_t revents, void
         r = serve(engine, &ready[i]);
     }
     end_finished(engine);
+    rouse_unbound(engine);
     return r;
 }
 
@@ -603,6 +647,7 @@ static int on_due(struct http_engine *engine)
     int r = act(engine, CURL_SOCKET_TIMEOUT, 0);
 
     end_finished(engine);
+    rouse_unbound(engine);
     return r;
 }
 
@@ -639,6 +684,18 @@ static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
     return on_due(engine);
 }
 
+static void note_unbound(struct http_engine *engine, CURL *easy)
+{
+    struct http_call *call = NULL;
+
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) == CURLE_OK && call && call->engine &&
+        !call->unbound) {
+        call->unbound = true;
+        call->next_unbound = engine->unbound;
+        engine->unbound = call;
+    }
+}
+
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, void *data)
 {
     struct http_engine *engine = userdata;
@@ -647,8 +704,10 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *userdata, 
                                                        (what & CURL_POLL_IN ? EPOLLIN : 0) |
                                                            (what & CURL_POLL_OUT ? EPOLLOUT : 0));
 
-    (void)easy;
     (void)data;
+    if (what == CURL_POLL_REMOVE) {
+        note_unbound(engine, easy);
+    }
     return r < 0 ? -1 : 0;
 }
 

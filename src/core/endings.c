@@ -151,8 +151,8 @@ static void after_interruption(struct core *core, struct task *task,
     } else if (!task->job.canceling && hook && hook->on_interrupt == ON_INTERRUPT_RETRY &&
                may_retry(task, hook, 1)) {
         try_again(core, task, hook, result, true);
-    } else if (!hook && submission_is(task->job.hook)) {
-        /* Its request is over with it: there is nothing that a person could decide. */
+    } else if (!hook && task_is_builtin(task)) {
+        /* A repeat of it would do no harm: there is nothing that a person could decide. */
         endings_finish(core, task, JOB_EVENT_FAILED, task->error);
     } else {
         endings_finish(core, task, JOB_EVENT_INTERRUPTED, task->error);

@@ -12,6 +12,7 @@
 #include "assent/core/lookups.h"
 #include "assent/core/record.h"
 #include "assent/core/work.h"
+#include "assent/domain/event.h"
 #include "assent/domain/request_id.h"
 
 #define HOOK_PREFIX   "submit "
@@ -225,22 +226,31 @@ static json_t *answer_of(const struct protocol_result *result)
     return json;
 }
 
-static const char *id_in(const json_t *object)
+/* The first of them that can be one: where a service has them all, those it does not use are null. */
+static const char *id_in(const json_t *object, const char *const *names)
 {
-    static const char *const names[] = {"requestId",  "request_id", "approval_id",
-                                        "approvalId", "id",         NULL};
-    const json_t *id = json_is_object(object) ? json_first_of(object, names) : NULL;
-    const char *text = json_string_value(id);
+    const char *found = NULL;
 
-    return text && request_id_valid(text) ? text : NULL;
+    for (; !found && *names; names++) {
+        const char *text = json_string_value(json_object_get(object, *names));
+
+        found = text && request_id_valid(text) ? text : NULL;
+    }
+    return found;
 }
 
-/* At the top or inside `result`. */
+/* At the top or inside `result`. A mere `id` at the top may be that of the answer. */
 static const char *find_id(const json_t *answer)
 {
-    const char *id = id_in(answer);
+    static const char *const names[] = {"requestId", "request_id", "approval_id", "approvalId",
+                                        NULL};
+    static const char *const others[] = {"id", NULL};
+    const json_t *result = json_object_get(answer, "result");
+    const char *id = id_in(answer, names);
 
-    return id ? id : id_in(json_object_get(answer, "result"));
+    id = id ? id : id_in(result, names);
+    id = id ? id : id_in(answer, others);
+    return id ? id : id_in(result, others);
 }
 
 static void keep_answer(struct core *core, const struct store_request *request,
@@ -336,14 +346,16 @@ static bool tells_token(struct core *core, const struct store_request *request, 
     return tells;
 }
 
-/* `error` is what the caller says; the service may say it better, but not with the URL by which a
- * decision comes: the reason is for the agent and for the log. */
+/* `error` is what the caller says; the service may say it better, but no longer than a webhook, and not
+ * with the URL by which a decision comes: the reason is for the agent and for the log. */
 static const char *reason_in(struct core *core, const struct store_request *request,
                              const json_t *answer, const char *error)
 {
-    const char *message = json_string_value(json_object_get(answer, "message"));
+    const json_t *said = json_object_get(answer, "message");
+    const char *message = json_string_value(said);
+    size_t length = json_string_length(said);
 
-    if (message && !tells_token(core, request, message)) {
+    if (length > 0 && length <= EVENT_TEXT_LIMIT && !tells_token(core, request, message)) {
         return message;
     }
     return error ? error : "the service did not take it";

@@ -24,22 +24,41 @@ static json_t *record_in(json_t *answer)
     return answer;
 }
 
-static bool is_decided(const json_t *record)
+/* Null says nothing, as in a webhook. */
+static bool has_id(const json_t *object)
 {
-    static const char *const decided[] = {"approved", "granted", "denied", "rejected", "expired"};
-    const char *status = json_string_value(json_object_get(record, "status"));
+    bool found = false;
 
-    for (size_t i = 0; status && i < sizeof decided / sizeof decided[0]; i++) {
-        if (strcmp(status, decided[i]) == 0) {
-            return true;
-        }
+    for (const char *const *name = id_names; *name; name++) {
+        const json_t *id = json_object_get(object, *name);
+
+        found = found || (id && !json_is_null(id));
     }
-    return false;
+    return found;
+}
+
+/* The record's own ids, else those beside it, else the one that was asked for. */
+static int set_id(json_t *record, const json_t *answer, const char *request_id)
+{
+    int r = 0;
+
+    if (has_id(record)) {
+        return 0;
+    }
+    if (!has_id(answer)) {
+        return json_object_set_new(record, "requestId", json_string(request_id)) < 0 ? -ENOMEM : 0;
+    }
+    for (const char *const *name = id_names; r == 0 && *name; name++) {
+        json_t *id = json_object_get(answer, *name);
+
+        r = id && json_object_set(record, *name, id) < 0 ? -ENOMEM : 0;
+    }
+    return r;
 }
 
 /* The same words as a webhook says them. `type` tells there what happened, here what was asked for. */
-static int parse_record(const json_t *record, const char *request_id, struct event *ret_event,
-                        struct problem *ret_problem)
+static int parse_record(const json_t *record, const json_t *answer, const char *request_id,
+                        struct event *ret_event, struct problem *ret_problem)
 {
     json_t *copy = json_copy((json_t *)(uintptr_t)record);
     char *text = NULL;
@@ -48,9 +67,7 @@ static int parse_record(const json_t *record, const char *request_id, struct eve
     if (r == 0) {
         (void)json_object_del(copy, "type");
         (void)json_object_del(copy, "event");
-        if (!json_first_of(copy, id_names)) {
-            r = json_object_set_new(copy, "requestId", json_string(request_id)) < 0 ? -ENOMEM : 0;
-        }
+        r = set_id(copy, answer, request_id);
     }
     if (r == 0) {
         text = json_text(copy);
@@ -61,20 +78,38 @@ static int parse_record(const json_t *record, const char *request_id, struct eve
     return r;
 }
 
+/* Where it waits for a person, that place has another word, or null. */
+static int parse_at_pointers(const json_t *answer, const void *body, size_t length,
+                             const struct event_pointers *pointers, struct event *ret_event,
+                             struct problem *ret_problem)
+{
+    const json_t *status = json_at_pointer(answer, pointers->decision);
+    const char *word = json_string_value(status);
+
+    if (json_is_null(status) || (word && !event_word_decides(word))) {
+        return 1;
+    }
+    return event_parse(body, length, pointers, ret_event, ret_problem);
+}
+
 static int parse(json_t *answer, const void *body, size_t length, const char *request_id,
                  const struct event_pointers *pointers, struct event *ret_event,
                  struct problem *ret_problem)
 {
     const json_t *record = record_in(answer);
+    const char *status;
 
     if (pointers && pointers->decision) {
-        return event_parse(body, length, pointers, ret_event, ret_problem);
+        return parse_at_pointers(answer, body, length, pointers, ret_event, ret_problem);
     }
-    if (!json_is_object(record) || !json_is_string(json_object_get(record, "status"))) {
+    status = json_string_value(json_object_get(record, "status"));
+    if (!status) {
         problem_set(ret_problem, "status: expected a text");
         return -EBADMSG;
     }
-    return is_decided(record) ? parse_record(record, request_id, ret_event, ret_problem) : 1;
+    return event_word_decides(status)
+               ? parse_record(record, answer, request_id, ret_event, ret_problem)
+               : 1;
 }
 
 int approval_status_parse(const void *body, size_t length, const char *request_id,

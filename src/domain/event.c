@@ -146,6 +146,11 @@ static enum decision decision_of(const char *word)
     return DECISION_COUNT;
 }
 
+bool event_word_decides(const char *word)
+{
+    return decision_of(word) != DECISION_COUNT;
+}
+
 static int refuse_contradiction(const struct reader *reader, const char *key)
 {
     problem_set(reader->problem, "contradictory decision: \"%s\" says something else than the rest",

@@ -9,6 +9,7 @@
 
 #include "integration/harness.h"
 #include "integration/service_rig.h"
+#include "support/http_server.h"
 #include "support/suite.h"
 
 static struct house *house;
@@ -29,6 +30,20 @@ static void tear_down(void)
 static void start(const char *sections)
 {
     service_configure(service, house, sections);
+    house_start(house);
+}
+
+/* The service is that server. */
+static void start_with(const struct http_server *server)
+{
+    char *text = house_format(house,
+                              "url = http://127.0.0.1:%d\napi_key_file = api-key\n"
+                              "callback_url = http://127.0.0.1:%d/webhook/approval\n",
+                              http_server_port(server), house_port(house));
+
+    house_write(house, "api-key", SERVICE_KEY "\n");
+    house_configure(house, text);
+    free(text);
     house_start(house);
 }
 
@@ -219,6 +234,35 @@ START_TEST(a_refusal_that_quotes_our_url_is_not_passed_on)
 }
 END_TEST
 
+/* Each list of requests would have it, and each line of the log about this one. */
+START_TEST(what_a_refusal_says_at_length_or_not_at_all_is_no_reason)
+{
+    const size_t length = _i == 0 ? 0 : 100000;
+    struct http_server *other = http_server_start();
+    char *message = calloc(length + 1, 1);
+    struct answer answer;
+    json_t *list;
+    char *body;
+
+    ck_assert_ptr_nonnull(message);
+    memset(message, 'x', length);
+    body = house_format(house, "{\"error\":\"refused\",\"message\":\"%s\"}", message);
+    http_server_script(other, &(struct http_server_script){
+                                  .path = "/v1/notify-operator", .status = 422, .body = body});
+    start_with(other);
+    answer = ask(BULK);
+    ck_assert_int_eq(answer.status, 422);
+    ck_assert_str_eq(text_at(answer.json, "/message"), message);
+    answer_clear(&answer);
+    list = house_get(house, "/v1/requests?state=failed");
+    ck_assert_ptr_nonnull(strstr(text_at(list, "/requests/0/denialReason"), "HTTP 422"));
+    json_decref(list);
+    free(body);
+    free(message);
+    http_server_stop(other);
+}
+END_TEST
+
 /* What fails for a while: how, and whether the service takes the request all the same. */
 static const char *const passing[] = {"429", "500", "503", "close", "cut", "take"};
 
@@ -309,6 +353,34 @@ START_TEST(an_answer_without_an_id_is_no_submission)
     start("");
     service_fail(service, "notify", "no_id", 1);
     answer_expect_error(ask(BULK), 502, "submission_failed", "no id");
+}
+END_TEST
+
+/* What services that are not ours may say of what they took, and the id that decisions come for. */
+static const struct {
+    const char *body;
+    const char *id;
+} answers[] = {
+    {"{\"result\":{\"requestId\":\"req_1\"}}", "req_1"},
+    {"{\"id\":\"req_1\"}", "req_1"},
+    {"{\"result\":{\"id\":\"req_1\"}}", "req_1"},
+    {"{\"requestId\":null,\"request_id\":\"req_1\"}", "req_1"},
+    {"{\"requestId\":\"\",\"result\":{\"request_id\":null,\"approval_id\":\"req_1\"}}", "req_1"},
+    {"{\"id\":\"call-7\",\"result\":{\"requestId\":\"req_1\"}}", "req_1"},
+};
+
+START_TEST(the_id_is_found_wherever_the_service_has_it)
+{
+    struct http_server *other = http_server_start();
+    char *id;
+
+    http_server_script(other, &(struct http_server_script){.path = "/v1/notify-operator",
+                                                           .body = answers[_i].body});
+    start_with(other);
+    id = asked_id(BULK, 200);
+    ck_assert_str_eq(id, answers[_i].id);
+    free(id);
+    http_server_stop(other);
 }
 END_TEST
 
@@ -743,12 +815,15 @@ int main(void)
     tcase_add_test(tests, a_notice_is_passed_on_and_counts_as_delivered);
     tcase_add_test(tests, a_refusal_of_the_service_is_passed_on);
     tcase_add_test(tests, a_refusal_that_quotes_our_url_is_not_passed_on);
+    tcase_add_loop_test(tests, what_a_refusal_says_at_length_or_not_at_all_is_no_reason, 0, 2);
     tcase_add_loop_test(tests, what_fails_for_a_while_is_made_up_for, 0,
                         sizeof passing / sizeof *passing);
     tcase_add_test(tests, nothing_is_lost_while_nobody_is_there);
     tcase_add_test(tests, a_decision_on_either_of_two_links_counts_once);
     tcase_add_test(tests, what_came_early_counts_before_what_comes_by_the_url);
     tcase_add_test(tests, an_answer_without_an_id_is_no_submission);
+    tcase_add_loop_test(tests, the_id_is_found_wherever_the_service_has_it, 0,
+                        sizeof answers / sizeof *answers);
     tcase_add_test(tests, the_same_client_id_is_the_same_request);
     tcase_add_test(tests, below_the_threshold_nobody_is_asked_up_to_a_number_a_day);
     tcase_add_test(tests, what_can_not_be_evaluated_needs_approval);

@@ -40,7 +40,7 @@ static void tear_down(void)
 }
 
 /* With one service that is asked, by that scheme. */
-static void begin(const char *scheme, const char *further)
+static void configure(const char *scheme, const char *further)
 {
     char *text = NULL;
 
@@ -55,6 +55,11 @@ static void begin(const char *scheme, const char *further)
                      0);
     house_configure_all(house, text);
     free(text);
+}
+
+static void begin(const char *scheme, const char *further)
+{
+    configure(scheme, further);
     house_start(house);
 }
 
@@ -278,6 +283,30 @@ START_TEST(an_agent_is_told_where_it_wanted_to_be)
 }
 END_TEST
 
+/* It may be run again when there is a [relay] again; until then nobody could decide anything about it. */
+START_TEST(what_is_passed_on_is_not_held_for_a_person_when_it_is_passed_on_no_more)
+{
+    json_t *jobs;
+    char *id;
+
+    begin_with_relay();
+    http_server_script(
+        agent, &(struct http_server_script){.path = "/hooks", .manner = HTTP_SERVER_NEVER_ANSWERS});
+    id = ask_with_callback("/hooks");
+    service_decide_as(service, id, "approved", "matched");
+    ck_assert_uint_eq(http_server_wait(agent, 1), 1);
+    configure("scheme = daimon\nsecret_file = secret\n", "");
+    house_reload(house);
+    (void)house_kill_role(house, "assentd: caller");
+    house_await_settled(house, id, 2);
+    jobs = house_get(house, "/v1/jobs");
+    ck_assert_str_eq(text_at(jobs, "/jobs/0/hook"), "relay decision");
+    ck_assert_str_eq(text_at(jobs, "/jobs/0/state"), "failed");
+    json_decref(jobs);
+    free(id);
+}
+END_TEST
+
 START_TEST(nobody_else_is_told)
 {
     char *elsewhere;
@@ -309,6 +338,7 @@ int main(void)
     tcase_add_test(tokens, a_service_with_tokens_does_not_hide_what_is_below_its_path);
     tcase_add_test(tokens, a_webhook_can_be_tried_with_and_without_the_token);
     tcase_add_test(relays, an_agent_is_told_where_it_wanted_to_be);
+    tcase_add_test(relays, what_is_passed_on_is_not_held_for_a_person_when_it_is_passed_on_no_more);
     tcase_add_test(relays, nobody_else_is_told);
     return suite_run(suite);
 }

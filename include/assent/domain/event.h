@@ -55,6 +55,9 @@ struct event {
 int event_parse(const void *body, size_t length, const struct event_pointers *pointers,
                 struct event *ret_event, struct problem *ret_problem);
 
+/* True for each word that a body may say its decision with. */
+bool event_word_decides(const char *word);
+
 /* Takes NULL. */
 void event_free(struct event *event);
 
