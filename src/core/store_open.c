@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "assent/base/digest.h"
+#include "assent/base/link_target.h"
 #include "assent/base/text.h"
 #include "assent/core/store_internal.h"
 
@@ -404,29 +405,33 @@ static int open_existing(struct store *store, struct problem *ret_problem)
     return r;
 }
 
-int store_open(const char *path, struct store **ret_store, struct problem *ret_problem)
+static int open_at(char *path, struct store **ret_store, struct problem *ret_problem)
 {
     bool exists = false;
-    problem_set(ret_problem, "there is no memory to open the database");
     int r = inspect(path, &exists, ret_problem);
     if (r == 0 && !exists) {
         r = make(path, ret_problem);
     }
-    if (r != 0) {
-        return r;
+    struct store *store = r == 0 ? calloc(1, sizeof *store) : NULL;
+    if (!store) {
+        free(path);
+        return r == 0 ? -ENOMEM : r;
     }
-    struct store *store = calloc(1, sizeof *store);
-    if (!store || !(store->path = strdup(path))) {
-        r = -ENOMEM;
-    } else {
-        r = open_existing(store, ret_problem);
-    }
+    store->path = path;
+    r = open_existing(store, ret_problem);
     if (r != 0) {
         store_free(store);
         return r;
     }
     *ret_store = store;
     return 0;
+}
+
+int store_open(const char *path, struct store **ret_store, struct problem *ret_problem)
+{
+    char *own = link_target(path);
+    problem_set(ret_problem, "there is no memory to open the database");
+    return own ? open_at(own, ret_store, ret_problem) : -ENOMEM;
 }
 
 void store_free(struct store *store)

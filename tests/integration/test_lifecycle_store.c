@@ -63,20 +63,24 @@ static void expect_to_be_put_off(struct answer answer)
 
 /* --- the store -------------------------------------------------------------------------------- */
 
+/* The second time it comes by a symbolic link to the file. */
 START_TEST(a_second_one_on_the_same_store_waits)
 {
     struct house *second = house_new();
+    char *store = house_file(house, "state/assentd.db");
+    char *link = house_file(second, "link.db");
     struct answer answer;
     char *configuration;
 
     start("");
+    ck_assert_int_eq(symlink(store, link), 0);
     configuration = house_format(second,
                                  "[server]\nlisten = 127.0.0.1:%%PORT%%\n%%JAIL%%"
                                  "[control]\nsocket = %%DIR%%/control.sock\n"
-                                 "[store]\npath = %s/state/assentd.db\n"
+                                 "[store]\npath = %s\n"
                                  "[service daimon]\npath = /webhook/approval\nscheme = daimon\n"
                                  "secret_file = secret\n",
-                                 house_directory(house));
+                                 _i == 0 ? store : link);
     house_configure_all(second, configuration);
     house_begin_start(second);
     house_await_log(second, "waiting for another assentd on the same store to end");
@@ -89,6 +93,8 @@ START_TEST(a_second_one_on_the_same_store_waits)
     house_await_status(second, "req_1", "pending");
     house_free(second);
     free(configuration);
+    free(store);
+    free(link);
 }
 END_TEST
 
@@ -409,7 +415,7 @@ int main(void)
     TCase *store = house_scenarios(suite, "store", set_up, tear_down);
     TCase *full_disk = house_scenarios(suite, "disk", set_up, tear_down);
 
-    tcase_add_test(store, a_second_one_on_the_same_store_waits);
+    tcase_add_loop_test(store, a_second_one_on_the_same_store_waits, 0, 2);
     tcase_add_test(store, the_database_of_another_program_is_left_alone);
     tcase_add_test(store, what_is_no_database_is_left_alone);
     tcase_add_test(store, an_address_in_use_is_told);
