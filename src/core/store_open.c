@@ -398,6 +398,9 @@ static int open_existing(struct store *store, struct problem *ret_problem)
     if (r == 0) {
         r = store_restore_end(store);
     }
+    for (size_t i = 0; i < STORE_FILES && r == 0; i++) {
+        store->places[i] = store_place_of(store, STORE_SUFFIXES[i]);
+    }
     if (r != 0) {
         problem_set(ret_problem, "the database can't be read and brought up to date: %s",
                     reason_of(store->database, r));

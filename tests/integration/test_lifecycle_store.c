@@ -98,6 +98,33 @@ START_TEST(a_second_one_on_the_same_store_waits)
 }
 END_TEST
 
+/* Whether something else takes its place or nothing: what is acknowledged would be written where nobody
+ * looks for it. */
+START_TEST(while_a_file_of_the_store_is_not_in_its_place_nothing_is_acknowledged)
+{
+    char *file = house_file(house, _i / 2 == 0 ? "state/assentd.db" : "state/assentd.db-wal");
+    char *away = house_file(house, "state/away");
+
+    start("");
+    house_register_as(house, "req_1", "note");
+    ck_assert_int_eq(rename(file, away), 0);
+    if (_i % 2 == 1) {
+        house_write(house, file + strlen(house_directory(house)) + 1, "another");
+    }
+    house_await_health(house, 503);
+    answer_expect_error(house_webhook(house, "{\"requestId\":\"req_1\",\"status\":\"approved\"}"),
+                        503, "unavailable", NULL);
+    house_await_log(house, "a file of the store was moved, removed or replaced");
+    ck_assert_int_eq(rename(away, file), 0);
+    house_await_health(house, 200);
+    house_approve(house, "req_1");
+    house_await_log(house, "the files of the store are where they belong again");
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    free(file);
+    free(away);
+}
+END_TEST
+
 static void expect_refused_store(const char *bytes, size_t length, const char *told)
 {
     char *directory = house_file(house, "state");
@@ -416,6 +443,8 @@ int main(void)
     TCase *full_disk = house_scenarios(suite, "disk", set_up, tear_down);
 
     tcase_add_loop_test(store, a_second_one_on_the_same_store_waits, 0, 2);
+    tcase_add_loop_test(
+        store, while_a_file_of_the_store_is_not_in_its_place_nothing_is_acknowledged, 0, 4);
     tcase_add_test(store, the_database_of_another_program_is_left_alone);
     tcase_add_test(store, what_is_no_database_is_left_alone);
     tcase_add_test(store, an_address_in_use_is_told);

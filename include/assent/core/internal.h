@@ -90,10 +90,11 @@ struct core {
     size_t next_hook;      /* whose turn it is to start something */
     int64_t rate_wakes_at; /* when a rate allows what is queued; ms since 1970, 0: none waits */
     bool room_awaited;     /* on disk: what would be started waits for it */
-    bool room_missed;      /* it was told that there is none */
-    int64_t room_told_at;  /* monotonic ms, 0: never */
-    int64_t due_until;     /* what was to wait until then is wanted by its lane; ms since 1970 */
-    bool quiescing;        /* start nothing new */
+    const char *
+        room_back; /* what is told once there is some again; NULL: that there is none was not told */
+    int64_t room_told_at; /* monotonic ms, 0: never */
+    int64_t due_until;    /* what was to wait until then is wanted by its lane; ms since 1970 */
+    bool quiescing;       /* start nothing new */
     unsigned frames_in_batch;
     uint64_t refused_webhooks; /* since the last line about them */
     int64_t refused_logged_at;
@@ -109,7 +110,7 @@ _Noreturn void core_abandon(const char *what);
 /* For calls of the store that may fail only by -EIO or -ENOMEM. */
 void core_must(int r, const char *what);
 
-/* True if the disk has room for new work: what is received, registered or asked, what grows, and attempts
+/* True if the disk has room for new work, and the store's files are in their places: what is received, registered or asked, what grows, and attempts
  * that are to be started. Else it is looked for again after a while, and what waits for it is started then.
  * The log is told when it goes and when it comes back. */
 bool core_has_room(struct core *core);
