@@ -285,6 +285,10 @@ static int on_start(void *userdata)
     struct core *core = userdata;
 
     note_identity(core);
+    if (store_is_new(core->store)) {
+        log_event(LOG_LEVEL_INFO, "there was no database, so an empty one was made", "store",
+                  core->config->store_path, NULL);
+    }
     if (store_is_restored(core->store)) {
         log_event(LOG_LEVEL_WARNING,
                   "this store is a backup: nothing is started until an operator has looked and "

@@ -73,6 +73,11 @@ int store_count(struct store *store, int64_t ret_requests[REQUEST_STATE_COUNT],
     return database_error(store->database);
 }
 
+bool store_is_new(const struct store *store)
+{
+    return store->is_new;
+}
+
 bool store_is_restored(const struct store *store)
 {
     return store->is_restored;

@@ -421,6 +421,7 @@ static int open_at(char *path, struct store **ret_store, struct problem *ret_pro
         return r == 0 ? -ENOMEM : r;
     }
     store->path = path;
+    store->is_new = !exists;
     r = open_existing(store, ret_problem);
     if (r != 0) {
         store_free(store);

@@ -63,6 +63,23 @@ static void expect_to_be_put_off(struct answer answer)
 
 /* --- the store -------------------------------------------------------------------------------- */
 
+/* Who forgot to mount the disk of the store learns it from that. */
+START_TEST(only_the_first_start_makes_a_database_and_says_so)
+{
+    const char *told = "there was no database, so an empty one was made";
+    char *log;
+
+    start("");
+    house_await_log(house, told);
+    ck_assert_int_eq(house_stop(house), 0);
+    house_start(house);
+    ck_assert_int_eq(house_stop(house), 0);
+    log = house_log(house);
+    ck_assert_ptr_null(strstr(strstr(log, told) + 1, told));
+    free(log);
+}
+END_TEST
+
 /* The second time it comes by a symbolic link to the file. */
 START_TEST(a_second_one_on_the_same_store_waits)
 {
@@ -442,6 +459,7 @@ int main(void)
     TCase *store = house_scenarios(suite, "store", set_up, tear_down);
     TCase *full_disk = house_scenarios(suite, "disk", set_up, tear_down);
 
+    tcase_add_test(store, only_the_first_start_makes_a_database_and_says_so);
     tcase_add_loop_test(store, a_second_one_on_the_same_store_waits, 0, 2);
     tcase_add_loop_test(
         store, while_a_file_of_the_store_is_not_in_its_place_nothing_is_acknowledged, 0, 4);

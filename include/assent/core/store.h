@@ -81,6 +81,9 @@ void store_ask_room_anew(struct store *store);
 /* Random, drawn when the store was made; 16 hexadecimal digits. Keys of jobs begin with it. */
 const char *store_identity(const struct store *store);
 
+/* True if there was none, and an empty one was made. */
+bool store_is_new(const struct store *store);
+
 /* True if this was a copy until it was opened, and is used for the first time now: whatever ran since
  * it was made is not known here, so everything is paused until a person has looked. */
 bool store_is_restored(const struct store *store);

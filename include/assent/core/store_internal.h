@@ -58,6 +58,7 @@ struct store {
     bool has_room;
     struct store_place places[STORE_FILES];
     const char *misplaced; /* as found last */
+    bool is_new;
     bool is_restored;
 };
 
