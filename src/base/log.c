@@ -16,6 +16,7 @@
 
 #include "assent/base/buffer.h"
 #include "assent/base/clock.h"
+#include "assent/base/log_stream.h"
 #include "assent/base/pack.h"
 #include "assent/base/text.h"
 
@@ -38,8 +39,9 @@ static const char *speaker = "assentd";
 static _Atomic enum log_level highest_level = LOG_LEVEL_INFO;
 static bool to_journal;
 static bool holding;
-static struct buffer held; /* packed lines for the journal, else the text that will be written */
-static size_t marked;      /* bytes at the front of `held` */
+static struct buffer held;  /* packed lines for the journal, else the text that will be written */
+static size_t marked;       /* bytes at the front of `held` */
+static _Atomic size_t lost; /* lines that standard error did not take, and nobody was told of */
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "error",
@@ -156,18 +158,38 @@ static void append_logfmt(struct buffer *out, const struct line *line)
     (void)buffer_append(out, "\n", 1);
 }
 
+/* Whoever reads on must know that something is missing, and where. */
+static void tell_of_lost_lines(void)
+{
+    size_t count = atomic_exchange(&lost, 0);
+    char lines[32];
+    const struct line line = {
+        .level = LOG_LEVEL_WARNING,
+        .time = clock_now_ms(),
+        .message = "lines of the log were lost here, since nothing took them",
+        .field_count = 1,
+        .fields = {{"lines", lines}},
+    };
+    struct buffer out = {0};
+
+    if (count == 0) {
+        return;
+    }
+    (void)snprintf(lines, sizeof lines, "%zu", count);
+    append_logfmt(&out, &line);
+    if (log_stream_write((const char *)out.data, out.length) > 0) {
+        lost += count;
+    }
+    buffer_free(&out);
+}
+
 static void write_standard_error(const struct buffer *out, size_t length)
 {
-    size_t offset = 0;
-
-    while (offset < length) {
-        ssize_t written = write(STDERR_FILENO, out->data + offset, length - offset);
-
-        if (written < 0 && errno != EINTR) {
-            return;
-        }
-        offset += written > 0 ? (size_t)written : 0;
+    if (length == 0) {
+        return;
     }
+    tell_of_lost_lines();
+    lost += log_stream_write((const char *)out->data, length);
 }
 
 /* A field's name in the journal: ASSENT_REQUEST for `request`. */
@@ -223,6 +245,8 @@ void log_open(const char *role)
     to_journal = standard_error_is_journal();
     if (to_journal) {
         begin_journal();
+    } else {
+        log_stream_open();
     }
 }
 

@@ -183,22 +183,37 @@ void core_begin(struct core *core)
     }
 }
 
+static void tell_that_there_is_none(struct core *core)
+{
+    const char *suffix = store_misplaced(core->store);
+
+    if (suffix) {
+        core->room_back = "the files of the store are where they belong again";
+        log_event(LOG_LEVEL_ERROR,
+                  "a file of the store was moved, removed or replaced: what comes is put off, and "
+                  "nothing is started, until the one that assentd has open is there again",
+                  "store", core->config->store_path, "suffix", suffix, NULL);
+    } else {
+        core->room_back = "the disk of the store has room again";
+        log_event(LOG_LEVEL_ERROR,
+                  "the disk of the store is almost full: what comes is put off, and nothing is "
+                  "started",
+                  "store", core->config->store_path, NULL);
+    }
+}
+
 /* Where it comes and goes, what is told is not much. */
 static void tell_of_room(struct core *core, bool there)
 {
     int64_t now = clock_monotonic_ms();
 
-    if (there && core->room_missed) {
-        core->room_missed = false;
-        log_event(LOG_LEVEL_INFO, "the disk of the store has room again", NULL);
-    } else if (!there && !core->room_missed &&
+    if (there && core->room_back) {
+        log_event(LOG_LEVEL_INFO, core->room_back, NULL);
+        core->room_back = NULL;
+    } else if (!there && !core->room_back &&
                (core->room_told_at == 0 || now - core->room_told_at >= ROOM_TOLD_EVERY_MS)) {
-        core->room_missed = true;
         core->room_told_at = now;
-        log_event(LOG_LEVEL_ERROR,
-                  "the disk of the store is almost full: what comes is put off, and nothing is "
-                  "started",
-                  "store", core->config->store_path, NULL);
+        tell_that_there_is_none(core);
     }
 }
 
@@ -270,6 +285,10 @@ static int on_start(void *userdata)
     struct core *core = userdata;
 
     note_identity(core);
+    if (store_is_new(core->store)) {
+        log_event(LOG_LEVEL_INFO, "there was no database, so an empty one was made", "store",
+                  core->config->store_path, NULL);
+    }
     if (store_is_restored(core->store)) {
         log_event(LOG_LEVEL_WARNING,
                   "this store is a backup: nothing is started until an operator has looked and "

@@ -80,7 +80,7 @@ void lanes_want_all(struct core *core)
 
 /* --- rates ------------------------------------------------------------------------------------ */
 
-static bool rate_allows(struct core *core, const struct lane *lane, const struct config_hook *hook)
+static bool rate_allows(struct core *core, struct lane *lane, const struct config_hook *hook)
 {
     int64_t now = clock_now_ms();
     int64_t ready;
@@ -88,6 +88,7 @@ static bool rate_allows(struct core *core, const struct lane *lane, const struct
     if (hook->rate.count == 0) {
         return true;
     }
+    lane->bucket = schedule_hold(&hook->rate, lane->bucket, now * US_PER_MS);
     ready = schedule_ready_at(&hook->rate, lane->bucket, now * US_PER_MS);
     if (ready <= now * US_PER_MS) {
         return true;

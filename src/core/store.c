@@ -73,12 +73,47 @@ int store_count(struct store *store, int64_t ret_requests[REQUEST_STATE_COUNT],
     return database_error(store->database);
 }
 
+bool store_is_new(const struct store *store)
+{
+    return store->is_new;
+}
+
 bool store_is_restored(const struct store *store)
 {
     return store->is_restored;
 }
 
-/* --- room on disk ----------------------------------------------------------------------------- */
+/* --- the files, and room on their disk --------------------------------------------------------- */
+
+const char *const STORE_SUFFIXES[STORE_FILES] = {"", "-wal"};
+
+struct store_place store_place_of(const struct store *store, const char *suffix)
+{
+    struct stat status = {0};
+    char *name = store_path_with(store->path, suffix);
+    if (name && stat(name, &status) != 0) {
+        status = (struct stat){0};
+    }
+    free(name);
+    return (struct store_place){.device = status.st_dev, .inode = status.st_ino};
+}
+
+static const char *find_misplaced(const struct store *store)
+{
+    for (size_t i = 0; i < STORE_FILES; i++) {
+        struct store_place now = store_place_of(store, STORE_SUFFIXES[i]);
+        const struct store_place *then = &store->places[i];
+        if (now.inode != then->inode || now.device != then->device) {
+            return STORE_SUFFIXES[i];
+        }
+    }
+    return NULL;
+}
+
+const char *store_misplaced(const struct store *store)
+{
+    return store->misplaced;
+}
 
 static bool ask_for_room(const char *path)
 {
@@ -95,7 +130,8 @@ bool store_has_room(struct store *store)
 {
     int64_t now = clock_monotonic_ms();
     if (store->room_asked_at == 0 || now - store->room_asked_at >= ROOM_ASKED_EVERY_MS) {
-        store->has_room = ask_for_room(store->path);
+        store->misplaced = find_misplaced(store);
+        store->has_room = !store->misplaced && ask_for_room(store->path);
         store->room_asked_at = now;
     }
     return store->has_room;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "assent/base/digest.h"
+#include "assent/base/link_target.h"
 #include "assent/base/text.h"
 #include "assent/core/store_internal.h"
 
@@ -397,6 +398,9 @@ static int open_existing(struct store *store, struct problem *ret_problem)
     if (r == 0) {
         r = store_restore_end(store);
     }
+    for (size_t i = 0; i < STORE_FILES && r == 0; i++) {
+        store->places[i] = store_place_of(store, STORE_SUFFIXES[i]);
+    }
     if (r != 0) {
         problem_set(ret_problem, "the database can't be read and brought up to date: %s",
                     reason_of(store->database, r));
@@ -404,29 +408,34 @@ static int open_existing(struct store *store, struct problem *ret_problem)
     return r;
 }
 
-int store_open(const char *path, struct store **ret_store, struct problem *ret_problem)
+static int open_at(char *path, struct store **ret_store, struct problem *ret_problem)
 {
     bool exists = false;
-    problem_set(ret_problem, "there is no memory to open the database");
     int r = inspect(path, &exists, ret_problem);
     if (r == 0 && !exists) {
         r = make(path, ret_problem);
     }
-    if (r != 0) {
-        return r;
+    struct store *store = r == 0 ? calloc(1, sizeof *store) : NULL;
+    if (!store) {
+        free(path);
+        return r == 0 ? -ENOMEM : r;
     }
-    struct store *store = calloc(1, sizeof *store);
-    if (!store || !(store->path = strdup(path))) {
-        r = -ENOMEM;
-    } else {
-        r = open_existing(store, ret_problem);
-    }
+    store->path = path;
+    store->is_new = !exists;
+    r = open_existing(store, ret_problem);
     if (r != 0) {
         store_free(store);
         return r;
     }
     *ret_store = store;
     return 0;
+}
+
+int store_open(const char *path, struct store **ret_store, struct problem *ret_problem)
+{
+    char *own = link_target(path);
+    problem_set(ret_problem, "there is no memory to open the database");
+    return own ? open_at(own, ret_store, ret_problem) : -ENOMEM;
 }
 
 void store_free(struct store *store)

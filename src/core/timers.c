@@ -114,6 +114,8 @@ static int on_upkeep(sd_event_source *source, uint64_t time, void *userdata)
         store_early_expire(core->store, now - core->config->keep_early_ms, UPKEEP_BATCH, &dropped),
         "early");
     core_must(store_policy_approval_expire(core->store, now - POLICY_WINDOW_MS), "policy");
+    /* The clock may have been set back, and what a rate allows soon has a timer that is far off then. */
+    lanes_want_all(core);
     pause =
         removed >= UPKEEP_BATCH || dropped >= UPKEEP_BATCH ? UPKEEP_SOON_US : UPKEEP_INTERVAL_US;
     (void)sd_event_source_set_time_relative(source, pause);

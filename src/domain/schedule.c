@@ -32,20 +32,19 @@ static int64_t tolerance_of(const struct quantity_rate *rate)
     return tokens > 1 ? (tokens - 1) * interval_of(rate) : 0;
 }
 
-/* The most that a bucket can be behind is that it is empty. */
-static int64_t held(const struct quantity_rate *rate, int64_t bucket, int64_t now_us)
+int64_t schedule_hold(const struct quantity_rate *rate, int64_t bucket, int64_t now_us)
 {
     return lesser(bucket, now_us + tolerance_of(rate) + interval_of(rate));
 }
 
 int64_t schedule_ready_at(const struct quantity_rate *rate, int64_t bucket, int64_t now_us)
 {
-    return held(rate, bucket, now_us) - tolerance_of(rate);
+    return schedule_hold(rate, bucket, now_us) - tolerance_of(rate);
 }
 
 int64_t schedule_take(const struct quantity_rate *rate, int64_t bucket, int64_t now_us)
 {
-    int64_t full_at = held(rate, bucket, now_us);
+    int64_t full_at = schedule_hold(rate, bucket, now_us);
 
     return (full_at > now_us ? full_at : now_us) + interval_of(rate);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "assent/base/buffer.h"
+#include "assent/base/link_target.h"
 #include "assent/base/log.h"
 
 static int make_directory_of(const char *path)
@@ -29,10 +30,12 @@ static int make_directory_of(const char *path)
 
 static int open_lock_file(const char *store_path, int *ret_fd)
 {
+    char *store = link_target(store_path);
     struct buffer path = {0};
     int fd = -1;
-    int r = buffer_append_format(&path, "%s.lock", store_path);
+    int r = store ? buffer_append_format(&path, "%s.lock", store) : -ENOMEM;
 
+    free(store);
     if (r == 0 && !buffer_text(&path)) {
         r = -ENOMEM;
     }

@@ -3,6 +3,7 @@
  * it is killed.
  */
 #include <check.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -349,6 +350,64 @@ START_TEST(a_role_that_got_no_stream_is_started_again)
 }
 END_TEST
 
+/* --- the log ---------------------------------------------------------------------------------- */
+
+static int log_pipe[2];
+
+/* The least that a pipe can hold: less than what is said at the start. */
+static void have_a_pipe_that_nobody_reads(void *userdata)
+{
+    (void)userdata;
+    if (fcntl(log_pipe[1], F_SETPIPE_SZ, 4096) < 0 || dup2(log_pipe[1], STDERR_FILENO) < 0) {
+        _exit(127);
+    }
+}
+
+/* Reads on until it is told. */
+static void await_told_of_lost_lines(void)
+{
+    char text[8193] = "";
+    size_t length = 0;
+
+    while (!strstr(text, "lines of the log were lost")) {
+        ssize_t count;
+
+        if (length > 4096) {
+            memmove(text, text + length - 4096, 4096);
+            length = 4096;
+        }
+        count = read(log_pipe[0], text + length, sizeof text - 1 - length);
+        ck_assert_int_gt(count, 0);
+        length += (size_t)count;
+        text[length] = '\0';
+    }
+}
+
+START_TEST(a_log_that_nobody_reads_stops_nothing)
+{
+    struct exchange *exchange;
+
+    ck_assert_int_eq(pipe2(log_pipe, O_CLOEXEC), 0);
+    house_prepare(house, have_a_pipe_that_nobody_reads, NULL);
+    start(HOUSE_NOTE);
+    for (int i = 0; i < 40; i++) {
+        char *id = house_format(house, "req_%d", i);
+
+        house_expect_note(house, id);
+        free(id);
+    }
+    (void)house_kill_role(house, "assentd: core");
+    house_await_ready(house);
+    house_expect_note(house, "req_after");
+    exchange = house_begin_webhook(house, "{\"requestId\":\"req_1\",\"status\":\"denied\"}");
+    await_told_of_lost_lines();
+    answer_clear((struct answer[]){exchange_end(exchange)});
+    ck_assert_int_eq(house_stop(house), 0);
+    (void)close(log_pipe[0]);
+    (void)close(log_pipe[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lifecycle");
@@ -363,6 +422,7 @@ int main(void)
     tcase_add_test(dying, a_role_that_dies_at_once_again_and_again_is_given_time);
     tcase_add_loop_test(dying, a_role_that_got_no_stream_is_started_again, 0, 3);
     tcase_add_test(dying, while_core_is_away_everyone_is_asked_to_come_again);
+    tcase_add_test(dying, a_log_that_nobody_reads_stops_nothing);
     tcase_add_test(killing, nothing_outlives_a_supervisor_that_is_killed);
     tcase_add_test(killing, one_that_starts_at_once_waits_for_what_is_left);
     tcase_add_test(killing, what_only_bears_the_mark_of_the_store_is_ended_too);

@@ -42,20 +42,41 @@ static void tear_down(void)
 
 /* --- the store -------------------------------------------------------------------------------- */
 
+/* Who forgot to mount the disk of the store learns it from that. */
+START_TEST(only_the_first_start_makes_a_database_and_says_so)
+{
+    const char *told = "there was no database, so an empty one was made";
+    char *log;
+
+    start(HOUSE_NOTE);
+    house_await_log(house, told);
+    ck_assert_int_eq(house_stop(house), 0);
+    house_start(house);
+    ck_assert_int_eq(house_stop(house), 0);
+    log = house_log(house);
+    ck_assert_ptr_null(strstr(strstr(log, told) + 1, told));
+    free(log);
+}
+END_TEST
+
+/* The second time it comes by a symbolic link to the file. */
 START_TEST(a_second_one_on_the_same_store_waits)
 {
     struct house *second = house_new();
+    char *store = house_file(house, "state/assentd.db");
+    char *link = house_file(second, "link.db");
     struct answer answer;
     char *configuration;
 
     start(HOUSE_NOTE);
+    ck_assert_int_eq(symlink(store, link), 0);
     configuration = house_format(second,
                                  "[server]\nlisten = 127.0.0.1:%%PORT%%\n%%JAIL%%"
                                  "[control]\nsocket = %%DIR%%/control.sock\n"
-                                 "[store]\npath = %s/state/assentd.db\n"
+                                 "[store]\npath = %s\n"
                                  "[service daimon]\npath = /webhook/approval\nscheme = daimon\n"
                                  "secret_file = secret\n",
-                                 house_directory(house));
+                                 _i == 0 ? store : link);
     house_configure_all(second, configuration);
     house_begin_start(second);
     house_await_log(second, "waiting for another assentd on the same store to end");
@@ -68,6 +89,35 @@ START_TEST(a_second_one_on_the_same_store_waits)
     house_await_status(second, "req_1", "pending");
     house_free(second);
     free(configuration);
+    free(store);
+    free(link);
+}
+END_TEST
+
+/* Whether something else takes its place or nothing: what is acknowledged would be written where nobody
+ * looks for it. */
+START_TEST(while_a_file_of_the_store_is_not_in_its_place_nothing_is_acknowledged)
+{
+    char *file = house_file(house, _i / 2 == 0 ? "state/assentd.db" : "state/assentd.db-wal");
+    char *away = house_file(house, "state/away");
+
+    start(HOUSE_NOTE);
+    house_register_as(house, "req_1", "note");
+    ck_assert_int_eq(rename(file, away), 0);
+    if (_i % 2 == 1) {
+        house_write(house, file + strlen(house_directory(house)) + 1, "another");
+    }
+    house_await_health(house, 503);
+    answer_expect_error(house_webhook(house, "{\"requestId\":\"req_1\",\"status\":\"approved\"}"),
+                        503, "unavailable", NULL);
+    house_await_log(house, "a file of the store was moved, removed or replaced");
+    ck_assert_int_eq(rename(away, file), 0);
+    house_await_health(house, 200);
+    house_approve(house, "req_1");
+    house_await_log(house, "the files of the store are where they belong again");
+    house_await_jobs(house, "req_1", 1, "succeeded");
+    free(file);
+    free(away);
 }
 END_TEST
 
@@ -387,7 +437,10 @@ int main(void)
     TCase *store = house_scenarios(suite, "store", set_up, tear_down);
     TCase *full_disk = house_scenarios(suite, "disk", set_up, tear_down);
 
-    tcase_add_test(store, a_second_one_on_the_same_store_waits);
+    tcase_add_test(store, only_the_first_start_makes_a_database_and_says_so);
+    tcase_add_loop_test(store, a_second_one_on_the_same_store_waits, 0, 2);
+    tcase_add_loop_test(
+        store, while_a_file_of_the_store_is_not_in_its_place_nothing_is_acknowledged, 0, 4);
     tcase_add_test(store, the_database_of_another_program_is_left_alone);
     tcase_add_test(store, what_is_no_database_is_left_alone);
     tcase_add_test(store, an_address_in_use_is_told);

@@ -110,6 +110,10 @@ START_TEST(a_clock_that_is_set_back_costs_one_interval_at_most)
     int64_t earlier = NOW - INT64_C(86400000000);
 
     ck_assert_int_eq(schedule_ready_at(&rate, bucket, earlier), earlier + 6000000);
+    for (int64_t now = earlier; now <= earlier + 6000000; now += 500000) {
+        bucket = schedule_hold(&rate, bucket, now);
+        ck_assert_int_eq(schedule_ready_at(&rate, bucket, now), earlier + 6000000);
+    }
 }
 END_TEST
 

@@ -424,6 +424,23 @@ START_TEST(with_the_log_of_another_beside_it_a_copy_is_refused_and_left_alone)
 }
 END_TEST
 
+/* SQLite finds it beside the file itself. */
+START_TEST(so_it_is_where_the_path_is_a_link_to_it)
+{
+    struct problem problem = {""};
+    struct store *opened = NULL;
+    put_copy_in_place();
+    write_all(fixture_path("-wal"), "of another", 10);
+    ck_assert_int_eq(symlink(fixture_path(""), fixture_path(".link")), 0);
+    ck_assert_int_eq(store_open(fixture_path(".link"), &opened, &problem), -EINVAL);
+    ck_assert_ptr_null(opened);
+    ck_assert_msg(strstr(problem.text, "the log of another database lies beside it") != NULL, "%s",
+                  problem.text);
+    ck_assert_int_eq(unlink(fixture_path(".link")), 0);
+    ck_assert_int_eq(unlink(fixture_path("-wal")), 0);
+}
+END_TEST
+
 START_TEST(a_copy_that_was_cut_off_is_refused)
 {
     struct problem problem = {""};
@@ -449,6 +466,7 @@ int main(void)
     tcase_add_test(tests, its_own_log_is_not_taken_for_that_of_another);
     tcase_add_loop_test(tests, with_the_log_of_another_beside_it_a_copy_is_refused_and_left_alone,
                         0, 2);
+    tcase_add_test(tests, so_it_is_where_the_path_is_a_link_to_it);
     tcase_add_test(tests, a_copy_that_was_cut_off_is_refused);
     return fixture_run(tests, "store copy");
 }

@@ -11,8 +11,11 @@
  * Values may come from outside: control characters and invalid UTF-8 are escaped here, so callers
  * pass them as they are. Secrets are never passed.
  *
+ * Standard error that takes nothing for a second stops no role: lines are dropped then, and how many
+ * is told where it goes on (log_stream.h).
+ *
  * Owns: the journal's socket, the held lines. Runs in: every role, any thread.
- * May call: write on standard error, sd_journal_sendv.
+ * May call: log_stream, sd_journal_sendv.
  */
 #ifndef ASSENT_BASE_LOG_H
 #define ASSENT_BASE_LOG_H

@@ -90,7 +90,7 @@ struct core {
     size_t next_hook;      /* whose turn it is to start something */
     int64_t rate_wakes_at; /* when a rate allows what is queued; ms since 1970, 0: none waits */
     bool room_awaited;     /* on disk: what would be started waits for it */
-    bool room_missed;      /* it was told that there is none */
+    const char *room_back; /* what is told once there is some; NULL: nobody knows of it */
     int64_t room_told_at;  /* monotonic ms, 0: never */
     int64_t due_until;     /* what was to wait until then is wanted by its lane; ms since 1970 */
     bool quiescing;        /* start nothing new */
@@ -109,9 +109,9 @@ _Noreturn void core_abandon(const char *what);
 /* For calls of the store that may fail only by -EIO or -ENOMEM. */
 void core_must(int r, const char *what);
 
-/* True if the disk has room for new work: what is received, registered or asked, what grows, and attempts
- * that are to be started. Else it is looked for again after a while, and what waits for it is started then.
- * The log is told when it goes and when it comes back. */
+/* True if the disk has room for new work (what is received, registered or asked, what grows, attempts that
+ * are to be started), and the store's files are in their places. Else both are looked at again after a
+ * while, and what waits is started then. The log is told when that begins and when it is over. */
 bool core_has_room(struct core *core);
 
 /* The executor that runs hooks of that kind. */

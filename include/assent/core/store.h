@@ -68,14 +68,21 @@ bool store_has_changed(const struct store *store);
 #define STORE_RESERVE    (16u << 20)
 #define STORE_SMALL_DISK (64u << 20)
 
-/* True if new work may be taken: the file system has the reserve free. Asks the file system at most
- * every 100 ms. */
+/* True if new work may be taken: the file system has the reserve free, and the store's files lie where
+ * they lay when they were opened. Asks the file system at most every 100 ms. */
 bool store_has_room(struct store *store);
+/* If it was found then that one of them does not, since somebody moved, removed or replaced it, what its
+ * name ends in; else NULL. What is written goes on to be written to what was opened, where the next
+ * start would not look for it. */
+const char *store_misplaced(const struct store *store);
 /* It asks again in any case: much has been written since. */
 void store_ask_room_anew(struct store *store);
 
 /* Random, drawn when the store was made; 16 hexadecimal digits. Keys of jobs begin with it. */
 const char *store_identity(const struct store *store);
+
+/* True if there was none, and an empty one was made. */
+bool store_is_new(const struct store *store);
 
 /* True if this was a copy until it was opened, and is used for the first time now: whatever ran since
  * it was made is not known here, so everything is paused until a person has looked. */

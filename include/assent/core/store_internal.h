@@ -6,6 +6,8 @@
 #ifndef ASSENT_CORE_STORE_INTERNAL_H
 #define ASSENT_CORE_STORE_INTERNAL_H
 
+#include <sys/types.h>
+
 #include "assent/core/database.h"
 #include "assent/core/store.h"
 
@@ -28,6 +30,15 @@ struct store_service {
     int64_t early; /* its early events, counted */
 };
 
+/* Which file lay there, by its suffix; 0: none. */
+struct store_place {
+    dev_t device;
+    ino_t inode;
+};
+
+#define STORE_FILES 2
+extern const char *const STORE_SUFFIXES[STORE_FILES];
+
 /* What is counted here is counted along with each write, which is never rolled back while the store
  * is in use. */
 struct store {
@@ -45,6 +56,9 @@ struct store {
     int64_t oldest_request; /* every one below is decided; as found last */
     int64_t room_asked_at;  /* by the monotonic clock */
     bool has_room;
+    struct store_place places[STORE_FILES];
+    const char *misplaced; /* as found last */
+    bool is_new;
     bool is_restored;
 };
 
@@ -68,6 +82,9 @@ int store_delivery_adopt(struct store *store, const struct store_service *servic
 
 /* The earliest not_before after `now` of a queued item; as store_job_next_start. */
 int store_item_next_start(struct store *store, int64_t now, int64_t *ret_time);
+
+/* Which file lies there now. */
+struct store_place store_place_of(const struct store *store, const char *suffix);
 
 /* The name of a file beside the database, to be freed; NULL without memory. */
 char *store_path_with(const char *path, const char *suffix);

@@ -26,8 +26,11 @@ int64_t schedule_backoff(int64_t base, int64_t longest, unsigned tries, uint64_t
  * bucket. */
 #define SCHEDULE_BURST_MS 100
 
-/* When the next token is there, in us since 1970; at or before `now_us` if one is there now. A
- * bucket from a clock that went ahead of `now_us` counts as empty, no emptier. */
+/* The bucket as it counts at `now_us`: one from a clock that went ahead of that is empty, no emptier. Who
+ * waits for a token keeps this in its place, or it would be as empty whenever it is asked again. */
+int64_t schedule_hold(const struct quantity_rate *rate, int64_t bucket, int64_t now_us);
+
+/* When the next token is there, in us since 1970; at or before `now_us` if one is there now. */
 int64_t schedule_ready_at(const struct quantity_rate *rate, int64_t bucket, int64_t now_us);
 
 /* The bucket after one token was taken from it. */
