@@ -36,8 +36,8 @@ struct member_handlers {
                                             sd_event_exit(loop, 0); NULL: exits at once */
 };
 
-/* The role can't use its stream to core any more, though core is there: it gets another, after a while, and
- * keeps what it has until then. */
+/* The role can't use its stream to core any more, though core is there: it gets another, after a
+ * while, and keeps what it has until then. */
 void member_ask_for_stream(void);
 
 /* Runs the process of `role` to its end: opens the log, makes the event loop, stores it in

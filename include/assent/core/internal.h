@@ -109,9 +109,10 @@ _Noreturn void core_abandon(const char *what);
 /* For calls of the store that may fail only by -EIO or -ENOMEM. */
 void core_must(int r, const char *what);
 
-/* True if the disk has room for new work (what is received, registered or asked, what grows, attempts that
- * are to be started), and the store's files are in their places. Else both are looked at again after a
- * while, and what waits is started then. The log is told when that begins and when it is over. */
+/* True if the disk has room for new work (what is received, registered or asked, what grows,
+ * attempts that are to be started), and the store's files are in their places. Else both are looked
+ * at again after a while, and what waits is started then. The log is told when that begins and when
+ * it is over. */
 bool core_has_room(struct core *core);
 
 /* The executor that runs hooks of that kind. */
